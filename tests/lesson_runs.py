@@ -6,7 +6,7 @@ A run has what a lesson needs of it: a ledger, settings, a LoRA in PEFT's form, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import torch
 
 from selfteach.config import FeedbackConfig, resolve
 from selfteach.models.check_safety import compute_fingerprint
+from selfteach.records import JsonObject
 from selfteach.run.run_folder import Run, open_run
 from selfteach.students.beside import list_seen
 from selfteach.students.examine import Examine
@@ -52,6 +53,7 @@ def write_run(
     base: str = BASE,
     model: str = "tiny",
     engine: str = "auto",
+    examples: Sequence[JsonObject] = (),
 ) -> Path:
     """Write a finished run of a rule; with another seed it has another adapter."""
     options = {"model": model, "seed": seed, "engine": engine}
@@ -62,7 +64,7 @@ def write_run(
         run.bind("base", base)
         write_lora(folder / "made", seed, base=base)
         run.export_copy("adapter", folder / "made")
-        run.export_jsonl("examples.jsonl", [])
+        run.export_jsonl("examples.jsonl", examples)
         run.export_json(
             "exam.json",
             {

@@ -9,6 +9,7 @@ import pytest
 
 import selfteach
 from selfteach import api
+from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.results import FinishedRun
 
@@ -104,3 +105,20 @@ def test_a_share_of_prompts_that_leaves_nothing_to_learn_is_named() -> None:
     with pytest.raises(UsageError, match="leaves no prompt to learn from") as fault:
         selfteach.corrections(rows, correct={"train_share": 0})
     assert fault.value.where == "correct.train_share=0"
+
+
+def test_the_folder_of_an_answering_model_may_be_a_path(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"config\.json"):
+        selfteach.answer("Hum a tune.", model=tmp_path)
+
+
+def test_the_base_is_looked_for_before_the_teacher(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that are missing the message names the base, in every process."""
+    looked: list[str] = []
+    monkeypatch.setattr(api, "require_model", looked.append)
+    wanted: list[str] = []
+    for number in range(12):
+        names = [f"a/base-{number}", f"a/teacher-{number}"]
+        wanted += names
+        api.require_models(FeedbackConfig(model=names[0], teacher=names[1]))
+    assert looked == wanted

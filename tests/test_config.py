@@ -27,6 +27,7 @@ from selfteach.config import (
 )
 from selfteach.config.find_preset import list_presets
 from selfteach.errors import UsageError
+from selfteach.report.sections import list_settings
 
 SOURCE = Path(selfteach.__file__).parent
 
@@ -146,14 +147,9 @@ def test_secrets_given_in_a_wrong_place_are_not_printed() -> None:
     assert "sk-canary" not in str(caught.value)
 
 
-def test_the_objective_of_corrections_may_be_named_short() -> None:
-    resolved = resolve(CorrectionsConfig, sets=["objective.bound=hinge"])
-    assert resolved.config.train.correction.bound == "hinge"
-    assert resolved.origins["train.correction.bound"] == "--set"
-    with pytest.raises(
-        UsageError, match=r'train.correction.bund .*Did you mean "train.correction.bound"'
-    ):
-        resolve(CorrectionsConfig, sets=["objective.bund=hinge"])
+def test_a_wrong_key_of_the_objective_is_named_with_the_right_one() -> None:
+    with pytest.raises(UsageError, match=r'bund .*Did you mean "train\.correction\.bound"'):
+        resolve(CorrectionsConfig, sets=["train.correction.bund=hinge"])
 
 
 def attributes(sources: Iterable[str]) -> set[str]:
@@ -463,3 +459,16 @@ def test_a_preset_of_other_methods_names_them_all() -> None:
     with pytest.raises(UsageError, match=r"`selfteach feedback`, .*train has no presets") as caught:
         resolve(FinetuneConfig, Path("quick"))
     assert "`selfteach tasks`" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["one\ntwo", "one\r\ntwo\n", "a\x85b", "a\u2028b", "\xa0a\xa0"])
+def test_a_text_of_several_lines_is_one_line_of_the_file(text: str, tmp_path: Path) -> None:
+    """Else its second line has no key in the report, and some breaks are read as spaces."""
+    given = {"exam.system": text, "also": [text], "seed": 1}
+    resolved = resolve(FeedbackConfig, options=given)
+    file = tmp_path / "config.yaml"
+    file.write_bytes(dump_config(resolved).encode())
+    assert resolve(FeedbackConfig, file).config == resolved.config
+    rows = list_settings(file.read_text("utf-8"))
+    assert len(rows) == len(file.read_bytes().split(b"\n")) - 1
+    assert {row["key"] for row in rows if row["origin"] == "option"} == given.keys()

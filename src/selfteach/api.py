@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from selfteach import registry
 from selfteach.config import ResolvedConfig, resolve
 from selfteach.config.methods import find_settings
+from selfteach.config.sections import PROGRAM
 from selfteach.errors import UsageError, describe_kind
 from selfteach.extras import require_extra
 from selfteach.files import read_jsonl
@@ -58,7 +59,6 @@ from selfteach.methods.method import Material
 from selfteach.methods.read_again import read_again, read_plug_in
 from selfteach.methods.tasks import read_tasks as tasks_material
 from selfteach.models.engines import AUTO, check_engine_name
-from selfteach.models.remote.teacher_program import PREFIX
 from selfteach.models.resolve_model_path import (
     check_model_name,
     check_teacher_name,
@@ -67,13 +67,13 @@ from selfteach.models.resolve_model_path import (
 from selfteach.records import Example, JsonMapping
 from selfteach.registry import did_you_mean
 from selfteach.results import (
-    EXAMPLES,
     ComparisonResult,
     FinishedRun,
     Question,
+    RunLike,
     Student,
+    get_run_path,
     make_requests,
-    open_finished,
     open_model,
 )
 from selfteach.run import finished, processes
@@ -94,15 +94,12 @@ if TYPE_CHECKING:
 
 Progress = bool | Literal["auto"]
 PathLike = str | Path
-RunLike = str | Path | FinishedRun
 SHARED = ("out", "config", "sets", "from_run", "new", "progress")
 """Keywords of every function that teaches, in addition to its settings."""
 OF_STUDENTS = ("student", "accept", "beside")
 """Further keywords of those whose runs can become lessons."""
 MAX_VALUE_CHARS = 2000
 """The maximum characters of a Python value in `reproduce`; the name replaces a longer one."""
-NOTES = ("objective",)
-"""The notes that a comparison takes over from the run, in addition to its answers."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,7 @@ class PythonCall:
                 fit.
         """
         schema = find_settings(self.method)
-        known = [*schema.model_fields, *getattr(schema, "KEY_ALIASES", {}), *SHARED]
+        known = [*schema.model_fields, *SHARED]
         if self.method != "train":
             known += OF_STUDENTS
         settings = {**(more or {}), **self.settings}
@@ -228,8 +225,7 @@ class PythonCall:
         refuse_no_lesson(self.student, self.method, resolved.config, earlier)
         run = teach_run(spec, self.progress)
         if self.student is not None:
-            display = open_display(quiet=self.progress is False)
-            try:
+            with open_python_display(self.progress) as display:
                 add_lesson(
                     self.student,
                     run.path,
@@ -238,8 +234,6 @@ class PythonCall:
                     accept=self.accept,
                     beside=self.beside,
                 )
-            finally:
-                display.finish()
         return run
 
 
@@ -516,7 +510,9 @@ def compare(
     shown |= {key: value for key, value in given.items() if value != defaults.get(key)}
     call = write_expression("compare", [str(path)], shown)
     folder = Path(out) if out is not None else None
-    found = compare_run(path, wanted, sets, folder, new, call, show_in_python(progress))
+    found = compare_run(
+        path, wanted, sets, folder, new, call, lambda run: open_python_display(progress)
+    )
     return ComparisonResult(Path(found["folder"]), found)
 
 
@@ -527,7 +523,9 @@ def open_run(path: PathLike) -> FinishedRun:
         UsageError: the folder holds no run, or an unfinished one.
         IntegrityError: a file of it is damaged.
     """
-    return open_finished(Path(path))
+    run = FinishedRun(Path(path))
+    _ = run.result  # refuses a run that is not finished
+    return run
 
 
 def open_student(name: PathLike) -> Student:
@@ -548,7 +546,7 @@ def answer(
     questions: str | Sequence[Question],
     *,
     run: RunLike | None = None,
-    model: str | None = None,
+    model: PathLike | None = None,
     adapter: str = "",
     engine: str = "auto",
     system: str = "",
@@ -583,7 +581,8 @@ def answer(
         "seed": seed,
     }
     make_requests(questions, **how)  # refuses before a model is loaded
-    opened = open_model(None if run is None else get_run_path(run), model, adapter, engine)
+    folder = None if run is None else get_run_path(run)
+    opened = open_model(folder, None if model is None else str(model), adapter, engine)
     return opened.answer(questions, **how)
 
 
@@ -592,15 +591,10 @@ def list_sets(sets: Sequence[str]) -> list[str]:
     return [sets] if isinstance(sets, str) else list(sets)
 
 
-def get_run_path(run: RunLike) -> Path:
-    """Return the folder of a run."""
-    return run.path if isinstance(run, FinishedRun) else Path(run)
-
-
 def teach_run(spec: RunSpec, progress: Progress) -> FinishedRun:
     """Run a call from Python."""
     refuse_unknown_models(spec.resolved.config)
-    result = run_method(spec, show_in_python(progress))
+    result = run_method(spec, lambda run: open_python_display(progress))
     return FinishedRun(Path(result["run"]))
 
 
@@ -661,28 +655,20 @@ def add_lesson(
     from selfteach.students.examine import examine_with
     from selfteach.students.folder import open_student as open_folder_of
     from selfteach.students.lessons import add_lesson as add
-    from selfteach.students.lessons import begin_state, find_lesson_of_run, read_kind
+    from selfteach.students.lessons import begin_state, read_kind
 
     read_kind(run)  # refuses before a new student is begun
     folder = find_student_folder(student)
     create = partial(begin_state, run)
     with open_folder_of(folder, create, display.print_line) as opened:
-        examine = examine_with(display)
-        known = find_lesson_of_run(opened.state, run)
-        if known and beside and not known.beside:
-            display.print_line(
-                f"{known.name} is a lesson already, trained alone; `selfteach student retrain "
-                f"{folder} {known.name}` trains it beside the others"
-            )
-        train = partial(train_beside, display=display) if beside else None
         lesson = add(
             opened,
             run,
-            examine,
+            examine_with(display),
             title=title,
             accept=accept,
             instead_of=instead_of,
-            beside=train,
+            beside=partial(train_beside, display=display) if beside else None,
             say=display.print_line,
         )
         return {"lesson": lesson.name, **describe_student(folder, opened.state)}
@@ -708,9 +694,10 @@ def require_models(config: Any) -> None:
         UsageError: one cannot.
     """
     teacher = getattr(config, "teacher", "")
-    is_local = not teacher.startswith(PREFIX) and "#" not in teacher and "://" not in teacher
-    for name in {config.model, teacher if is_local else ""} - {""}:
-        require_model(name)
+    is_local = not teacher.startswith(PROGRAM) and "#" not in teacher and "://" not in teacher
+    require_model(config.model)
+    if teacher and is_local and teacher != config.model:
+        require_model(teacher)
 
 
 def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
@@ -774,18 +761,14 @@ def call_method(run: Run, method: str, material: Any, display: Display) -> dict[
     return result
 
 
-def show_in_python(progress: Progress) -> ShowProgress:
-    """Return a context that shows the progress of a call from Python."""
-
-    @contextmanager
-    def show(run: Run) -> Iterator[Display]:
-        display = open_display(quiet=progress is False)
-        try:
-            yield display
-        finally:
-            display.finish()
-
-    return show
+@contextmanager
+def open_python_display(progress: Progress) -> Iterator[Display]:
+    """Show the progress of a call from Python inside the block."""
+    display = open_display(quiet=progress is False)
+    try:
+        yield display
+    finally:
+        display.finish()
 
 
 def write_expression(
@@ -860,8 +843,6 @@ def choose_names(names: Sequence[str], known: Sequence[str], where: str) -> list
     Raises:
         UsageError: one is unknown, or there is none.
     """
-    if isinstance(names, str):
-        names = [names]
     found = list(dict.fromkeys(names))
     for name in found:
         if name not in known:
@@ -920,11 +901,12 @@ def compare_run(
     schema = find_settings(kind)
     resolved = finished.resolve_settings(folder, schema, sets)
     value = read_again(kind, folder, identity["material"], sources, resolved.config).value
-    check_export(folder, EXAMPLES)
+    check_export(folder, finished.EXAMPLES_FILE)
     before = finished.open_ledger(folder)
     try:
-        examples = folder / EXAMPLES
-        brought = {"run": str(folder.resolve()), "kind": kind, EXAMPLES: hash_examples(examples)}
+        examples = folder / finished.EXAMPLES_FILE
+        brought = {"run": str(folder.resolve()), "kind": kind}
+        brought[examples.name] = hash_examples(examples)
         brought |= identify_same_earlier_adapter(identity["material"], folder)
         with open_folder(
             out or folder / finished.COMPARISON_FOLDER,
@@ -943,7 +925,7 @@ def compare_run(
                 kind,
                 value,
                 [Example.from_json(row, where) for where, row in read_jsonl(examples)],
-                {key: before.get_note(key) for key in NOTES},
+                {"objective": before.get_note("objective")},  # what the run has chosen
                 frozenset(row["prompt"] for row in finished.read_exam(folder)["answers"]),
             )
             with show(run) as display:

@@ -50,14 +50,13 @@ from selfteach.commands.options import (
     option,
     with_teach_options,
 )
-from selfteach.errors import UsageError
+from selfteach.errors import Interrupted, UsageError
 
 LIBRARY_ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1",
 }
-INTERRUPTED_CODE = 130
 app = typer.Typer(
     name="selfteach",
     help="Fine-tune a language model from instructions instead of datasets.",
@@ -236,7 +235,6 @@ def tasks(
         Path | None, option("--test", "FILE", "Tasks by people, for the exam alone.")
     ] = None,
     skip_bad_rows: SkipBadRows = False,
-    base: Annotated[str | None, option("--base", "M", "Another word for --model.")] = None,
     teacher: Annotated[
         str | None,
         option("--teacher", "URL#NAME", f"Another model that invents the tasks: {TEACHER_HELP}"),
@@ -249,7 +247,7 @@ def tasks(
     """
     from selfteach.commands import tasks as body
 
-    own = {"model": base, "teacher": teacher, "mode": mode, "count": count}
+    own = {"teacher": teacher, "mode": mode, "count": count}
     body.run_tasks(seeds, test, own, options, skip_bad_rows=skip_bad_rows)
 
 
@@ -594,7 +592,7 @@ def run_command(arguments: list[str]) -> int:
             raise
         return _end_output()
     except KeyboardInterrupt:
-        return print_failure("stopped.", INTERRUPTED_CODE)
+        return print_failure("stopped.", Interrupted.exit_code)
     except Exception as fault:
         if debug:
             traceback.print_exc()

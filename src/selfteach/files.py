@@ -11,6 +11,7 @@ import string
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import IO, Any
 
@@ -244,7 +245,13 @@ def hash_file(path: Path) -> str:
 
 def count_folder_bytes(folder: Path) -> int:
     """Return how many bytes the files of a folder hold, without its subfolders."""
-    return sum(file.stat().st_size for file in folder.iterdir())
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+
+
+def find_free_name(path: Path) -> Path:
+    """Return a path, or where something is there NAME-2, NAME-3, ..., the first that is free."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(place for place in chain([path], numbered) if not place.exists())
 
 
 def write_text(path: Path, text: str) -> None:

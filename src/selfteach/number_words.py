@@ -93,7 +93,11 @@ _TIME_SPAN = re.compile(
 _DECADE = re.compile(r"(?<![\d.,])(\d{1,3}0)s\b")
 DOLLARS = r"(?:\bUS|(?<![A-Za-z]))[$](\d[\d,.]*\d|\d)( (?:thousand|million|billion|trillion)\b)?"
 """A sum of money, and its scale: "$5 million", "US$5"."""
-_OTHER_MONEY = re.compile(r"[$£€¥₹]\s?\d")
+_OTHER_MONEY = re.compile(r"[$£€¥₹]\s?\d|\d\s?[£€¥₹]")
+_END = r"(?=\d[\d,.]*(?![\d=/:+×*^-]))"
+_MONEY_SPAN = re.compile(rf"([$]\d[\d,.]*)\s?[-–—]\s?[$]?{_END}")
+_PERCENT_SPAN = re.compile(r"(?<![\d-])(\d[\d,.]*)\s?%\s?[-–—]\s?(?=\d[\d,.]*\s?%)")
+"""Two sums of money, or two percentages, with a dash between them."""
 _SPAN = re.compile(r"(?<![\d-])(\d[\d,.]*)\s?[-–—]\s?(?=\d[\d,.]*(?![\d-]))")
 
 
@@ -109,8 +113,9 @@ def spell_numbers(text: str) -> str:
     A text with numbers in a form that is not known stays as it is.
     """
     written = text
-    text = re.sub(r"(?<![\w)-])[-−](?=[$]?\d)", "minus ", text)
-    text = re.sub(DOLLARS, write_dollars, text)
+    text = re.sub(r"(?<![\w)%-])[-−](?=[$]?\d)", "minus ", text)
+    text = _PERCENT_SPAN.sub(r"\1 to ", text)
+    text = re.sub(DOLLARS, write_dollars, _MONEY_SPAN.sub(r"\1 to $", text))
     text = _PHONE.sub(_spell_digits, text)
     text = _TIME.sub(_spell_time, _TIME_SPAN.sub(r"\1 to ", text))
     are_known = all(map(_KNOWN.fullmatch, _JOINED.findall(text)))

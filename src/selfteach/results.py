@@ -31,6 +31,7 @@ from selfteach.records import (
 from selfteach.registry import did_you_mean
 from selfteach.report.read_run import get_path, iterate_mappings, read_measure
 from selfteach.run import finished
+from selfteach.run.display import open_display
 from selfteach.run.exports import check_export
 from selfteach.students.folder import (
     describe_student,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 ARMS = ("base", "prompted", "tuned")
 TARGET = "target"
 """The place of the method's own score, which has another name in exam.json."""
-EXAMPLES = "examples.jsonl"
 MAX_SEED = (1 << 32) - 1
 Question = str | Sequence[Mapping[str, str]]
 """A question, or a conversation of messages with "role" and "content"."""
@@ -136,9 +136,11 @@ class ExamResult(NamedValues[ArmScores]):
     """
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
+        from selfteach.report.comparison import find_score
+
         self.raw = raw
         self.method = str(raw.get("method") or "feedback")
-        found = collect_scores(raw, target_path(self.method))
+        found = collect_scores(raw, find_score(self.method).path)
         super().__init__({arm: ArmScores(arm, own) for arm, own in found.items() if own})
 
     @property
@@ -178,13 +180,6 @@ class ExamResult(NamedValues[ArmScores]):
         table = make_html_table(["", *arms.values()], rows) if rows else ""
         verdict = f"<b>{escape(clean_text(self.verdict))}</b>: {escape(clean_text(self.sentence))}"
         return f"<p>{verdict}</p>{table}"
-
-
-def target_path(method: str) -> tuple[str, ...]:
-    """Return where exam.json holds the method's own score."""
-    from selfteach.report.comparison import find_score
-
-    return find_score(method).path
 
 
 def collect_scores(raw: Mapping[str, Any], target: tuple[str, ...]) -> dict[str, dict[str, Scores]]:
@@ -391,7 +386,7 @@ def load_model(
 
     Args:
         model: "embedded", a hub name, or a folder.
-        engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
+        engine: auto, openvino, hf, paged, ray, or a server that serves the model: URL#NAME.
         gguf: the folder in which merged weights are kept for the engine.
         progress: receives one line at a time.
 
@@ -510,7 +505,7 @@ class Student:
 
     def add(
         self,
-        run: Path | str | FinishedRun,
+        run: RunLike,
         *,
         accept: bool = False,
         beside: bool = False,
@@ -526,12 +521,11 @@ class Student:
         Raises:
             LessonRefused: the gate refuses it; the student is as before.
         """
-        from selfteach.run.display import open_display
         from selfteach.students.beside import train_beside
         from selfteach.students.examine import examine_with
         from selfteach.students.lessons import add_lesson, find_lesson_of_run
 
-        folder = run.path if isinstance(run, FinishedRun) else Path(run)
+        folder = get_run_path(run)
         display = open_display(quiet=True)
         train = partial(train_beside, display=display) if beside else None
         notes: list[str] = []
@@ -566,7 +560,6 @@ class Student:
         Raises:
             LessonRefused: a lesson became worse by it; the student is as before.
         """
-        from selfteach.run.display import open_display
         from selfteach.students.beside import restore_alone, retrain_beside
         from selfteach.students.examine import examine_with
 
@@ -587,7 +580,6 @@ class Student:
 
     def sit_exams(self) -> dict[str, Any]:
         """Sit the exams of all lessons that are on; return the student as JSON."""
-        from selfteach.run.display import open_display
         from selfteach.students.examine import examine_with
         from selfteach.students.lessons import sit_exams
 
@@ -601,7 +593,6 @@ class Student:
         Raises:
             LessonRefused: a lesson became worse by it; the student is as before.
         """
-        from selfteach.run.display import open_display
         from selfteach.students.consolidate import consolidate
         from selfteach.students.examine import examine_with
 
@@ -674,8 +665,8 @@ class FinishedRun:
         Raises:
             IntegrityError: the file is not as the run wrote it.
         """
-        check_export(self.path, EXAMPLES)
-        rows = read_jsonl(self.path / EXAMPLES)
+        check_export(self.path, finished.EXAMPLES_FILE)
+        rows = read_jsonl(self.path / finished.EXAMPLES_FILE)
         return [Example.from_json(row, where) for where, row in rows]
 
     def model(self, adapter: str = "", engine: str = "auto") -> AnsweringModel:
@@ -685,7 +676,7 @@ class FinishedRun:
 
         Args:
             adapter: another adapter of the run than its final one.
-            engine: auto, openvino, hf, ray, or a server that serves the model: URL#NAME.
+            engine: auto, openvino, hf, paged, ray, or a server that serves the model: URL#NAME.
 
         Raises:
             UsageError: there is no adapter of that name.
@@ -705,16 +696,13 @@ class FinishedRun:
         return self.exam._repr_html_() + below
 
 
-def open_finished(path: Path) -> FinishedRun:
-    """Return a finished run.
+RunLike = str | Path | FinishedRun
+"""A run, or the path of its folder."""
 
-    Raises:
-        UsageError: it is no run, or it is not finished.
-        IntegrityError: a file of it is damaged.
-    """
-    run = FinishedRun(path)
-    _ = run.result
-    return run
+
+def get_run_path(run: RunLike) -> Path:
+    """Return the folder of a run."""
+    return run.path if isinstance(run, FinishedRun) else Path(run)
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,14 @@ def test_a_bad_file_is_refused_with_its_line(name: str, text: str, words: str) -
     assert str(caught.value).startswith(words)
 
 
+def test_a_prompt_without_an_id_has_its_number() -> None:
+    """So does one whose id is null, as tables with empty cells are exported."""
+    Path("p.jsonl").write_text(
+        '{"id": null, "prompt": "a"}\n{"prompt": "b"}\n{"id": 0, "prompt": "c"}'
+    )
+    assert [row.id for row in answer.read_prompt_rows(Path("p.jsonl"))] == ["1", "2", "0"]
+
+
 def test_a_system_message_goes_before_every_prompt_but_not_before_another() -> None:
     Path("p.txt").write_text("Yes?\n")
     assert answer.read_prompt_rows(Path("p.txt"), "Be brief.")[0].prompt == (

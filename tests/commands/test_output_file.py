@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from selfteach import files
 from selfteach.commands.output_file import open_atomic
 from selfteach.errors import UsageError
 from selfteach.files import write_text
@@ -33,3 +34,19 @@ def test_a_link_stays_and_its_file_is_written(tmp_path: Path) -> None:
             handle.write(text)
         assert (tmp_path / "file").read_text() == text
     assert link.is_symlink()
+
+
+def test_the_bytes_of_a_folder_are_those_of_its_own_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("abc")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "b").write_text("abc")
+    assert files.count_folder_bytes(tmp_path) == 3
+
+
+def test_a_taken_name_gets_the_next_free_number(tmp_path: Path) -> None:
+    found = []
+    (tmp_path / "run-3").touch()
+    for _ in range(3):
+        found.append(files.find_free_name(tmp_path / "run"))
+        found[-1].touch()
+    assert [path.name for path in found] == ["run", "run-2", "run-4"]

@@ -188,7 +188,9 @@ def test_the_exams_shown_are_those_of_the_lessons_that_are_on(
         found = describe_student(anna, opened.state)
     assert (found["exams"]["number"], found["exams"]["change"]) == (1, "added do-not-a")
     assert "exams after 1. added do-not-a" in print_of(capsys, "student", "show", "anna")
-    assert "score 100 %" in make_student_card(found, "", "")
+    card = make_student_card(found, "", "")
+    assert "score 100 %" in card
+    assert "# A model with 1 lesson\n" in card
     with open_student(anna) as opened:
         switch_lessons(opened, ["do-not-b"], on=True)
         switch_lessons(opened, ["do-not-a"], on=False)

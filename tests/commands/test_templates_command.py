@@ -120,6 +120,7 @@ def test_a_form_and_a_dataset_count_without_a_template_of_one_s_own(tmp_path: Pa
         (["--template", "plain"], 3, "no row that a template fits"),
         (["--prompt", "x {german}"], 2, "Give both"),
         (["--form", "poem"], 2, "no form"),
+        (["--template", "plain", "--form", "completion"], 2, "none of the named templates"),
         (["--template", "plian"], 2, "Did you mean"),
     ],
 )
@@ -203,6 +204,20 @@ def test_a_bad_row_of_a_file_that_is_inspected_is_left_out_when_asked(
     assert cli.run_command(["inspect", str(mine), *page]) == 3
     assert "--skip-bad-rows" in capsys.readouterr().err
     assert run_json(["inspect", str(mine), *page, "--skip-bad-rows", "--json"])[1]["tasks"] == 42
+
+
+def test_one_row_of_a_dataset_is_counted_in_the_singular(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = '{"instruction": "Add 1.", "output": "2"}\n'
+    Path("one.jsonl").write_text(row)
+    Path("torn.jsonl").write_text(f"{row}[1]\n")
+    command = ["templates", "one.jsonl", "--template", "plain", "--out", "o.jsonl"]
+    assert cli.run_command(command) == 0
+    assert capsys.readouterr().out == "o.jsonl: 1 example, 0 rows that no template fits\n"
+    assert cli.run_command(["templates", "torn.jsonl", "--json"]) == 0
+    assert capsys.readouterr().err.startswith("selfteach: 1 row cannot be read; the first: torn")
 
 
 def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(

@@ -160,11 +160,16 @@ def test_a_student_arrives_as_the_sum_of_its_lessons_with_the_examples_of_all(
     anna = tmp_path / "anna"
     base = compute_fingerprint(tiny)
     for seed, name in enumerate("abc"):
-        run = write_run(tmp_path / name, f"Do not {name}.", seed, base=base, model=str(tiny))
+        run = write_run(
+            tmp_path / name,
+            f"Do not {name}.",
+            seed,
+            base=base,
+            model=str(tiny),
+            examples=[{"id": f"{name}{number}"} for number in range(2)],
+        )
         with open_student(anna, partial(begin_state, run)) as opened:
             add_lesson(opened, run, script())
-        lines = [json.dumps({"id": f"{name}{number}"}) + "\n" for number in range(2)]
-        (anna / f"lessons/do-not-{name}/examples.jsonl").write_text("".join(lines))
     with open_student(anna) as opened:
         switch_lessons(opened, ["do-not-c"], on=False)
     words = ["export", "--student", f"{anna}/", "--to", "hub:me/anna", "--prompts", "2", "--json"]

@@ -118,11 +118,26 @@ def test_a_changed_exam_and_changed_examples_are_refused(
     for use in (lambda: opened.exam, opened.examples):
         with pytest.raises(IntegrityError, match="command of this run again"):
             use()
+    made = run.parent / "made"
+    for words in (["merge"], ["export", "--to", "hf"]):
+        assert cli.run_command([*words, "--run", str(run), "--out", str(made)]) == 6
+        assert "exam.json is changed" in capsys.readouterr().err
+    assert not made.exists(), "its card would show a changed exam"
+    assert cli.run_command(["soft-prompt", str(run)]) == 6
+    assert "examples.jsonl is changed" in capsys.readouterr().err
     assert cli.run_command(["exam", "--run", str(run)]) == 6
     assert cli.run_command(["report", "--run", str(run)]) == 0
     page = (run / "report.html").read_text()
     for name in ("exam.json", "examples.jsonl"):
         assert f"{name} is changed, not as the run wrote it." in page
+
+
+def test_changed_examples_are_pushed_to_no_hub(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flip(run / "examples.jsonl")
+    assert cli.run_command(["export", "--to", "hub:ann/bread", "--run", str(run)]) == 6
+    assert "examples.jsonl is changed" in capsys.readouterr().err
 
 
 def test_a_copied_adapter_is_worn_as_before(run: Path, tiny: Path, tmp_path: Path) -> None:

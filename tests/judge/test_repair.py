@@ -374,6 +374,8 @@ def test_a_search_that_takes_too_long_gives_no_repair(monkeypatch):
         ("$1", "one dollar"), ("$1 million", "one million dollars"), ("US$5 million", "five million dollars"),
         ("1-800-555-1234", "one eight zero zero five five five one two three four"),
         ("1,000.5", "one thousand point five"), ("-5 or so", "minus five or so"),
+        ("10%-20%", "ten to twenty percent"), ("$5-$10", "five dollars to ten dollars"),
+        ("$5-10", "five dollars to ten dollars"),
     ],
 )  # fmt: skip
 def test_a_number_is_spelled_with_what_stands_next_to_it(number, words):
@@ -384,7 +386,7 @@ def test_a_number_is_spelled_with_what_stands_next_to_it(number, words):
 @pytest.mark.parametrize(
     "number",
     ["10-4=6", "1/2", "24/7", "007", "192.168.0.1", "2024-01-15", "01-15-2024", "2:1", "0:30",
-     "25:00", "13:00 PM", "7:00:00", "A$5", "€5", "1-2-3"],
+     "25:00", "13:00 PM", "7:00:00", "A$5", "€5", "5€", "$10-4=6", "1-2-3"],
 )  # fmt: skip
 def test_numbers_in_a_form_that_is_not_known_are_not_spelled(number):
     assert spell_numbers(f"It is {number}.") == f"It is {number}."

@@ -16,6 +16,7 @@ from selfteach.report.card import make_card
 from selfteach.report.figures import find_missing_clusters, plot_losses
 from selfteach.report.page import render_report
 from selfteach.report.rows import make_result_rows
+from selfteach.report.tasks_page import describe_inspection
 
 Exam = dict[str, Any]
 
@@ -39,6 +40,16 @@ def show(tmp_path: Path) -> Callable[[Callable[[Exam], object]], str]:
         return words(page)
 
     return render
+
+
+@pytest.mark.parametrize(
+    "note", [{"tasks": 3}, {"tasks": 3, "lengths": 5, "labels": [1]}, {"tasks": 3, "verbs": [{}]}]
+)
+def test_an_inspection_of_another_shape_ends_no_page(note: Exam) -> None:
+    found = describe_inspection(note)
+    assert found
+    assert found["label_bars"] == found["slices"] == []
+    assert list(found["length_bars"].values()) == [[], [], []]
 
 
 @pytest.mark.parametrize(("saved", "shown"), [(-10, False), (0, False), (9, True)])

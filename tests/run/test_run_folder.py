@@ -275,6 +275,17 @@ def test_a_folder_moved_aside_by_a_killed_process_comes_back() -> None:
     assert not list(path.glob(".*"))
 
 
+def test_an_inner_folder_moved_aside_by_a_killed_process_comes_back() -> None:
+    with opened("mine") as run, run.export_folder("adapters/reft") as folder:
+        (folder / "w").write_text("whole")
+    adapters = run.path / "adapters"
+    (adapters / "reft").rename(adapters / ".reft.old")
+    (adapters / ".reft.new").mkdir()
+    close(opened("mine"))
+    assert [path.name for path in adapters.iterdir()] == ["reft"]
+    assert (adapters / "reft" / "w").read_text() == "whole"
+
+
 def test_an_inner_folder_is_exported_again_after_a_kill_at_its_last_step() -> None:
     with opened("mine") as run, run.export_folder("adapters/reft") as folder:
         (folder / "w").write_text("before")
@@ -483,7 +494,7 @@ def test_two_exported_folders_with_the_same_files_have_the_same_sum() -> None:
         for text in ("1", "1", "2"):
             with run.export_folder("adapter") as folder:
                 (folder / "w").write_text(text)
-            sums.append(run._exports["adapter/"]["sha256"])
+            sums.append(run.exports["adapter/"]["sha256"])
     assert sums[0] == sums[1] != sums[2]
 
 

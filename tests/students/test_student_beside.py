@@ -261,6 +261,8 @@ def test_a_run_that_is_a_lesson_already_is_not_trained_again_in_silence(
     command = ["student", "add", str(anna), str(tmp_path / "b"), "--beside"]
     assert cli.run_command(command) == 0
     assert "do-not-b is a lesson already, trained alone" in capfd.readouterr().err
+    with pytest.warns(UserWarning, match="do-not-b is a lesson already, trained alone"):
+        open_from_python(anna).add(tmp_path / "b", beside=True)
     assert hash_adapter(anna) == before
 
 

@@ -15,9 +15,10 @@ import lesson_runs
 from lesson_runs import LAYER, hash_adapter, make_cell, script, write_lora, write_run
 from selfteach import cli, files
 from selfteach import open_student as open_from_python
-from selfteach.config import TrainConfig
+from selfteach.config import FeedbackConfig, TrainConfig, resolve
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.run import finished
+from selfteach.run.run_folder import open_run
 from selfteach.students import folder as student_folder
 from selfteach.students.folder import (
     StudentFolder,
@@ -176,6 +177,43 @@ def test_python_warns_of_what_is_not_done_for_a_lesson_that_is_there_already(
     opened.switch("do-not-b", on=False)
     with pytest.warns(UserWarning, match="is a lesson already, and is off"):
         opened.add(runs[1])
+
+
+@pytest.mark.parametrize("command", ["exam", "report", "verify", "review", "soft-prompt"])
+def test_a_student_in_the_place_of_a_run_is_named(
+    command: str, tmp_path: Path, runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`report` wrote an empty page of a run over that of the student."""
+    student = tmp_path / "anna"
+    teach(student, runs[:1])
+    page = (student / "report.html").read_bytes()
+    assert cli.run_command([command, str(student)]) == 2
+    assert f"{student}: is a student, not a run." in capsys.readouterr().err
+    assert (student / "report.html").read_bytes() == page
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_no_run_takes_the_place_of_a_student(new: bool, tmp_path: Path, runs: list[Path]) -> None:
+    """With --new the student's folder was renamed as that of an old run."""
+    student = tmp_path / "anna"
+    teach(student, runs[:1])
+    with pytest.raises(UsageError, match="is a student, not a run"):
+        open_run(student, "x", "feedback", resolve(FeedbackConfig), {"rule": "x"}, new=new)
+    assert [path.name for path in tmp_path.iterdir()] == ["anna"]
+
+
+def test_a_student_is_exported_whichever_option_names_it(
+    tmp_path: Path, runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    student = tmp_path / "anna"
+    teach(student, runs[:2])
+    files = []
+    for option in ("--run", "--student"):
+        words = ["export", option, f"{student}/", "--to", "inspect", "--json", "--out"]
+        assert cli.run_command([*words, str(tmp_path / option)]) == 0
+        files.append(json.loads(capsys.readouterr().out)["files"])
+    assert [Path(file).parts[0] for file in files[0]] == ["do-not-a"] * 2 + ["do-not-b"] * 2
+    assert len(files[1]) == len(files[0])
 
 
 def test_a_run_without_an_exam_or_without_success_is_no_lesson(

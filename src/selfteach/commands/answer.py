@@ -18,9 +18,9 @@ from selfteach.models import Sampler
 from selfteach.models.ordered import sample_each
 from selfteach.records import (
     Message,
-    Prompt,
     Request,
     SamplingParams,
+    Turns,
     parse_messages,
     prompt_to_json,
 )
@@ -58,7 +58,7 @@ class PromptRow:
     """Hold one prompt of the file; `original` is the prompt as the file had it."""
 
     id: str
-    prompt: Prompt
+    prompt: Turns
     original: Any
 
 
@@ -202,11 +202,12 @@ def _read_json_rows(path: Path) -> Iterator[tuple[str, PromptRow]]:
             )
         plain = isinstance(row.get("prompt"), str)
         original = prompt[-1].content if plain else prompt_to_json(prompt)
-        yield where, PromptRow(str(row.get("id", number)), prompt, original)
+        id = row.get("id")
+        yield where, PromptRow(str(number if id is None else id), prompt, original)
 
 
-def _add_system(prompt: Prompt, system: str, where: str) -> Prompt:
-    if not system or isinstance(prompt, str):
+def _add_system(prompt: Turns, system: str, where: str) -> Turns:
+    if not system:
         return prompt
     if prompt[0].role == "system":
         raise DataError(

@@ -16,6 +16,7 @@ from selfteach.files import hash_file, read_own_json, write_text
 from selfteach.records import JsonMapping, JsonObject, digest
 from selfteach.run import finished
 from selfteach.run.signals import handle_interrupts
+from selfteach.text import format_count
 
 if TYPE_CHECKING:
     from selfteach.evaluate.benchmarks import BenchmarkRow, BenchmarkTasks
@@ -69,7 +70,7 @@ def run_benchmark(folder: Path, options: BenchmarkOptions) -> None:
             screen.print_line(f"left out: {name}: {reason}")
         if not tasks.names:
             raise DataError(
-                f"none of {len(tasks.missing)} tasks has its data here.",
+                "no task has its data here.",
                 where="--tasks",
                 cure=(
                     "Give the machine access to the hub, download the data sets first, "
@@ -191,7 +192,8 @@ def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) 
     for arm, count in results["cut"].items():
         if count:
             notes.append(
-                f"{count} prompts of {arm} were longer than the context and lost their beginning."
+                f"{format_count(count, 'prompts')} of {arm} lost the beginning, longer than the "
+                "context."
             )
     for note in (*notes, str(file)):
         console.print(Text(strip_controls(note)))

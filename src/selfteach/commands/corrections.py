@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.commands.options import TeachOptions
-from selfteach.commands.screen import print_notices
+from selfteach.commands.screen import print_notice, print_notices
 from selfteach.commands.teach import teach
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.judge.check import keeps_check
@@ -57,7 +57,7 @@ def run_corrections(
         print_notices(describe_unread_columns(file, KEYS, named))
     refuse_too_little(material.value, config)
     if warning := warn_of_few(material.value):
-        print_notices([warning])
+        print_notice(warning)
     teach(
         "corrections",
         material,

@@ -93,10 +93,7 @@ def inspect_machine(network: bool) -> Iterator[Finding]:
     yield _find_engine(versions["packages"]["openvino-genai"])
     if versions["packages"]["torch"] != "absent":
         yield _find_processor()
-    yield Finding(
-        "cores",
-        str(len(get_cores())),
-    )
+    yield Finding("cores", str(len(get_cores())))
     memory = read_memory_bytes()
     cure = f"{_format_gb(MIN_MEMORY_BYTES)} are needed for the embedded model"
     yield Finding("memory", _format_gb(memory), "" if memory >= MIN_MEMORY_BYTES else cure)

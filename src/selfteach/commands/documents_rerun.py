@@ -31,7 +31,7 @@ from selfteach.methods.method import Material
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished
 from selfteach.run.ledger import Ledger
-from selfteach.run.run_folder import Run, make_slug
+from selfteach.run.run_folder import IDENTITY, Run, make_slug, read_notes
 from selfteach.select.knowledge import count_states, decide_state, find_most_contradictory
 
 CHANGEABLE_KEYS = ("select.tau_label", "select.tau_knowledge", "select.filter_pairs")
@@ -229,7 +229,7 @@ def rerun(
         forbidden: list[str] = []
         if forgotten:
             forbidden = list_forbidden_texts(before, forgotten, whole, learned)
-        first = before.get_note("identity")["material"]
+        first = before.get_note(IDENTITY)["material"]
         identity = {**material.identity, **identify_same_earlier_adapter(first, folder)}
 
         def is_allowed(body: Any) -> bool:
@@ -248,13 +248,22 @@ def list_forbidden_texts(
     whole: Sequence[Document],
     learned: Sequence[LearnedDocument],
 ) -> list[str]:
-    """Return texts that show that a request concerns the forgotten document."""
-    has_own_title = [document.title for document in learned].count(forgotten.title) == 1
-    return [
-        *list_long_sentences(forgotten, whole),
-        *list_request_beginnings(forgotten, whole, has_own_title),
-        *list_questions(ledger, forgotten.id),
-    ]
+    """Return texts that show that a request concerns the forgotten document: its long sentences,
+    its questions, and the beginnings of requests about it and about its short sentences.
+
+    The title identifies requests about a document only if no other document has this title.
+    """
+    title = to_one_line(forgotten.title)
+    found = list_questions(ledger, forgotten.id)
+    if [document.title for document in learned].count(forgotten.title) == 1:
+        found.append(f"Topic: {title} Fact: ")
+        found.append(f"Here is a text about {title}, between two lines of dashes.")
+    for text in list_sentences(forgotten, whole):
+        if count_words(text) >= MIN_WORDS:
+            found.append(text)
+        else:
+            found += [f"Topic: {title} Fact: {text}", f"One sentence of it is: {text}"]
+    return found
 
 
 def check_unchanged(known: Sequence[LearnedDocument], now: Sequence[Document]) -> None:
@@ -280,31 +289,6 @@ def check_unchanged(known: Sequence[LearnedDocument], now: Sequence[Document]) -
             where=new[0],
             cure=f"Take it away, or {cure}",
         )
-
-
-def list_long_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> list[str]:
-    """Return the sentences of a document that are long enough to be its own."""
-    return [text for text in list_sentences(forgotten, whole) if count_words(text) >= MIN_WORDS]
-
-
-def list_request_beginnings(
-    forgotten: LearnedDocument, whole: Sequence[Document], has_own_title: bool
-) -> list[str]:
-    """Return the beginnings of requests about a document and about its short sentences.
-
-    The title identifies requests about a document only if no other document has this title.
-    """
-    title = to_one_line(forgotten.title)
-    found = []
-    if has_own_title:
-        found = [
-            f"Topic: {title} Fact: ",
-            f"Here is a text about {title}, between two lines of dashes.",
-        ]
-    for text in list_sentences(forgotten, whole):
-        if count_words(text) < MIN_WORDS:
-            found += [f"Topic: {title} Fact: {text}", f"One sentence of it is: {text}"]
-    return found
 
 
 def list_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> list[str]:
@@ -353,10 +337,8 @@ def read_note(folder: Path, key: str) -> Any:
     Raises:
         UsageError: the run is one of another material.
     """
-    with closing(finished.open_ledger(folder)) as ledger:
-        identity = ledger.get_note("identity") or {}
-        found = ledger.get_note(key)
-    if identity.get("kind") != "documents":
+    identity, found = read_notes(finished.check_readable(folder), IDENTITY, key)
+    if identity is None or identity["kind"] != "documents":
         raise UsageError(
             "is no run of documents.",
             where=str(folder),

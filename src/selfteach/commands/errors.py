@@ -11,12 +11,12 @@ import typer
 from selfteach.errors import (
     ResourceError,
     SelfteachError,
+    UsageError,
     is_out_of_memory,
     reword_library_fault,
 )
 from selfteach.registry import did_you_mean
 
-USAGE = 2
 EXAMPLES = {
     "feedback": 'selfteach feedback "Do not talk about elephants."',
     "documents": "selfteach documents my_folder/",
@@ -61,12 +61,12 @@ def print_error(fault: Exception) -> int:
     if isinstance(fault, SelfteachError):
         return print_failure(str(fault), fault.exit_code)
     if hasattr(fault, "format_message"):  # a fault of the parser, in any of its versions
-        return print_failure(describe_parser_fault(fault), USAGE)
+        return print_failure(describe_parser_fault(fault), UsageError.exit_code)
     from selfteach.disk import DISK_ERRNOS, find_error_number, make_disk_error
     from selfteach.extras import find_extra, make_missing_error
 
     if isinstance(fault, ModuleNotFoundError) and find_extra(fault.name or ""):
-        return print_failure(str(make_missing_error(fault.name or "")), USAGE)
+        return print_failure(str(make_missing_error(fault.name or "")), UsageError.exit_code)
     if isinstance(fault, OSError) or find_error_number(fault) in DISK_ERRNOS:
         known = make_disk_error(fault)
         return print_failure(str(known), known.exit_code)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from selfteach.commands.options import DEFAULT_QUANT
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import RequirementNotMet, UsageError
-from selfteach.export.forms import GGUF_FORMS, check_form, check_quant
+from selfteach.export.forms import GGUF_FORMS, HUB, check_form, check_quant
 from selfteach.export.output_folder import check_unused, open_atomic_folder
 from selfteach.export.unpushed import read_unpushed
 from selfteach.run import finished
+from selfteach.run.exports import check_export
 from selfteach.run.signals import handle_interrupts
 from selfteach.students.folder import (
     describe_student,
@@ -51,6 +52,7 @@ def run_export(
 
     Raises:
         UsageError: both a run and a student, or neither; or options that the form does not have.
+        IntegrityError: the adapter, or what the card shows, is not as the run wrote it.
         RequirementNotMet: the export answers otherwise than the run's adapter; it is kept, and
             marked as failed.
     """
@@ -61,15 +63,19 @@ def run_export(
         )
     check_form(form)
     folder = run if run is not None else find_student_folder(student or "")
-    is_one = student is None
-    state = None if is_one and not is_student(folder) else read_student(folder)
-    lessons = [folder] if is_one or state is None else list_lesson_folders(folder, state)
+    is_run = run is not None and not is_student(folder)
+    state = None if is_run else read_student(folder)
+    lessons = [folder] if state is None else list_lesson_folders(folder, state)
     if form == INSPECT:
         refuse_model_options(name, quant, public=public, exam=exam)
-        export_exams(folder, lessons, out, is_one=is_one, as_json=as_json)
+        export_exams(folder, lessons, out, is_run=is_run, as_json=as_json)
         return
     check_quant(form, quant)
     adapter = finished.find_adapter(folder, name)
+    for lesson in lessons:
+        finished.check_shown_numbers(lesson)
+        if form.startswith(HUB):  # the examples are pushed as a dataset
+            check_export(lesson, finished.EXAMPLES_FILE)
     base = finished.read_base_name(folder)
     kind = form.partition(":")[0]
     place = out or folder / EXPORTS_FOLDER / (f"{kind}-{quant}" if kind in GGUF_FORMS else kind)
@@ -112,7 +118,7 @@ def refuse_model_options(name: str, quant: str, *, public: bool, exam: bool) -> 
 
 
 def export_exams(
-    folder: Path, lessons: Sequence[Path], out: Path | None, *, is_one: bool, as_json: bool
+    folder: Path, lessons: Sequence[Path], out: Path | None, *, is_run: bool, as_json: bool
 ) -> None:
     """Write the exam of a run, or those of a student's lessons, as logs of inspect_ai, and beside
     them what `selfteach benchmark` has found of the run or the student.
@@ -125,7 +131,7 @@ def export_exams(
     benchmark = read_benchmark(folder)
     with open_atomic_folder(place) as fresh:
         for lesson in lessons:
-            own = fresh if is_one else fresh / lesson.name
+            own = fresh if is_run else fresh / lesson.name
             own.mkdir(parents=True)
             write_inspect_logs(lesson, own, benchmark, folder.resolve().name)
         if benchmark:
@@ -216,8 +222,8 @@ def refuse_failed(found: Mapping[str, Any], place: Path) -> None:
     checked = found["check"]
     if checked["passed"] is False:
         raise RequirementNotMet(
-            f"this export is marked as failed: {checked['share']:.0%} of its answers are those of "
-            f"the run, and {checked['needed']:.0%} are needed.",
+            f"this export is marked as failed: {checked['equal']:,} of {checked['prompts']:,} "
+            f"answers are those of the run, and {checked['needed']:.0%} are needed.",
             where=place,
             cure="export.json lists where it differs.",
         )

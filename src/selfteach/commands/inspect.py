@@ -21,18 +21,17 @@ def run_inspect(
     seeds: Path | None,
     out: Path | None,
     *,
-    force: bool = False,
-    skip: bool = False,
+    force: bool,
+    skip: bool,
     as_json: bool,
 ) -> None:
     """Write the page and print the numbers.
 
     Raises:
         UsageError: neither a run nor a file, or both; seeds beside a run; a run that has invented
-            nothing yet; or the file of the page exists, and `--force` is not given.
+            nothing yet; or the file of the page exists, and `--force` is not given. A run's own
+            page is written again.
     """
-    if out is not None:
-        refuse_existing(out, force=force)
     if file == Path(LAST) and not file.exists():  # behind options, where the parser alone tells it
         file = find_last_run()
     if run is None and file is not None and file.is_dir():
@@ -44,9 +43,13 @@ def run_inspect(
             cure="Leave it out, or give a file of tasks.",
         )
     if run is not None and file is None:
-        page, found = _inspect_run(run, out)
+        page = out or run / PAGE_FILE
+        refuse_existing(page, force=force or out is None)
+        found = _inspect_run(run, page)
     elif file is not None and run is None:
-        page, found = _inspect_file(file, seeds, out, skip)
+        page = out or Path(f"{file.stem}.{PAGE_FILE}")
+        refuse_existing(page, force=force)
+        found = _inspect_file(file, seeds, page, skip)
     else:
         raise UsageError(
             "needs a run or a file of tasks.", cure="Give --run DIR, or FILE with --seeds FILE."
@@ -74,16 +77,17 @@ def print_statistics(found: JsonMapping) -> None:
         f"{' '.join(map(str, near['histogram']))}"
     )
     print(
-        f"{spread['verbs']:,} verbs, {spread['pairs']:,} pairs of verb and noun, "
-        f"distinct-2 {spread['distinct_2']:.2f}"
+        f"{format_count(spread['verbs'], 'verbs')}, {format_count(spread['pairs'], 'pairs')} of "
+        f"verb and noun, distinct-2 {spread['distinct_2']:.2f}"
     )
     print(
-        f"{labels['classification']:,} classifications, {labels['other']:,} others; "
-        f"{labels['with_input']:,} instances have an input"
+        f"{format_count(labels['classification'], 'classifications')}, "
+        f"{format_count(labels['other'], 'others')}; "
+        f"{format_count(labels['with_input'], 'instances')} with an input"
     )
 
 
-def _inspect_run(run: Path, out: Path | None) -> tuple[Path, JsonObject]:
+def _inspect_run(run: Path, page: Path) -> JsonObject:
     from selfteach.report.page import write_report
     from selfteach.report.read_run import read_run
 
@@ -94,7 +98,7 @@ def _inspect_run(run: Path, out: Path | None) -> tuple[Path, JsonObject]:
             where=run,
             cure="Give a run of `selfteach tasks`, or a file of tasks.",
         )
-    found = read_run(finished.check_readable(run)).notes.get("inspection")
+    found: JsonObject | None = read_run(finished.check_readable(run)).notes.get("inspection")
     if not found:
         raise UsageError(
             "is not done with its invention.",
@@ -104,21 +108,25 @@ def _inspect_run(run: Path, out: Path | None) -> tuple[Path, JsonObject]:
                 f"{run / 'tasks.jsonl'}` its tasks so far."
             ),
         )
-    return write_report(run, "inspect.j2", out or run / PAGE_FILE), found
+    if not found["tasks"]:
+        raise UsageError(
+            "has no invented task that was kept.",
+            where=run,
+            cure=f"`selfteach report {run}` lists the dropped ones with their reasons.",
+        )
+    write_report(run, "inspect.j2", page)
+    return found
 
 
-def _inspect_file(
-    file: Path, seeds: Path | None, out: Path | None, skip: bool
-) -> tuple[Path, JsonObject]:
+def _inspect_file(file: Path, seeds: Path | None, page: Path, skip: bool) -> JsonObject:
     from selfteach.files import write_text
     from selfteach.materials.tasks import OWN_SEEDS, read_tasks
     from selfteach.report.page import render_inspection
     from selfteach.select.inspection import inspect_tasks
 
-    path = out or Path(f"{file.stem}.{PAGE_FILE}")
-    refuse_shared_paths([path], [place for place in (file, seeds) if place])
+    refuse_shared_paths([page], [place for place in (file, seeds) if place])
     tasks = read_tasks(file, skip=skip).seeds
     known = read_tasks(seeds or OWN_SEEDS, skip=skip).seeds
     found = inspect_tasks(tasks, [task.instruction for task in known])
-    write_text(path, render_inspection(file.name, found))
-    return path, found
+    write_text(page, render_inspection(file.name, found))
+    return found

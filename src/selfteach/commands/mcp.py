@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
+from selfteach.commands.screen import print_notice
 from selfteach.config.find_preset import find_settings_file
 from selfteach.extras import require_extra
-from selfteach.run.display import replace_control_chars
 from selfteach.students.folder import find_student_folder
 
 
@@ -27,13 +26,9 @@ def run_mcp(student: str, model: str | None, config: str) -> None:
         find_settings_file(Path(config), "feedback")
     folder = find_student_folder(student)
     options = server.ServerOptions(settings=config)
-    tools = AgentTools(partial(server.open_student_server, folder, model, options, print_line))
+    # Standard output belongs to the protocol.
+    tools = AgentTools(partial(server.open_student_server, folder, model, options, print_notice))
     try:
         make_server(tools).run("stdio")
     finally:
         tools.close()
-
-
-def print_line(line: str) -> None:
-    """Print a line for people; standard output belongs to the protocol."""
-    print(f"selfteach: {replace_control_chars(line)}", file=sys.stderr, flush=True)

@@ -33,12 +33,14 @@ def run_merge(
 
     Raises:
         UsageError: there is no such form.
+        IntegrityError: the adapter, or what the card shows, is not as the run wrote it.
     """
     if form not in MERGE_FORMS:
         raise UsageError(
             f'there is no form "{form}".', where="--as", cure=did_you_mean(form, MERGE_FORMS)
         )
     adapter = finished.find_adapter(folder, name)
+    finished.check_shown_numbers(folder)
     base = finished.read_base_name(folder)
     with open_screen(None, debug=debug) as screen, handle_interrupts(screen.print_line):
         from selfteach.export import merge

@@ -77,14 +77,7 @@ Seed = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over files that exist.")]
-Engine = Annotated[
-    str,
-    option(
-        "--engine",
-        "NAME",
-        ENGINE_HELP,
-    ),
-]
+Engine = Annotated[str, option("--engine", "NAME", ENGINE_HELP)]
 System = Annotated[str, option("--system", "TEXT", "A system message before every prompt.")]
 Temperature = Annotated[float, option("--temperature", "T", "0 is greedy.", min=0)]
 MaxTokens = Annotated[int, option("--max-tokens", "N", "The maximum length of an answer.", min=1)]
@@ -216,12 +209,9 @@ def add_presets(parameter: Parameter, method: str) -> Parameter:
     """Return the parameter; `--config` gets the presets of the method in its help."""
     if parameter.name != "file" or method not in PRESETS:
         return parameter
-    presets = PRESETS[method]
-    text = (
-        f"A YAML file of settings, or a preset: {presets}."
-        if presets
-        else "A YAML file of settings."
-    )
+    text = "A YAML file of settings."
+    if presets := PRESETS[method]:
+        text = f"A YAML file of settings, or a preset: {presets}."
     return parameter.replace(annotation=Annotated[Path | None, option("--config", "FILE", text)])
 
 
@@ -230,9 +220,7 @@ def add_example(parameter: Parameter, method: str) -> Parameter:
     example = REQUIRE_EXAMPLES.get(method)
     if parameter.name != "require" or not example:
         return parameter
-    loss = "; near and general mean what training loses." if "near" in example else "."
-    if "general" in example:
-        loss = "; general means what training loses."
+    loss = "; general means what training loses." if "general" in example else "."
     text = f'Exit with 1 unless met, for instance "{example}"{loss}'
     return parameter.replace(annotation=Annotated[str | None, option("--require", "EXPR", text)])
 

@@ -105,10 +105,6 @@ def filter_overlap(
 
 def _check_options(first: Path, second: Path | None, options: OverlapOptions) -> None:
     """Refuse wrong options and files that cannot be read, before anything is loaded or written."""
-    if not 0 <= options.threshold <= 1:
-        raise UsageError(
-            "must lie between 0 and 1.", where="--threshold", cure="Self-Instruct takes 0.7."
-        )
     if options.words not in WORD_SPLITTERS:
         raise UsageError(
             f'there is no "{options.words}".',
@@ -200,10 +196,9 @@ def _print_warnings(tally: OverlapCounts, options: OverlapOptions, screen: Scree
     for bad in tally.bad[:MAX_BAD_SHOWN]:
         screen.print_line(f"{bad.where}: left out: {bad.fault}.")
     if len(tally.bad) > MAX_BAD_SHOWN:
-        screen.print_line(
-            f"{len(tally.bad) - MAX_BAD_SHOWN:,} more bad lines were left out"
-            + ("." if options.dropped else "; --dropped FILE lists them.")
-        )
+        more = format_count(len(tally.bad) - MAX_BAD_SHOWN, "further bad lines")
+        where = "" if options.dropped else "; --dropped FILE lists all of them"
+        screen.print_line(f"{more} left out{where}.")
     if tally.wordless:
         hint = (
             " --words unicode compares words of every script." if options.words == "rouge" else ""

@@ -33,10 +33,15 @@ class Screen:
         print_unless_closed(f"selfteach: {line}", self.err)
 
 
+def print_notice(line: str) -> None:
+    """Print one line on stderr, where no screen is open."""
+    print_unless_closed(f"selfteach: {line}", sys.stderr)
+
+
 def print_notices(lines: Iterable[str]) -> None:
     """Print lines about the material on stderr, before a screen is open."""
     for line in lines:
-        print_unless_closed(f"selfteach: {line}", sys.stderr)
+        print_notice(line)
 
 
 @contextmanager

@@ -86,8 +86,7 @@ def suggest_near_key(wanted: str, known: Iterable[str]) -> str:
     """Return a hint with the keys whose name or last part is the nearest; "" if none is near."""
     by_name: dict[str, list[str]] = {}
     for key in known:
-        for name in {key, key.rpartition(".")[2]}:
-            by_name.setdefault(name, []).append(key)
+        by_name.setdefault(key, [key])
+        by_name.setdefault(key.rpartition(".")[2], []).append(key)
     near = difflib.get_close_matches(wanted, by_name, n=1)
-    keys = list(dict.fromkeys(key for name in near for key in by_name[name]))[:MAX_NEAR]
-    return offer_names(keys) if keys else ""
+    return offer_names(list(dict.fromkeys(by_name[near[0]]))[:MAX_NEAR]) if near else ""

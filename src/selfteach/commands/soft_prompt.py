@@ -11,6 +11,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.files import read_jsonl
 from selfteach.records import Example, JsonObject
 from selfteach.run import finished
+from selfteach.run.exports import check_export
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -29,7 +30,8 @@ def show_soft_prompt(folder: Path, name: str, *, as_json: bool, debug: bool) -> 
     The words are measured in the places of the soft tokens and as a plain prompt.
     """
     adapter = finished.find_adapter(finished.check_readable(folder), name)
-    examples = read_taught_examples(folder / "examples.jsonl")
+    check_export(folder, finished.EXAMPLES_FILE)
+    examples = read_taught_examples(folder / finished.EXAMPLES_FILE)
     with open_screen(None, debug=debug) as screen:
         found = read_soft_prompt(
             finished.read_base_name(folder), adapter, examples, screen.display.print_line

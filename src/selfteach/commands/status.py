@@ -23,6 +23,7 @@ from selfteach.students.folder import (
     read_student,
 )
 from selfteach.students.jobs import list_open_jobs
+from selfteach.text import format_count
 
 
 def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
@@ -132,7 +133,7 @@ def _list_lines(found: RunStatus) -> list[str]:
     if found.again:
         lines += [
             "",
-            f"{found.again} requests were sent more than once (an endpoint may have "
+            f"sent more than once: {format_count(found.again, 'requests')} (an endpoint may have "
             "billed them twice)",
         ]
     if found.state in ("stopped", "empty") and found.command:

@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from selfteach.commands.screen import (
     open_console,
     open_screen,
     print_json,
+    print_notice,
     print_result,
 )
 from selfteach.errors import Interrupted, SelfteachError
@@ -242,11 +242,21 @@ def add_lesson(
     Raises:
         LessonRefused: the gate refuses it; the message says what to type.
     """
-    add = partial(add_on_screen, student, run, title, beside=beside, debug=debug)
+    from selfteach import api  # it loads all methods: a second that a list does not need
+
     off = list(instead_of)
     while True:
         try:
-            found = add(accept=accept, instead_of=off)
+            with open_exam_screen(debug=debug) as screen:
+                found = api.add_lesson(
+                    student,
+                    run,
+                    screen.display,
+                    title,
+                    accept=accept,
+                    instead_of=off,
+                    beside=beside,
+                )
             break
         except LessonRefused as refusal:
             if not as_json:
@@ -289,38 +299,13 @@ def report_refusal(*, as_json: bool) -> Iterator[None]:
         raise
 
 
-def add_on_screen(
-    student: str,
-    run: Path,
-    title: str,
-    *,
-    accept: bool,
-    instead_of: Sequence[str],
-    beside: bool,
-    debug: bool,
-) -> dict[str, Any]:
-    """Make a run a lesson, with the progress on the screen."""
-    from selfteach import api  # it loads all methods: a second that a list does not need
-
-    with open_exam_screen(debug=debug) as screen:
-        return api.add_lesson(
-            student,
-            run,
-            screen.display,
-            title,
-            accept=accept,
-            instead_of=instead_of,
-            beside=beside,
-        )
-
-
 def ask_which_counts(refusal: LessonRefused) -> str | None:
     """Ask the person which lesson counts: return "new" or "both"; None for the old one, or where
     there is no terminal or no other lesson.
     """
     if not refusal.worse or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    print(f"selfteach: {replace_control_chars(refusal.what)}", file=sys.stderr)
+    print_notice(refusal.what)
     while True:
         print(QUESTION, end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline()

@@ -111,7 +111,7 @@ def add(
         beside=beside,
         instead_of=instead_of or (),
         as_json=json,
-        debug=bool(context.obj),
+        debug=context.obj,
     )
 
 
@@ -134,8 +134,7 @@ def remove(
     """
     from selfteach.commands import student as body
 
-    debug = bool(context.obj)
-    body.remove(name, lesson, exam=exam, retrain=retrain, as_json=json, debug=debug)
+    body.remove(name, lesson, exam=exam, retrain=retrain, as_json=json, debug=context.obj)
 
 
 @group.command()
@@ -159,8 +158,7 @@ def retrain(
     """
     from selfteach.commands import student as body
 
-    debug = bool(context.obj)
-    body.retrain(name, lesson, alone=alone, accept=accept, as_json=json, debug=debug)
+    body.retrain(name, lesson, alone=alone, accept=accept, as_json=json, debug=context.obj)
 
 
 @group.command()
@@ -168,7 +166,7 @@ def off(context: typer.Context, name: Name, lessons: LessonNames, json: Json = F
     """Switch lessons off, without training."""
     from selfteach.commands import student as body
 
-    body.switch(name, lessons, on=False, as_json=json, debug=bool(context.obj))
+    body.switch(name, lessons, on=False, as_json=json, debug=context.obj)
 
 
 @group.command()
@@ -176,7 +174,7 @@ def on(context: typer.Context, name: Name, lessons: LessonNames, json: Json = Fa
     """Switch lessons on again, without training."""
     from selfteach.commands import student as body
 
-    body.switch(name, lessons, on=True, as_json=json, debug=bool(context.obj))
+    body.switch(name, lessons, on=True, as_json=json, debug=context.obj)
 
 
 @group.command()
@@ -184,7 +182,7 @@ def exam(context: typer.Context, name: Name, json: Json = False) -> None:
     """Sit the exams of all lessons that are on again."""
     from selfteach.commands import student as body
 
-    body.sit_exams(name, as_json=json, debug=bool(context.obj))
+    body.sit_exams(name, as_json=json, debug=context.obj)
 
 
 @group.command()
@@ -220,4 +218,4 @@ def consolidate(
     """
     from selfteach.commands import student as body
 
-    body.consolidate(name, accept=accept, as_json=json, debug=bool(context.obj))
+    body.consolidate(name, accept=accept, as_json=json, debug=context.obj)

@@ -185,10 +185,14 @@ def describe_start(run: Run) -> str:
 
 def make_resume_command(run: Run) -> str:
     """Return the command that resumes this run, spelled as the user has to type it."""
-    program = sys.argv[0]
-    if not program.endswith("selfteach") or shutil.which("selfteach") == program:
-        return run.command
-    return shlex.quote(program) + run.command.removeprefix("selfteach")
+    program = Path(sys.argv[0])
+    found = shutil.which("selfteach")
+    typed = "selfteach"
+    if program.name == "__main__.py" and found is None:  # python -m selfteach
+        typed = f"{shlex.quote(sys.executable)} -m selfteach"
+    elif program.name == "selfteach" and found != str(program):
+        typed = shlex.quote(str(program))
+    return typed + run.command.removeprefix("selfteach")
 
 
 def print_dry_run(
@@ -266,20 +270,18 @@ def print_plan(plan: Mapping[str, Any], *, as_json: bool) -> None:
         print_json(plan)
         return
     for key, value in plan.items():
-        name = "time:" if key == "minutes" else f"{key.replace('_', ' ')}:"
-        if value in ([], ""):
-            print(name, "none")
-            continue
+        name = f"{key.replace('_', ' ')}:"
         if key == "minutes":
-            print(name, format_minutes(value))
-            continue
-        if not isinstance(value, list) and "\n" not in str(value):
+            print("time:", format_minutes(value))
+        elif value in ([], ""):
+            print(name, "none")
+        elif not isinstance(value, list) and "\n" not in str(value):
             print(name, value)
-            continue
-        print(name)
-        for part in value if isinstance(value, list) else [value]:
-            text = describe_stage(part) if isinstance(part, Mapping) else str(part)
-            print(_indent_text(clean_text(text)))
+        else:
+            print(name)
+            for part in value if isinstance(value, list) else [value]:
+                text = describe_stage(part) if isinstance(part, Mapping) else str(part)
+                print(_indent_text(clean_text(text)))
 
 
 def describe_stage(stage: Mapping[str, Any]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
-from selfteach.commands.screen import open_console, print_json, print_result
+from selfteach.commands.screen import open_console, print_json, print_notice, print_result
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine, set_aside
 from selfteach.materials.rows import Row, read_rows, refuse_bad_rows
@@ -23,6 +22,7 @@ from selfteach.materials.templates import (
 )
 from selfteach.records import JsonObject, Prompt, digest, dump_canonical_json, prompt_to_json
 from selfteach.run.display import replace_control_chars
+from selfteach.text import format_count
 
 TASK_COLUMNS = ("instances", "conversations", "messages")
 WIDTH = 80
@@ -52,7 +52,8 @@ class TemplateOptions:
         The user's own template has the form chat by default. A given form filters the others.
 
         Raises:
-            UsageError: the form is unknown, or a template has no prompt or no answer.
+            UsageError: the form is unknown, or that of no named template; or a template has no
+                prompt or no answer.
         """
         if self.form not in ("", "chat", "completion"):
             raise UsageError(
@@ -73,6 +74,12 @@ class TemplateOptions:
         if self.names or not found:
             named = get_templates(self.names) if self.names else LIBRARY
             found += [template for template in named if self.form in ("", template.form)]
+        if not found:
+            raise UsageError(
+                f"none of the named templates is of the form {self.form}.",
+                where="--form",
+                cure="Leave it out, or name others.",
+            )
         return tuple(found)
 
 
@@ -94,7 +101,8 @@ def run_templates(data: Path | None, options: TemplateOptions, *, as_json: bool)
             "no_template_fits": unfitting,
             "bad_lines": len(bad),
         }
-        text = f"{options.out}: {written:,} examples, {unfitting:,} rows that no template fits"
+        counts = format_count(written, "examples"), format_count(unfitting, "rows")
+        text = f"{options.out}: {counts[0]}, {counts[1]} that no template fits"
         print_result(found, text, as_json=as_json)
         return
     rows, bad = take_example_rows(data or OWN_SEEDS, library)
@@ -192,8 +200,7 @@ def _describe_first(bad: Sequence[BadLine]) -> str:
 def _report_bad_lines(bad: Sequence[BadLine]) -> None:
     """Print on stderr how many rows are left out, and what is wrong with the first."""
     if bad:
-        text = f"{len(bad):,} rows cannot be read{_describe_first(bad)}."
-        print(f"selfteach: {replace_control_chars(text)}", file=sys.stderr)
+        print_notice(f"{format_count(len(bad), 'rows')} cannot be read{_describe_first(bad)}.")
 
 
 def choose_row(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:

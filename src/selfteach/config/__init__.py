@@ -14,7 +14,6 @@ from selfteach.config.methods import (
     FeedbackExamConfig,
     FilterConfig,
     FinetuneConfig,
-    InventConfig,
     SearchConfig,
     TasksConfig,
 )
@@ -51,7 +50,6 @@ __all__ = [
     "FeedbackExamConfig",
     "FilterConfig",
     "FinetuneConfig",
-    "InventConfig",
     "LayersConfig",
     "LoraConfig",
     "PromptConfig",

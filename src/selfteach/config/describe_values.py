@@ -43,4 +43,4 @@ def format_value(value: object) -> str:
     text: str = yaml.dump(
         value, Dumper=Dumper, default_flow_style=True, allow_unicode=True, width=10**6
     )
-    return text.removesuffix("...\n").strip()
+    return text.removesuffix("...\n").rstrip("\n")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonPositiveFloat, PositiveFloat, model_validator
 
 from selfteach.config.documents import DocumentsConfig
 from selfteach.config.sections import (
+    BaseConfig,
     Count,
     MethodConfig,
     ModelTeacher,
     Positive,
     Section,
-    Seed,
     Share,
     TopP,
     check_test_share,
@@ -283,8 +282,6 @@ class CorrectionsExamConfig(Section):
 class CorrectionsConfig(MethodConfig):
     """Every setting of `selfteach corrections`."""
 
-    KEY_ALIASES: ClassVar[Mapping[str, str]] = {"objective": "train.correction"}
-
     teacher: str = ""
     """Corrector of the model's answers: a program (`cmd:...`), a server (URL#NAME), a folder, or a
     name on the Hugging Face Hub. Empty takes the corrections of the file, and the model itself
@@ -468,18 +465,8 @@ class TasksConfig(MethodConfig):
         return self
 
 
-class FinetuneConfig(Section):
+class FinetuneConfig(BaseConfig):
     """Every setting of `selfteach train`."""
-
-    model: str = "embedded"
-    """Model to fine-tune: `embedded`, a folder, or a name on the Hugging Face Hub."""
-
-    load_in_4bit: bool = False
-    """Whether the model's linear layers are loaded in 4 bits (NF4, as QLoRA) and a LoRA is trained
-    beside them. It needs the extra `4bit`. A folder in bitsandbytes' 4 bits needs no setting."""
-
-    seed: Seed = 0
-    """Seed of all random choices."""
 
     dev_share: Share = 0.1
     """Share of the prompts that are not learned. The loss on them is measured before and after. 0

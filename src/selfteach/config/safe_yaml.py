@@ -66,9 +66,17 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _NUMBER)
 
 
 class Dumper(yaml.SafeDumper):
-    """Write YAML that `parse_yaml` reads as it was: the text 1e5 gets quotes."""
+    """Write YAML that `parse_yaml` reads as it was: the text 1e5 gets quotes, and a line break in a
+    text is an escape.
+    """
 
 
+def _represent_text(dumper: Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if re.search("[\n\r\x85\u2028\u2029]", text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+Dumper.add_representer(str, _represent_text)
 Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, _NUMBER)
 
 

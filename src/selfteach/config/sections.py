@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -159,11 +158,8 @@ class RayConfig(Section):
     for each machine, with all processors but one."""
 
 
-class MethodConfig(Section):
-    """The settings that every method has."""
-
-    KEY_ALIASES: ClassVar[Mapping[str, str]] = {}
-    """Short forms that a user may write for the beginning of a longer key."""
+class BaseConfig(Section):
+    """The settings that every command has that trains."""
 
     model: str = "embedded"
     """Model to fine-tune: `embedded`, a folder, or a name on the Hugging Face Hub."""
@@ -171,6 +167,13 @@ class MethodConfig(Section):
     load_in_4bit: bool = False
     """Whether the model's linear layers are loaded in 4 bits (NF4, as QLoRA) and a LoRA is trained
     beside them. It needs the extra `4bit`. A folder in bitsandbytes' 4 bits needs no setting."""
+
+    seed: Seed = 0
+    """Seed of all random choices."""
+
+
+class MethodConfig(BaseConfig):
+    """The settings that every method has."""
 
     teacher: str = ""
     """Stronger model that helps to make the training data: a URL, a program (`cmd:...`), a folder
@@ -181,9 +184,6 @@ class MethodConfig(Section):
     model, else transformers (hf). `paged` is transformers' continuous batching. `ray` lets the
     actors of a Ray cluster do so. A server that serves the model is URL#NAME, several are joined by
     commas."""
-
-    seed: Seed = 0
-    """Seed of all random choices."""
 
     seeds: Annotated[int, Field(ge=1, le=32)] = 1
     """Number of trainings on the same examples, each with the next seed. The best on dev is

@@ -58,7 +58,7 @@ def make_card(folder: Path, usage: str = "", library: str = "", *, examples: boo
     run = read_run(folder)
     kind = read_adapter_kind(folder / "adapter")
     parts = [
-        _make_front_matter(run, kind, library, examples),
+        _make_run_matter(run, kind, library, examples),
         f"# {escape_markdown(get_labels(run.exam).card)}",
         _make_rule_section(run),
         _make_verdict_section(run),
@@ -84,7 +84,7 @@ def make_adapter_card(folder: Path, adapter: Path, heading: str) -> str:
     kind = read_adapter_kind(adapter)
     usage = _make_usage_section(run, kind).replace('"adapter"', '"."')
     parts = [
-        _make_front_matter(run, kind, "", False),
+        _make_run_matter(run, kind, "", False),
         "# An adapter of selfteach",
         fence_text(heading),
         _make_base_section(run),
@@ -118,12 +118,32 @@ def fence_text(text: Any, length: int = 2000) -> str:
     return f"{fence}text\n{body}\n{fence}"
 
 
-def _make_front_matter(run: RunData, kind: str, library: str, examples: bool) -> str:
-    """Return the metadata that the hub and `datasets` read, the exam's results among them."""
-    from huggingface_hub import EvalResult, ModelCardData
+def make_front_matter(library: str, tags: list[str], base: str, **more: Any) -> str:
+    """Return the metadata that the hub and `datasets` read.
+
+    Args:
+        library: the hub's name of the library that loads the model.
+        base: the hub's name of the base; "" if it has none.
+        more: further fields of `ModelCardData`.
+    """
+    from huggingface_hub import ModelCardData
+
+    fields = ModelCardData(
+        library_name=library,
+        pipeline_tag=TASK,
+        tags=tags,
+        base_model=base or None,
+        license=LICENSE if base == HUB_NAME else None,
+        **more,
+    )
+    return f"---\n{fields.to_yaml()}\n---"
+
+
+def _make_run_matter(run: RunData, kind: str, library: str, examples: bool) -> str:
+    """Return the metadata of a run, with the results of its exam."""
+    from huggingface_hub import EvalResult
 
     own = "peft" if kind in PEFT_KINDS else "selfteach"
-    base = sections.describe_origin(run)["hub"]
     results = [
         EvalResult(
             task_type=TASK,
@@ -136,21 +156,14 @@ def _make_front_matter(run: RunData, kind: str, library: str, examples: bool) ->
         for row in make_result_rows(run.exam)
         if (tuned := row["measures"].get("tuned"))
     ]
-    fields = ModelCardData(
-        library_name=library or own,
-        pipeline_tag=TASK,
-        tags=[
-            "selfteach",
-            *([kind.replace("_", "-")] if kind else []),
-            get_labels(run.exam).tag,
-        ],
-        base_model=base or None,
-        license=LICENSE if base == HUB_NAME else None,
+    return make_front_matter(
+        library or own,
+        list(filter(None, ["selfteach", kind.replace("_", "-"), get_labels(run.exam).tag])),
+        sections.describe_origin(run)["hub"],
         model_name=run.name if results else None,
         eval_results=results or None,
         configs=EXAMPLE_FILES if examples else None,
     )
-    return f"---\n{fields.to_yaml()}\n---"
 
 
 def _make_rule_section(run: RunData) -> str:
@@ -199,31 +212,10 @@ def _make_usage_section(run: RunData, kind: str) -> str:
     if not kind:
         return ""
     made = sections.describe_origin(run)
-    is_embedded = made["base"] == EMBEDDED
-    hub = made["hub"] or "BASE"
-    settings = sections.list_settings(run.config)
-    in_4bit = any(row["key"] == LOAD_IN_4BIT and row["value"] == "true" for row in settings)
-    how = ", quantization_config=how" if in_4bit else ""
-    if kind in PEFT_KINDS and made["hub"] and not is_embedded:
-        lines = ["from peft import AutoPeftModelForCausalLM", ""]
-        if in_4bit:
-            lines[1:] = LINES_IN_4BIT
-        lines.append(f'model = AutoPeftModelForCausalLM.from_pretrained("adapter"{how})')
-        return "\n".join(("## Use\n", "```python", *lines, "```"))
     if kind in PEFT_KINDS:
-        base = f'"{hub}"'
-        lines = ["from peft import PeftModel", "from transformers import AutoModelForCausalLM", ""]
-        if is_embedded:
-            base = "fetch_embedded_model()"
-            lines.insert(1, "from selfteach.models.fetch_default_model import fetch_embedded_model")
-        if in_4bit:
-            lines[-1:] = LINES_IN_4BIT
-        lines += [
-            f"base = AutoModelForCausalLM.from_pretrained({base}{how})",
-            'model = PeftModel.from_pretrained(base, "adapter")',
-        ]
+        lines = _list_peft_lines(run, made["hub"], is_embedded=made["base"] == EMBEDDED)
         return "\n".join(("## Use\n", "```python", *lines, "```"))
-    name = EMBEDDED if is_embedded else hub
+    name = EMBEDDED if made["base"] == EMBEDDED else made["hub"] or "BASE"
     code = (
         "from pathlib import Path\n\nfrom selfteach.models.hf import HfModel\n\nmodel = "
         f'HfModel.load("{name}", adapter=Path("adapter"))'
@@ -233,6 +225,31 @@ def _make_usage_section(run: RunData, kind: str) -> str:
         f"selfteach does:\n\n```python\n{code}\n```\n\n"
         "Or, without code, in this folder: `selfteach answer --run . --in prompts.txt`."
     )
+
+
+def _list_peft_lines(run: RunData, hub: str, *, is_embedded: bool) -> list[str]:
+    """Return the lines of Python that load the adapter and its base with PEFT.
+
+    Args:
+        hub: the hub's name of the base; "" if it has none.
+    """
+    settings = sections.list_settings(run.config)
+    in_4bit = any(row["key"] == LOAD_IN_4BIT and row["value"] == "true" for row in settings)
+    how = ", quantization_config=how" if in_4bit else ""
+    if hub and not is_embedded:
+        imports = ["from peft import AutoPeftModelForCausalLM"]
+        loading = [f'model = AutoPeftModelForCausalLM.from_pretrained("adapter"{how})']
+    else:
+        base = "fetch_embedded_model()" if is_embedded else '"BASE"'
+        imports = ["from peft import PeftModel"]
+        if is_embedded:
+            imports.append("from selfteach.models.fetch_default_model import fetch_embedded_model")
+        imports.append("from transformers import AutoModelForCausalLM")
+        loading = [
+            f"base = AutoModelForCausalLM.from_pretrained({base}{how})",
+            'model = PeftModel.from_pretrained(base, "adapter")',
+        ]
+    return [*imports, *(LINES_IN_4BIT if in_4bit else [""]), *loading]
 
 
 def _make_exam_section(run: RunData) -> str:

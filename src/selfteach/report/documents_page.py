@@ -11,6 +11,7 @@ from selfteach.report.figures import Dot, Plot, Tick, make_line, to_percent
 from selfteach.report.format_text import shorten
 from selfteach.report.read_run import list_objects, read_measure, read_number
 from selfteach.report.rows import read_arms
+from selfteach.text import format_count
 
 STATES = ("known", "unknown", "unsure")
 
@@ -94,7 +95,7 @@ def plot_sizes(note: Any) -> Plot | None:
         Dot(
             to_percent(tau, 0, 1),
             100 - to_percent(count, 0, largest),
-            text=f"tau {tau:g}: {count} questions",
+            text=f"tau {tau:g}: {format_count(count, 'questions')}",
         )
         for tau, count in points
     ]

@@ -30,8 +30,9 @@ def format_percent(share: Any) -> str:
     value = read_number(share)
     if value is None:
         return MISSING
-    near_edge = 0 < abs(value) < 0.005 or 0.995 < value < 1
-    return f"{value * 100:.{1 if near_edge else 0}f}{NARROW_SPACE}%"
+    percent = 100 * value
+    seems_exact = round(percent) in (-100, 0, 100) and percent != round(percent)
+    return f"{percent:.{1 if seems_exact else 0}f}{NARROW_SPACE}%"
 
 
 def format_interval(measure: Measure | None, decimals: int | None = None) -> str:

@@ -99,9 +99,14 @@ def read_number(value: Any) -> float | None:
     return value if abs(value) < 1e300 and math.isfinite(value) else None
 
 
+def list_values(value: Any) -> list[Any]:
+    """Return the values of a list; nothing if there is no list."""
+    return value if isinstance(value, list) else []
+
+
 def list_objects(value: Any) -> list[JsonObject]:
     """Return the objects of a list; nothing if there is no list."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [item for item in list_values(value) if isinstance(item, dict)]
 
 
 def clean_json(value: Any) -> Any:

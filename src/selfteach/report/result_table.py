@@ -131,7 +131,8 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
             f"Recovery {format_decimal(recovered.value)} of the {100 * room.value:.0f} points that "
             "the open book adds"
         )
-    yield from _list_earlier_notes(exam)
+    for line in sections.list_changes(exam):  # what is left of the runs that this one continues
+        yield f"Earlier  {strip_controls(line)}"
     if isinstance(cost, Mapping):
         sampled = format_count(cost.get("sampled_tokens"))
         trained = format_count(cost.get("trained_tokens"))
@@ -144,12 +145,6 @@ def _list_notes(exam: JsonMapping) -> Iterator[str]:
             f"Size     adapter {format_megabytes(cost.get('adapter_mb'))}, peak memory "
             f"{format_megabytes(cost.get('peak_memory_mb'))}"
         )
-
-
-def _list_earlier_notes(exam: JsonMapping) -> Iterator[str]:
-    """Say what is left of the runs that this one continues."""
-    for line in sections.list_changes(exam):
-        yield f"Earlier  {strip_controls(line)}"
 
 
 def _list_interval_notes(exam: JsonMapping) -> Iterator[str]:

@@ -19,7 +19,7 @@ from selfteach.records import JsonMapping, JsonObject, Measure, get_user_text, p
 from selfteach.report.figures import SCOPES
 from selfteach.report.format_text import diff_words, shorten
 from selfteach.report.labels import FEEDBACK, get_labels
-from selfteach.report.read_run import RunData, get_path, list_objects, read_measure
+from selfteach.report.read_run import RunData, get_path, list_objects, list_values, read_measure
 from selfteach.report.rows import ARMS
 
 MENDED = "was mended"
@@ -330,7 +330,7 @@ def describe_origin(run: RunData) -> JsonMapping:
 
 def list_texts(value: Any) -> Sequence[str]:
     """Return the texts of a list."""
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return [item for item in list_values(value) if isinstance(item, str)]
 
 
 def list_noise(exam: JsonMapping) -> list[tuple[str, Measure]]:

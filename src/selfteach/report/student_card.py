@@ -8,12 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
-from selfteach.models.fetch_default_model import HUB_NAME, LICENSE
 from selfteach.models.resolve_model_path import find_hub_name
-from selfteach.records import JsonObject
-from selfteach.report.card import escape_markdown, fence_text, name_base
+from selfteach.report.card import escape_markdown, fence_text, make_front_matter, name_base
+from selfteach.text import format_count
 
 
 def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> str:
@@ -24,20 +21,10 @@ def make_student_card(student: Mapping[str, Any], usage: str, library: str) -> s
         usage: the section on loading.
         library: the hub's name of the library that loads it.
     """
-    base = find_hub_name(student["base"])
-    fields: JsonObject = {
-        "library_name": library or "peft",
-        "pipeline_tag": "text-generation",
-        "tags": ["selfteach", "lora"],
-    }
-    if base:
-        fields["base_model"] = base
-    if base == HUB_NAME:
-        fields["license"] = LICENSE
     taught = [lesson for lesson in student["lessons"] if lesson["on"]]
     parts = [
-        f"---\n{yaml.safe_dump(fields, sort_keys=False)}---",
-        f"# A model with {len(taught)} lessons",
+        make_front_matter(library or "peft", ["selfteach", "lora"], find_hub_name(student["base"])),
+        f"# A model with {format_count(len(taught), 'lessons')}",
         describe_training(taught),
         f"## Base\n\n{name_base(student['base'])}.",
     ]
@@ -72,5 +59,6 @@ def describe_cell(cell: Mapping[str, Any] | None) -> str:
     low, high = (f"{100 * score[key]:.0f}" for key in ("low", "high"))
     return (
         f"Exam among the others: {cell['state']}, verdict *{escape_markdown(cell['verdict'])}*, "
-        f"score {100 * score['value']:.0f} % [{low}, {high}] on {score['n']} held-out questions."
+        f"score {100 * score['value']:.0f} % [{low}, {high}] on "
+        f"{format_count(score['n'], 'held-out questions')}."
     )

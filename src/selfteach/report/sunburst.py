@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfteach.records import JsonMapping
-from selfteach.report.read_run import list_objects, read_number
+from selfteach.report.read_run import list_objects, list_values, read_number
+from selfteach.text import format_count
 
 INNER_RADIUS = 16.0
 MIDDLE_RADIUS = 33.0
@@ -51,12 +52,12 @@ def make_slices(verbs: Any) -> list[Slice]:
         verb = str(row.get("verb", ""))
         look = place % NUM_LOOKS
         count = _read_count(row["count"])
-        words = f"{verb}: {count:.0f} tasks"
+        words = f"{verb}: {format_count(int(count), 'tasks')}"
         found.append(_make_slice(start, count / total, inner_ring, look, verb, words))
         noun_start = start
         for noun, number in _list_nouns(row):
             share = number / total
-            words = f"{verb} {noun}: {number:.0f} tasks"
+            words = f"{verb} {noun}: {format_count(int(number), 'tasks')}"
             found.append(_make_slice(noun_start, share, outer_ring, look, noun, words))
             noun_start += share
         start += count / total
@@ -68,7 +69,8 @@ def _read_count(value: Any) -> float:
 
 
 def _list_nouns(row: JsonMapping) -> list[tuple[str, float]]:
-    pairs = [pair for pair in row.get("nouns") or [] if isinstance(pair, list) and len(pair) == 2]
+    nouns = list_values(row.get("nouns"))
+    pairs = [pair for pair in nouns if isinstance(pair, list) and len(pair) == 2]
     return [(str(noun), count) for noun, count in pairs if _read_count(count)]
 
 

@@ -7,7 +7,13 @@ from typing import Any
 
 from selfteach.records import JsonMapping, Measure
 from selfteach.report.figures import make_bars
-from selfteach.report.read_run import get_path, list_objects, read_measure, read_number
+from selfteach.report.read_run import (
+    get_path,
+    list_objects,
+    list_values,
+    read_measure,
+    read_number,
+)
 from selfteach.report.rows import RowTable, fill_parts, read_arms
 from selfteach.report.sunburst import make_slices
 
@@ -70,10 +76,13 @@ def describe_inspection(note: Any) -> JsonMapping | None:
     """Return the note "inspection" with the widths of its bars, or None."""
     if not isinstance(note, Mapping) or not note.get("tasks"):
         return None
-    verbs = list_objects(note.get("verbs"))
+    verbs = [
+        row | {"nouns": list_values(row.get("nouns"))} for row in list_objects(note.get("verbs"))
+    ]
     bars = make_bars({str(row.get("verb")): row.get("count") for row in verbs})
-    tenths = enumerate(get_path(note, "nearest_seed", "histogram") or [])
-    labels = note.get("labels") or {}
+    tenths = enumerate(list_values(get_path(note, "nearest_seed", "histogram")))
+    labels = note.get("labels")
+    named = labels.items() if isinstance(labels, Mapping) else ()
     return {
         **note,
         "near": make_bars({f"{k / 10:.1f} to {(k + 1) / 10:.1f}": count for k, count in tenths}),
@@ -83,20 +92,20 @@ def describe_inspection(note: Any) -> JsonMapping | None:
             for name in ("instruction", "input", "output")
         },
         "slices": make_slices(verbs),
-        "label_bars": make_bars({key.replace("_", " "): n for key, n in labels.items()}),
+        "label_bars": make_bars({key.replace("_", " "): n for key, n in named}),
         "twins": list_objects(note.get("twins")),
         "read": list_objects(note.get("read")),
     }
 
 
-def _make_length_bars(found: JsonMapping) -> list[tuple[str, float, float]]:
-    counts = get_path(found, "histogram") or []
-    width = int(get_path(found, "width") or 1)
-    num_bins = int(get_path(found, "bins") or 0)
+def _make_length_bars(found: Any) -> list[tuple[str, float, float]]:
+    counts = list_values(get_path(found, "histogram"))
+    width = int(read_number(get_path(found, "width")) or 1)
+    num_bins = int(read_number(get_path(found, "bins")) or 0)
     names = [
         f"{k * width + 1} to {(k + 1) * width}" if width > 1 else str(k + 1)
         for k in range(len(counts))
     ]
-    if len(counts) == num_bins:
+    if names and len(names) == num_bins:
         names[-1] = f"{(num_bins - 1) * width + 1} or more"
     return make_bars(dict(zip(names, counts, strict=True)))

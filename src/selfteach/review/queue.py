@@ -26,8 +26,6 @@ STAGE = "review"
 EDITED = "edited"
 UNCHANGED = "accepted as it is"
 SKIPPED = "skipped in review"
-NOT_WAITING = "this answer does not wait any more."
-NOT_WAITING_CURE = "Go on with the next one, or take the last decision back."
 
 
 class ReviewedCorrection(TypedDict):
@@ -142,16 +140,7 @@ def add_answers(ledger: Ledger, rows: Iterable[JsonMapping]) -> list[str]:
 
 def list_waiting(ledger: Ledger) -> list[ReviewItem]:
     """Return the answers without a decision, in the order of the queue."""
-    return [
-        ReviewItem(
-            entry.id,
-            entry.body["prompt"],
-            entry.body["answer"],
-            entry.body.get("draft", ""),
-            entry.body.get("cut", False),
-        )
-        for entry in _list_entries(ledger, "pending")
-    ]
+    return [_make_item(entry) for entry in _list_entries(ledger, "pending")]
 
 
 def read_item(ledger: Ledger, id: str) -> ReviewItem:
@@ -160,10 +149,7 @@ def read_item(ledger: Ledger, id: str) -> ReviewItem:
     Raises:
         NotWaitingError: the answer has a decision already.
     """
-    for item in list_waiting(ledger):
-        if item.id == id:
-            return item
-    raise NotWaitingError(NOT_WAITING, cure=NOT_WAITING_CURE)
+    return _make_item(_find_waiting(ledger, id))
 
 
 def list_corrections(
@@ -205,12 +191,11 @@ def save_correction(ledger: Ledger, id: str, correction: str) -> None:
     text = _clean_text(correction).rstrip()
     if not text:
         raise DataError("the correction is empty.", cure="Skip an answer that has no good form.")
-    body = _get_waiting_body(ledger, id)
-    body.pop("draft", None)
-    if text == body["answer"].rstrip():
-        _accept(ledger, id, UNCHANGED, body, body["answer"])
-    else:
-        _accept(ledger, id, EDITED, body, text)
+    entry = _find_waiting(ledger, id)
+    reason, answer = EDITED, entry.body["answer"]
+    if text == answer.rstrip():
+        reason, text = UNCHANGED, answer
+    _decide(ledger, id, "accepted", reason, entry.copy_body("draft") | {"correction": text})
 
 
 def accept_answer(ledger: Ledger, id: str) -> None:
@@ -220,10 +205,10 @@ def accept_answer(ledger: Ledger, id: str) -> None:
         DataError: the answer has no words.
         NotWaitingError: the answer has a decision already.
     """
-    body = _get_waiting_body(ledger, id)
+    body = _find_waiting(ledger, id).body
     if not body["answer"].strip():
         raise DataError("the answer is empty.", cure="Write one, or skip it.")
-    _accept(ledger, id, UNCHANGED, body, body["answer"])
+    _decide(ledger, id, "accepted", UNCHANGED, {**body, "correction": body["answer"]})
 
 
 def skip_answer(ledger: Ledger, id: str) -> None:
@@ -232,7 +217,7 @@ def skip_answer(ledger: Ledger, id: str) -> None:
     Raises:
         NotWaitingError: the answer has a decision already.
     """
-    _decide(ledger, id, "dropped", SKIPPED, _get_waiting_body(ledger, id))
+    _decide(ledger, id, "dropped", SKIPPED, _find_waiting(ledger, id).body)
 
 
 def save_draft(ledger: Ledger, id: str, text: str) -> None:
@@ -243,7 +228,7 @@ def save_draft(ledger: Ledger, id: str, text: str) -> None:
     Raises:
         NotWaitingError: the answer has a decision already.
     """
-    body = {**_get_waiting_body(ledger, id), "draft": _clean_text(text)}
+    body = {**_find_waiting(ledger, id).body, "draft": _clean_text(text)}
     if body["draft"].rstrip() == body["answer"].rstrip():
         del body["draft"]
     ledger.record_outcomes(STAGE, [Outcome(id, "pending", "", body)])
@@ -276,15 +261,20 @@ def _list_entries(ledger: Ledger, state: str = "") -> list[_Entry]:
     return sorted(found, key=lambda entry: entry.body["place"])
 
 
-def _get_waiting_body(ledger: Ledger, id: str) -> JsonObject:
+def _make_item(entry: _Entry) -> ReviewItem:
+    body = entry.body
+    draft, cut = body.get("draft", ""), body.get("cut", False)
+    return ReviewItem(entry.id, body["prompt"], body["answer"], draft, cut)
+
+
+def _find_waiting(ledger: Ledger, id: str) -> _Entry:
     for entry in _list_entries(ledger, "pending"):
         if entry.id == id:
-            return entry.copy_body()
-    raise NotWaitingError(NOT_WAITING, cure=NOT_WAITING_CURE)
-
-
-def _accept(ledger: Ledger, id: str, reason: str, body: JsonMapping, correction: str) -> None:
-    _decide(ledger, id, "accepted", reason, {**body, "correction": correction})
+            return entry
+    raise NotWaitingError(
+        "this answer does not wait any more.",
+        cure="Go on with the next one, or take the last decision back.",
+    )
 
 
 def _decide(ledger: Ledger, id: str, state: OutcomeState, reason: str, body: JsonMapping) -> None:

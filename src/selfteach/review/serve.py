@@ -19,6 +19,7 @@ from selfteach.review.guard import TabSeat
 from selfteach.review.page import ReviewPage, make_app
 from selfteach.run.ledger import Ledger
 from selfteach.run.signals import replace_handlers
+from selfteach.text import format_count
 
 HOST = "127.0.0.1"
 RELOAD_S = 2.0
@@ -94,10 +95,8 @@ class ReviewServer:
         Raises:
             KeyboardInterrupt: a signal ends the program.
         """
-        self._say(
-            f"{queue.count_progress(self._ledger).waiting} answers wait. "
-            f"Review them at {self.address}"
-        )
+        waiting = format_count(queue.count_progress(self._ledger).waiting, "answers")
+        self._say(f"To be reviewed: {waiting}, at {self.address}")
         self._say("Every decision is kept at once. Ctrl-C stops; the same command goes on.")
         if browser and _has_screen():
             webbrowser.open(self.address)

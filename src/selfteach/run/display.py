@@ -61,14 +61,13 @@ class Display:
         """Begin a stage of `total` things (0: unknown) and end the one before."""
         self.finish()
         self._set_stage(name, total, unit)
-        place = f"stage {self.work.position}" if self.work.position else ""
-        count = f"0/{total} {unit}" if total else ""
-        self._line(" ".join([f"[{name}]", "; ".join(filter(None, (count, place)))]).rstrip())
+        self._show_start()
 
     def advance(self, n: int = 1) -> None:
         """Count `n` more things of the stage as done."""
         self._done += n
         self.work.count_done(self._done, self._total)
+        self._move_bar(n)
         self._show_progress()
 
     def count_answers(self, n: int, *, sampled: bool, tokens: int = 0) -> None:
@@ -93,6 +92,15 @@ class Display:
     def count_recorded(self, n: int) -> None:
         """Count answers that were there before this process: they are no work that is left."""
         self.work.count_recorded(n)
+
+    def _show_start(self) -> None:
+        """Print the line of a stage that begins."""
+        count = f"0/{self._total} {self._unit}" if self._total else ""
+        place = f"stage {self.work.position}" if self.work.position else ""
+        self._line(f"[{self._name}] {'; '.join(filter(None, (count, place)))}".rstrip())
+
+    def _move_bar(self, n: int) -> None:
+        """Move the bar on by `n` things, if the display has one."""
 
     def _show_progress(self) -> None:
         """Print a line, if the last one is old enough."""
@@ -186,30 +194,26 @@ class ProgressBarDisplay(Display):
         self._bar: Any = None
         self._task: Any = None
 
-    def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
-        """Begin a stage as `Display.start_stage`."""
-        self.finish()
-        self._set_stage(name, total, unit)
+    def _show_start(self) -> None:
         self._bar = self._new(*self._columns, console=self._console, transient=True)
         self._task = self._bar.add_task(
-            replace_control_chars(name), total=total or None, unit=unit, left=self._overall()
+            replace_control_chars(self._name),
+            total=self._total or None,
+            unit=self._unit,
+            left=self._overall(),
         )
         self._bar.start()
 
-    def advance(self, n: int = 1) -> None:
-        """Count as `Display.advance`."""
-        self._done += n
-        self.work.count_done(self._done, self._total)
+    def _move_bar(self, n: int) -> None:
         if self._bar is not None:
             self._bar.advance(self._task, n)
-        self._show_progress()
 
     def _show_progress(self) -> None:
         """Show what is known of the stage and of the run beside the bar."""
         if self._bar is not None:
-            shown = self._unit if self._total else self._count()
-            if self._answers > self._done or self._tokens:
-                shown = self._count().partition(" ")[2] if self._total else self._count()
+            shown = self._count()
+            if self._total:  # the bar itself shows "40/200"
+                shown = shown.partition(" ")[2]
             self._bar.update(self._task, unit=shown, left=self._overall())
 
     def finish(self) -> None:
@@ -235,21 +239,16 @@ class NotebookDisplay(Display):
         self._new: Any = tqdm
         self._bar: Any = None
 
-    def start_stage(self, name: str, total: int = 0, unit: str = "sampled") -> None:
-        """Begin a stage as `Display.start_stage`."""
-        self.finish()
-        self._set_stage(name, total, unit)
+    def _show_start(self) -> None:
         self._bar = self._new(
-            total=total or None, desc=replace_control_chars(name), unit=f" {unit}"
+            total=self._total or None,
+            desc=replace_control_chars(self._name),
+            unit=f" {self._unit}",
         )
 
-    def advance(self, n: int = 1) -> None:
-        """Count as `Display.advance`."""
-        self._done += n
-        self.work.count_done(self._done, self._total)
+    def _move_bar(self, n: int) -> None:
         if self._bar is not None:
             self._bar.update(n)
-            self._show_progress()
 
     def _show_progress(self) -> None:
         """Show what is left of the run beside the bar."""

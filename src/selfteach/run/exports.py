@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from selfteach.errors import IntegrityError, SelfteachError
 from selfteach.records import JsonObject
@@ -62,12 +61,10 @@ def read_sums(folder: Path) -> JsonObject:
 def read_usable_manifest(folder: Path) -> JsonObject:
     """Return the manifest of a folder; empty if it is missing or damaged."""
     try:
-        if not (folder / manifest.MANIFEST_FILE).is_file():  # a pipe never ends
-            return {}
-        found: Any = manifest.read_manifest(folder)
-    except (OSError, ValueError, RecursionError, SelfteachError):
+        is_file = (folder / manifest.MANIFEST_FILE).is_file()  # a pipe never ends
+        return manifest.read_manifest(folder) if is_file else {}
+    except (OSError, SelfteachError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def get_sums(facts: JsonObject) -> JsonObject | None:

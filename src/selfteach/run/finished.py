@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from selfteach.config import ResolvedConfig, load_yaml, resolve
 from selfteach.config.sections import MethodConfig, Section
@@ -17,12 +17,14 @@ from selfteach.run.exports import RERUN_CURE, check_adapter_sums, check_export
 from selfteach.run.ledger import Ledger
 from selfteach.run.local_paths import hide_paths
 from selfteach.run.run_folder import (
+    ADAPTERS_FOLDER,
     CONFIG_FILE,
     IDENTITY,
     LEDGER_FILE,
     MODELS,
     RUNS_FOLDER,
     check_run_format,
+    holds_student,
     read_identity,
     read_notes,
 )
@@ -31,14 +33,13 @@ from selfteach.run.student_adapter import check_student_adapter
 Settings = TypeVar("Settings", bound=Section)
 ADAPTER_FOLDER = "adapter"
 EXAM_FILE = "exam.json"
+EXAMPLES_FILE = "examples.jsonl"
 COST_FILE = "cost.json"
 """What a run took on its machine: times, memory, reused tokens. Other files of two runs with the
 same command are the same, except for the times in metrics.jsonl and in the report."""
 LESSON_FILE = "lesson.json"
 """What a run needs to be a lesson: its exam, to be sat again, and its objectives."""
 REPORT_FILE = "report.html"
-ADAPTERS_FOLDER = "adapters"
-"""The folder of the adapters that a comparison trained."""
 COMPARISON_FOLDER = "compare"
 """The folder of a run's comparison."""
 RUN_ADAPTER = "tuned"
@@ -68,6 +69,22 @@ def check_run_folder(folder: Path) -> Path:
     return folder
 
 
+def check_own_run(folder: Path) -> Path:
+    """Return the folder, if it is a run's and no student's, which has adapters as a run has.
+
+    Raises:
+        UsageError: it is not.
+    """
+    check_run_folder(folder)
+    if holds_student(folder):
+        raise UsageError(
+            "is a student, not a run.",
+            where=folder,
+            cure=f"`selfteach student show {folder}/` shows it; lessons/NAME in it is a run.",
+        )
+    return folder
+
+
 def check_readable(folder: Path) -> Path:
     """Return the folder, if it is a run's and this version reads its settings and keys.
 
@@ -76,7 +93,7 @@ def check_readable(folder: Path) -> Path:
     Raises:
         UsageError: it is no run, or one of an earlier version.
     """
-    check_run_format(check_run_folder(folder))
+    check_run_format(check_own_run(folder))
     return folder
 
 
@@ -88,7 +105,7 @@ def check_ledger(folder: Path) -> Path:
     Raises:
         UsageError: it is no run, or its ledger is missing.
     """
-    if not (check_run_folder(folder) / LEDGER_FILE).exists():
+    if not (check_own_run(folder) / LEDGER_FILE).exists():
         raise UsageError(
             f"has no {LEDGER_FILE}, the record of a run.",
             where=folder,
@@ -142,13 +159,11 @@ def resolve_settings(
         IntegrityError: config.yaml is not as the run wrote it.
     """
     check_export(folder, CONFIG_FILE)
-    paths = [f"{key}={write_setting(value)}" for key, value in read_hidden_paths(folder).items()]
+    paths = []
+    for key, value in read_hidden_paths(folder).items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        paths.append(f"{key}={text}")
     return resolve(schema, folder / CONFIG_FILE, [*paths, *sets])
-
-
-def write_setting(value: Any) -> str:
-    """Return a value as `--set` takes it."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def read_hidden_paths(folder: Path) -> JsonObject:
@@ -195,6 +210,18 @@ def read_exam(folder: Path) -> JsonObject:
     exam = read_own_json(path, cure)
     cost = folder / COST_FILE
     return add_cost(exam, read_own_json(cost, cure)) if cost.exists() else exam
+
+
+def check_shown_numbers(folder: Path) -> None:
+    """Refuse to show the numbers of a run, as in a card, if they are not as the run wrote them. A
+    folder without an exam passes.
+
+    Raises:
+        IntegrityError: exam.json has changed, or cost.json has changed or is missing.
+    """
+    if (folder / EXAM_FILE).exists():
+        check_export(folder, EXAM_FILE)
+        check_export(folder, COST_FILE)
 
 
 def add_cost(exam: JsonMapping, cost: JsonMapping) -> JsonObject:

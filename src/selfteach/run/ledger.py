@@ -12,11 +12,12 @@ import json
 import os
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 from urllib.parse import quote
 from weakref import WeakSet
 
@@ -386,20 +387,16 @@ class Ledger:
                 "SELECT stage, state, reason, COUNT(*), MIN(seq) FROM candidates GROUP "
                 "BY stage, state, reason ORDER BY MIN(seq)"
             ).fetchall()
-        stages: dict[str, dict[str, int]] = {}
-        reasons: dict[str, dict[str, int]] = {}
+        states: dict[str, dict[str, int]] = {}
+        reasons: dict[str, Counter[str]] = {}
         for stage, state, reason, count, _ in rows:
-            counts = stages.setdefault(
-                stage, {"accepted": 0, "dropped": 0, "failed": 0, "pending": 0}
-            )
-            counts[state] += count
+            states.setdefault(stage, dict.fromkeys(get_args(OutcomeState), 0))[state] += count
+            counts = reasons.setdefault(stage, Counter())
             if reason:
-                reasons.setdefault(stage, {})[reason] = (
-                    reasons.get(stage, {}).get(reason, 0) + count
-                )
+                counts[reason] += count
         return [
-            Funnel(stage, sum(c.values()), reasons=reasons.get(stage, {}), **c)
-            for stage, c in stages.items()
+            Funnel(stage, sum(own.values()), reasons=dict(reasons[stage]), **own)
+            for stage, own in states.items()
         ]
 
     def set_note(self, key: str, body: Any) -> None:

@@ -12,8 +12,8 @@ import shlex
 from collections.abc import Collection, Mapping
 from typing import Any
 
-PROGRAM = "cmd:"
-"""The beginning of a teacher that is a program; its words may be paths."""
+from selfteach.config.sections import PROGRAM
+
 ABSOLUTE_PATH = re.compile(r"(?:(?:~[\w.-]*|[A-Za-z]:)?[/\\])[^\n]*")
 PATH_SETTINGS = ("model", "teacher", "select.nli")
 """The settings that may hold a path. Any other text may begin with a slash: "/r/elephants"."""

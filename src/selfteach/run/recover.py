@@ -10,12 +10,12 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
+from selfteach.files import find_free_name
 from selfteach.run.finished import check_ledger
 from selfteach.run.ledger import Ledger, is_intact
 from selfteach.run.lock import RunLock
@@ -59,20 +59,13 @@ def recover_ledger(folder: Path) -> dict[str, int]:
                     where=path,
                     cure="Start a new run with --new.",
                 )
-            path.rename(_choose_damaged_name(folder))
+            path.rename(find_free_name(path.with_name(f"{LEDGER_FILE}.damaged")))
             for tail in ("-wal", "-shm"):
                 path.with_name(LEDGER_FILE + tail).unlink(missing_ok=True)
             fresh.replace(path)
     finally:
         lock.release()
     return saved
-
-
-def _choose_damaged_name(folder: Path) -> Path:
-    """Return the first free name for a damaged ledger."""
-    first = folder / f"{LEDGER_FILE}.damaged"
-    numbered = (first.with_name(f"{first.name}-{number}") for number in count(2))
-    return next(path for path in chain([first], numbered) if not path.exists())
 
 
 def _is_intact(path: Path) -> bool:

@@ -15,11 +15,11 @@ import shutil
 import sys
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from selfteach.config import CHANGEABLE_SETTINGS, ResolvedConfig, dump_config, f
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import (
+    find_free_name,
     hash_file,
     make_folder,
     refuse_current_folder,
@@ -58,6 +59,9 @@ from selfteach.run.workload import RemainingTime
 RUNS_FOLDER = Path("runs")
 LEDGER_FILE = "run.db"
 CONFIG_FILE = "config.yaml"
+ADAPTERS_FOLDER = "adapters"
+"""The folder of the adapters that a comparison trained."""
+DATABASE_FILE = "student.db"
 STATE_FILE = "student.json"
 """It makes a folder a student's. Whoever reads folders passes over such ones and over runs."""
 IDENTITY = "identity"
@@ -94,8 +98,13 @@ def make_slug(text: str) -> str:
 class Run:
     """Represent one open run.
 
-    `material` is the user's input; `command` resumes the run; `notices` are lines for the user
-    about files that were set aside; `work` is what is planned and done.
+    Attributes:
+        material: the user's input.
+        command: it resumes the run.
+        stages: state, seconds and attempts of each stage so far.
+        exports: the sum of each exported file by its name.
+        notices: lines for the user about files that were set aside.
+        work: what is planned and done.
     """
 
     path: Path
@@ -106,8 +115,8 @@ class Run:
     command: str
     resumed: bool
     _lock: RunLock
-    _stages: dict[str, JsonObject] = field(default_factory=dict)
-    _exports: dict[str, JsonObject] = field(default_factory=dict)
+    stages: dict[str, JsonObject] = field(default_factory=dict)
+    exports: dict[str, JsonObject] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     work: RemainingTime = field(default_factory=RemainingTime)
     _found: frozenset[str] = frozenset()
@@ -128,7 +137,7 @@ class Run:
 
         The states are running, done, interrupted and failed.
         """
-        before = self._stages.get(name, {})
+        before = self.stages.get(name, {})
         attempts = before.get("attempts", 0) + 1
         spent = before.get("seconds", 0.0)
         start = time.monotonic()
@@ -147,17 +156,7 @@ class Run:
 
     def seconds(self) -> float:
         """Return the seconds of all stages, over all attempts."""
-        return float(sum(stage["seconds"] for stage in self._stages.values()))
-
-    @property
-    def stages(self) -> Mapping[str, JsonMapping]:
-        """Return state, seconds and attempts of each stage so far."""
-        return self._stages
-
-    @property
-    def exports(self) -> Mapping[str, JsonMapping]:
-        """Return the sum of each exported file by its name."""
-        return self._exports
+        return float(sum(stage["seconds"] for stage in self.stages.values()))
 
     def bind(self, role: str, fingerprint: str) -> None:
         """Tie the run to a model. `role` is "base" (the model that is tuned), "teacher",
@@ -200,7 +199,7 @@ class Run:
     def read_copy(self, name: str) -> bytes | None:
         """Return an exported file from the ledger; None if it has no copy of it."""
         copy = self.ledger.get_note(COPY_PREFIX + name) or {}
-        return unpack_copy(copy.get("data", ""), self._exports[name])
+        return unpack_copy(copy.get("data", ""), self.exports[name])
 
     def export_json(self, name: str, value: Any) -> Path:
         """Export one JSON value as `export`, indented for people."""
@@ -248,9 +247,9 @@ class Run:
                 fresh.rename(path)
                 sync_folder(path.parent)
             shutil.rmtree(old, ignore_errors=True)
-        for stale in [key for key in self._exports if key.startswith(f"{name}/")]:
-            del self._exports[stale]
-        self._exports |= {f"{name}/{inner}": entry for inner, entry in sums.items()}
+        for stale in [key for key in self.exports if key.startswith(f"{name}/")]:
+            del self.exports[stale]
+        self.exports |= {f"{name}/{inner}": entry for inner, entry in sums.items()}
         total = hashlib.sha256(dump_canonical_json(sums).encode()).hexdigest()
         self._record_export(f"{name}/", {"files": len(sums), "sha256": total})
 
@@ -299,7 +298,7 @@ class Run:
             self.path.rmdir()
 
     def _record_stage(self, name: str, state: str, seconds: float, attempts: int) -> None:
-        self._stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
+        self.stages[name] = {"state": state, "seconds": round(seconds, 3), "attempts": attempts}
         if state == "running":
             self._began[name] = time.time()
         else:
@@ -307,15 +306,15 @@ class Run:
         # A list keeps the order.
         stages = [
             {"name": stage, **facts, BEGAN: self._began.get(stage)}
-            for stage, facts in self._stages.items()
+            for stage, facts in self.stages.items()
         ]
         self.ledger.set_note(STAGES, stages)
-        self.ledger.record_event("stage", {"name": name, **self._stages[name]})
+        self.ledger.record_event("stage", {"name": name, **self.stages[name]})
         self._write_manifest()
 
     def _record_export(self, name: str, entry: JsonObject) -> None:
-        self._exports[name] = entry
-        self.ledger.set_note(EXPORTS, self._exports)
+        self.exports[name] = entry
+        self.ledger.set_note(EXPORTS, self.exports)
         self._write_manifest()
 
     def _set_changed_aside(self, name: str) -> None:
@@ -325,7 +324,7 @@ class Run:
         """
         path = self.file(name)
         copy = self.ledger.get_note(COPY_PREFIX + name) or {}
-        if not path.exists() or not list_broken(check_files(self.path, self._exports, name)):
+        if not path.exists() or not list_broken(check_files(self.path, self.exports, name)):
             return
         if check_file(path, copy.get("sum")) == "whole":
             return
@@ -351,8 +350,8 @@ class Run:
             "seed": getattr(self.resolved.config, "seed", None),
             "base_model": hide_folder(getattr(self.resolved.config, "model", None)),
             MODELS: self.ledger.get_note(MODELS) or {},
-            STAGES: self._stages,
-            EXPORTS: self._exports,
+            STAGES: self.stages,
+            EXPORTS: self.exports,
         }
         manifest.write_manifest(self.path / manifest.MANIFEST_FILE, facts)
 
@@ -383,7 +382,7 @@ def open_run(
     identity = make_identity(kind, resolved, material)
     if out:
         check_named_folder(out, identity, new=new)
-        if new and has_run(out):
+        if new and any((out / name).exists() for name in (LEDGER_FILE, LOCK_FILE)):
             _rename_old_run(out)
     folder = out or _choose_default_folder(make_slug(slug_source), identity, new)
     with convert_disk_errors(folder):
@@ -474,11 +473,13 @@ def _remove_leftovers(folder: Path) -> None:
     with convert_disk_errors(folder):
         for path in folder.glob(".*.tmp"):
             path.unlink()
-        for path in folder.glob(".*.old"):
-            if not (whole := folder / path.name[1:].removesuffix(".old")).exists():
-                path.rename(whole)
-        for pattern in (".*.old", ".*.new", ".recover-*"):
-            for path in folder.glob(pattern):
+        for path in folder.glob(".recover-*"):
+            shutil.rmtree(path)
+        for place in (folder, folder / ADAPTERS_FOLDER):
+            for path in place.glob(".*.old"):
+                if not (whole := place / path.name[1:].removesuffix(".old")).exists():
+                    path.rename(whole)
+            for path in (*place.glob(".*.old"), *place.glob(".*.new")):
                 shutil.rmtree(path)
 
 
@@ -490,12 +491,15 @@ def check_named_folder(out: Path, identity: JsonObject, *, new: bool = False) ->
         new: whether a run that is there may be another one, because it is renamed.
 
     Raises:
-        UsageError: it is a file, or holds other files, another run or a run without its record.
+        UsageError: it is a file or a student, or holds other files, another run or a run without
+            its record.
     """
     if out.exists() and not out.is_dir():
         raise UsageError("is a file, not a folder.", where=out, cure="Give another --out.")
     if not out.exists() or not any(out.iterdir()):
         return
+    if holds_student(out):
+        raise UsageError("is a student, not a run.", where=out, cure="Give another --out.")
     if not _looks_like_run(out):
         _refuse_other_files(out)
     if new:
@@ -528,6 +532,11 @@ def _refuse_other_files(out: Path) -> None:
     )
 
 
+def holds_student(folder: Path) -> bool:
+    """Tell whether a folder has the database of a student, or what is read without it."""
+    return (folder / DATABASE_FILE).exists() or (folder / STATE_FILE).exists()
+
+
 def is_ledger_part(name: str) -> bool:
     """Tell whether a name in a run folder is that of the ledger, its log or the lock."""
     return name in (LOCK_FILE, *(LEDGER_FILE + tail for tail in LEDGER_TAILS))
@@ -539,11 +548,6 @@ def has_requests(folder: Path) -> bool:
         return False
     with closing(Ledger(folder / LEDGER_FILE, readonly=True)) as ledger:
         return bool(ledger.count_requests())
-
-
-def has_run(folder: Path) -> bool:
-    """Tell whether a folder has a run, perhaps one that has only begun."""
-    return (folder / LEDGER_FILE).exists() or (folder / LOCK_FILE).exists()
 
 
 def _looks_like_run(folder: Path) -> bool:
@@ -581,9 +585,7 @@ def _choose_default_folder(name: str, identity: JsonObject, new: bool) -> Path:
             if before is not None and has_same_material(before, identity):
                 confirm_other_settings(folder, before, identity)
                 break
-    base = RUNS_FOLDER / f"{date.today().isoformat()}-{name}"
-    numbered = (base.with_name(f"{base.name}-{number}") for number in count(2))
-    return next(folder for folder in chain([base], numbered) if not folder.exists())
+    return find_free_name(RUNS_FOLDER / f"{date.today().isoformat()}-{name}")
 
 
 def _list_default_folders(name: str) -> list[Path]:

@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-EXIT_INTERRUPTED = 130
+from selfteach.errors import Interrupted
+
 HANGUP = getattr(signal, "SIGHUP", None)
 """The signal of a closed terminal; Windows has none."""
 WATCHED_SIGNALS = tuple(filter(None, (signal.SIGINT, signal.SIGTERM, HANGUP)))
@@ -113,7 +114,7 @@ def _end_delay() -> None:
 
 def _handle_signal(number: int, frame: FrameType | None) -> None:
     if _InterruptState.seen:
-        os._exit(EXIT_INTERRUPTED)
+        os._exit(Interrupted.exit_code)
     _InterruptState.seen = True
     if _InterruptState.depth:
         _InterruptState.pending = True
@@ -127,7 +128,7 @@ def _watch_signals(read: int, print_line: Callable[[str], None]) -> None:
         before = seen
         seen += sum(byte in WATCHED_SIGNALS for byte in data)
         if seen > 1:
-            os._exit(EXIT_INTERRUPTED)
+            os._exit(Interrupted.exit_code)
         if seen > before:
             # A closed terminal must not hide the second signal.
             with suppress(OSError, ValueError):

@@ -11,8 +11,8 @@ from selfteach.errors import IntegrityError
 from selfteach.run.exports import read_usable_manifest
 from selfteach.run.ledger import Ledger
 from selfteach.run.lock import find_lock_owner
+from selfteach.run.run_folder import DATABASE_FILE
 
-DATABASE_FILE = "student.db"
 STATE_NOTE = "state"
 PARTS = "parts"
 """The key of a student's state, and of manifest.json, that says what adapter/ is made of."""

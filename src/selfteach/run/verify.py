@@ -13,7 +13,7 @@ from typing import Any
 
 from selfteach.errors import IntegrityError
 from selfteach.run.exports import get_sums, read_usable_manifest
-from selfteach.run.finished import COMPARISON_FOLDER, REPORT_FILE, RESULT, check_run_folder
+from selfteach.run.finished import COMPARISON_FOLDER, REPORT_FILE, RESULT, check_own_run
 from selfteach.run.manifest import MANIFEST_FILE
 from selfteach.run.run_folder import (
     COMMAND,
@@ -41,7 +41,6 @@ class VerifiedRun:
         lost: whether the ledger is missing or empty.
     """
 
-    path: Path
     finished: bool
     files: Mapping[str, FileState]
     faults: tuple[str, ...]
@@ -60,25 +59,26 @@ def verify_run(folder: Path) -> VerifiedRun:
     Raises:
         UsageError: the folder is not a run's, or its ledger cannot be opened.
     """
-    facts = read_usable_manifest(check_run_folder(folder))
+    facts = read_usable_manifest(check_own_run(folder))
     written = get_sums(facts)
     noted: list[Any] = [None] * 5
     faults = []
-    files: dict[str, FileState] = {LEDGER_FILE: "whole"}
-    if not (folder / LEDGER_FILE).exists():
-        files[LEDGER_FILE] = "missing"
+    state: FileState = "whole"
+    lost = not (folder / LEDGER_FILE).exists()
+    if lost:
+        state = "missing"
     else:
         try:
             noted = read_notes(folder, IDENTITY, FINISHED, RESULT, EXPORTS, COMMAND)
+            lost = noted[0] is None and bool(written)
+            if lost:
+                state = "changed"
+                faults.append(f"{folder / LEDGER_FILE}: the ledger is empty.")
         except IntegrityError as fault:
-            files[LEDGER_FILE] = "changed"
+            state = "changed"
             faults.append(str(fault))
-    identity, finished, result, recorded, command = noted
-    lost = files[LEDGER_FILE] == "missing"
-    if files[LEDGER_FILE] == "whole" and identity is None and written:
-        lost = True
-        files[LEDGER_FILE] = "changed"
-        faults.append(f"{folder / LEDGER_FILE}: the ledger is empty.")
+    files: dict[str, FileState] = {LEDGER_FILE: state}
+    _, finished, result, recorded, command = noted
     sums = recorded or written or {}
     files[MANIFEST_FILE] = "whole" if written == sums else "changed"
     if not (folder / MANIFEST_FILE).exists():
@@ -92,7 +92,7 @@ def verify_run(folder: Path) -> VerifiedRun:
         files |= {f"{COMPARISON_FOLDER}/{name}": state for name, state in inner.files.items()}
         faults += inner.faults
     command = str(command or facts.get("command") or "")
-    return VerifiedRun(folder, bool(finished), files, tuple(faults), command, lost)
+    return VerifiedRun(bool(finished), files, tuple(faults), command, lost)
 
 
 def restore_exports(run: Run, say: Callable[[str], object]) -> bool:

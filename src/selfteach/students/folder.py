@@ -40,9 +40,9 @@ from selfteach.run.finished import ADAPTER_FOLDER, REPORT_FILE
 from selfteach.run.ledger import Ledger
 from selfteach.run.lock import LOCK_FILE, RunLock, find_lock_owner
 from selfteach.run.manifest import MANIFEST_FILE, read_manifest, write_manifest
-from selfteach.run.run_folder import CONFIG_FILE, EXPORTS, STATE_FILE
+from selfteach.run.run_folder import CONFIG_FILE, DATABASE_FILE, EXPORTS, STATE_FILE
 from selfteach.run.signals import delay_interrupts
-from selfteach.run.student_adapter import DATABASE_FILE, PARTS, STATE_NOTE
+from selfteach.run.student_adapter import PARTS, STATE_NOTE
 from selfteach.run.sums import check_files, list_broken
 from selfteach.students.state import (
     BESIDE_FOLDER,

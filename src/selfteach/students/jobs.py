@@ -34,8 +34,7 @@ from selfteach.config.find_preset import list_presets
 from selfteach.errors import DataError, IntegrityError, ResourceError, UsageError
 from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
-from selfteach.run.run_folder import make_slug
-from selfteach.run.student_adapter import DATABASE_FILE
+from selfteach.run.run_folder import DATABASE_FILE, make_slug
 from selfteach.students.folder import TEACH_CURE, read_student
 from selfteach.students.job_origin import describe_foreign_job, make_mark, read_mark
 from selfteach.text import clean_text

@@ -128,7 +128,7 @@ def add_lesson(
     instead_of = list(dict.fromkeys(instead_of))
     if known := find_lesson_of_run(student.state, run):
         refuse_other_base(student, run)
-        report_known(student, known, run, instead_of, say)
+        report_known(student, known, run, instead_of, say, beside=beside is not None)
         return known
     lesson = make_lesson(student.state, run, title)
     refuse_4bit_base(student.state.base, "the base of a student", finished.find_adapter(run))
@@ -162,8 +162,16 @@ def report_known(
     run: Path,
     instead_of: Sequence[str],
     say: Callable[[str], object],
+    *,
+    beside: bool,
 ) -> None:
     """Say what is not done for a run that is a lesson already, and the command that does it."""
+    if beside and not known.beside:
+        command = f"selfteach student retrain {student.path} {known.name}"
+        say(
+            f"{known.name} is a lesson already, trained alone; `{command}` trains it beside the "
+            "others"
+        )
     adapters = finished.list_adapters(run)
     if adapters and hash_file(finished.find_adapter(run) / TENSORS_FILE) != known.adapter_sum:
         command = f"selfteach student remove {student.path} {known.name}"
