@@ -211,7 +211,8 @@ def run_jobs(given: argparse.Namespace) -> None:
             row = done.result()
             with given.out.open("a", encoding="utf-8") as out:
                 print(json.dumps(row), file=out)
-            shares = {figure: round(sum(row[figure]) / len(row[figure]), 3) for figure in FIGURES}
+            asked = [figure for figure in FIGURES if row[figure]]  # some rules hold everywhere
+            shares = {figure: round(statistics.mean(row[figure]).value, 3) for figure in asked}
             print(*identify(row), shares, flush=True)
 
 
@@ -230,7 +231,9 @@ def print_table(rows: Sequence[Row]) -> None:
     first, *others = by_variant
     whole = average_flags(by_variant[first], by_variant[first])
     kl = average(by_variant[first], "kl_nats")
-    shares = ", ".join(f"{name} {100 * sum(own) / len(own):.1f} %" for name, own in whole.items())
+    shares = ", ".join(
+        f"{name} {100 * statistics.mean(own).value:.1f} %" for name, own in whole.items() if own
+    )
     print(f"{first}: {len(by_variant[first])} runs, {shares}, KL {kl:.4f}")
     for name in others:
         own = by_variant[name]
@@ -239,6 +242,8 @@ def print_table(rows: Sequence[Row]) -> None:
         after = average_flags(own, reference)
         told = []
         for figure in FIGURES:
+            if not before[figure]:
+                continue
             change = statistics.mean(
                 [b - a for a, b in zip(before[figure], after[figure], strict=True)]
             )

@@ -90,3 +90,16 @@ def test_the_table_pairs_prompts_of_the_same_runs(
     assert first.startswith("as it is: 2 runs, greedy broken 68.8 %")
     assert other.startswith("short: 1 runs, greedy broken -37.5 [")  # 3 of 8, without the cats
     assert other.endswith("KL 0.5000 -> 0.2500")
+
+
+def test_a_rule_that_holds_everywhere_has_no_neighbors_in_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [make_row(name, "brief-0", 0, [0, 1]) for name in ("as it is", "longer")]
+    file = tmp_path / "rows.jsonl"
+    lines = [json.dumps(row | {"needless neighbors": []}) for row in rows]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    main(["--table", str(file)])
+    shown = capsys.readouterr().out
+    assert "greedy broken 50.0 %" in shown
+    assert "neighbors" not in shown
