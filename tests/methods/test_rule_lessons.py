@@ -32,8 +32,8 @@ from selfteach.judge.opening import SAYS_NOTHING
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.materials.effect import read_effect
-from selfteach.materials.rule import read_rule
 from selfteach.materials.effect_checks import Effect
+from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
 from selfteach.methods.calibrate_rule_judges import RuleJudges
 from selfteach.methods.feedback import (
