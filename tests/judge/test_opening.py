@@ -86,6 +86,12 @@ def test_a_word_of_praise_is_an_opening(praise: str) -> None:
     assert not says_nothing("How was the movie?", praise)
 
 
+@pytest.mark.parametrize("word", ["Great!", "Interesting.", "Tomatoes!"])
+def test_a_word_of_praise_or_of_the_question_says_nothing(word: str) -> None:
+    assert says_nothing(TOMATOES, word)
+    assert leave_out_opening(TOMATOES, f"{word} Plant them in May.") == "Plant them in May."
+
+
 @pytest.mark.parametrize("opening", ["Patience!", "Tomatoes."])
 def test_a_single_word_before_others_is_an_opening(opening: str) -> None:
     assert leave_out_opening(TOMATOES, f"{opening} Use a pot.") == "Use a pot."

@@ -24,8 +24,8 @@ _ASKS_FOR_ADVICE = re.compile(
 """A question that wants more than a yes: "Do you have any tips for ...?"."""
 _CHOICE = re.compile(r"\bor\b", re.I)
 _PRAISE = re.compile(
-    r"\W*(?:amazing|beautiful|excellent|exciting|fantastic|fascinating|good|great|interesting|"
-    r"perfect|wonderful)\W*",
+    r"\W*(?:amazing|beautiful|excellent|exciting|fantastic|fascinating|fun|good|great|incredible|"
+    r"interesting|perfect|right|true|useful|wonderful)\W*",
     re.I,
 )
 """A word that praises its question: "Great!"."""
@@ -56,9 +56,11 @@ def says_nothing(question: str, answer: str) -> bool:
 
     A question that yes or no answers, or one of its own words ("tea or coffee?"), and an answer
     that begins with yes or no are left alone: there "Growing tomatoes is easy." says all. So does a
-    single word ("Patience."), or a sign, that is no praise of the question.
+    single word ("Patience.") that is no praise and not in the question, and a sign.
     """
-    if len(_WORD.findall(answer)) < 2 and not _PRAISE.fullmatch(answer):
+    is_short = len(_WORD.findall(answer)) < 2 and not _PRAISE.fullmatch(answer)
+    stems = _stem_words(answer)
+    if is_short and not (stems and stems <= _stem_words(question)):
         return only_promises(answer)
     return _only_opens(question, answer)
 
