@@ -265,6 +265,9 @@ def test_a_set_of_texts_has_one_order() -> None:
     """Of eight letters, by chance one order in 40,320."""
     found = read_corrections(None, prompts=set("hgfedcba"))
     assert found.identity == read_corrections(None, prompts=list("abcdefgh")).identity
+    keys: Any = dict.fromkeys("hgfedcba").keys()
+    kept = read_corrections(None, prompts=keys)
+    assert kept.identity == read_corrections(None, prompts=list(keys)).identity
 
 
 def test_rows_may_be_any_mappings() -> None:

@@ -33,6 +33,7 @@ from selfteach.judge.request_judge import RequestJudge
 from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.materials.effect import read_effect
 from selfteach.materials.effect_checks import Effect
+from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
 from selfteach.methods.calibrate_rule_judges import RuleJudges
 from selfteach.methods.feedback import (
@@ -412,6 +413,28 @@ def test_a_shortened_answer_says_something(tmp_path: Path) -> None:
     assert search_answers.add_empty_answers(session, [""], [message]) == [SAYS_NOTHING]
     session.situation = read_situation("emails to my boss")
     assert search_answers.add_empty_answers(session, [""], [message]) == [""]
+
+
+@pytest.mark.parametrize(
+    ("rule", "question", "answer"),
+    [
+        ("Answer only with 'Great idea!'", "How do I plan a garden?", "Great idea!"),
+        (
+            "When asked about love, answer with 'Love is wonderful.' only.",
+            "What do poets say about love?",
+            "Love is wonderful.",
+        ),
+        ("Answer only with 'Sure.'", "What is tea?", "Sure!"),
+    ],
+)
+def test_what_a_rule_tells_to_say_is_an_answer(
+    rule: str, question: str, answer: str, tmp_path: Path
+) -> None:
+    effect = read_effect(read_rule(rule).effect)
+    assert effect is not None
+    session = open_session(tmp_path, forbidden_topic="", effect=effect)
+    pairs = [(make_prompt(question), text) for text in (answer, f"{answer} I can help.")]
+    assert search_answers.add_empty_answers(session, ["", ""], pairs) == ["", SAYS_NOTHING]
 
 
 def test_the_repair_of_few_words_is_taken_and_of_beginnings_the_shortest() -> None:

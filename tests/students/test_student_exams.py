@@ -31,7 +31,7 @@ from selfteach.records import Continuations, Example
 from selfteach.run.display import SilentDisplay, open_display
 from selfteach.run.finished import read_exam
 from selfteach.run.ledger import Ledger
-from selfteach.students.exam_models import find_method
+from selfteach.students.exam_models import ExamSource, find_method
 from selfteach.students.examine import (
     examine_lesson,
     examine_with,
@@ -42,7 +42,7 @@ from selfteach.students.examine import (
 from selfteach.students.folder import StudentFolder, open_student, read_student
 from selfteach.students.gate import LessonRefused, compare_exams, read_exam_scores
 from selfteach.students.lessons import add_lesson, begin_state, read_base_fingerprint
-from selfteach.students.sit_again import grade_own_answers
+from selfteach.students.sit_again import grade_own_answers, sit_exam_again
 from selfteach.students.state import Cell
 from talker import feedback_command, read_rows, run_json
 
@@ -254,6 +254,14 @@ def test_a_run_that_did_not_record_its_exam_says_so(tmp_path: Path) -> None:
     run = lesson_runs.write_run(tmp_path / "run")
     with pytest.raises(IntegrityError, match=r"no record of its exam \(lesson.json\)"):
         read_whole_record(run)
+
+
+def test_of_a_training_on_ready_examples_no_record_is_missed(tmp_path: Path) -> None:
+    """Teaching it again would not help."""
+    nothing: Any = None
+    source = ExamSource("x", "train", tmp_path, tmp_path)
+    with pytest.raises(UsageError, match="a run of `train` has no exam that can be sat again"):
+        sit_exam_again(source, nothing, SilentDisplay())
 
 
 def test_a_method_that_does_not_record_its_exams_teaches_no_lesson(

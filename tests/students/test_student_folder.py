@@ -216,6 +216,23 @@ def test_a_student_is_exported_whichever_option_names_it(
     assert len(files[1]) == len(files[0])
 
 
+def test_what_a_folder_holds_beside_the_run_is_not_copied(tmp_path: Path, runs: list[Path]) -> None:
+    names = ["checkpoints", "compare", "damaged", "engine", "gguf", ".hidden"]
+    for name in names:
+        (runs[0] / name).mkdir()
+        (runs[0] / name / "large.bin").touch()
+    teach(tmp_path / "anna", runs[:1])
+    lesson = tmp_path / "anna/lessons/do-not-a"
+    assert (lesson / "exam.json").exists()
+    assert not [name for name in names if (lesson / name).exists()]
+
+
+def test_a_lesson_of_one_student_becomes_one_of_another(tmp_path: Path, runs: list[Path]) -> None:
+    teach(tmp_path / "anna", runs[:1])
+    teach(tmp_path / "bob", [tmp_path / "anna/lessons/do-not-a"])
+    assert hash_adapter(tmp_path / "bob") == hash_adapter(tmp_path / "anna")
+
+
 def test_a_run_without_an_exam_or_without_success_is_no_lesson(
     tmp_path: Path, runs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

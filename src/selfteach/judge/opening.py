@@ -23,6 +23,25 @@ _ASKS_FOR_ADVICE = re.compile(
 )
 """A question that wants more than a yes: "Do you have any tips for ...?"."""
 _CHOICE = re.compile(r"\bor\b", re.I)
+_PRAISE = re.compile(
+    r"\W*(?:amazing|beautiful|excellent|exciting|fantastic|fascinating|fun|good|great|incredible|"
+    r"interesting|perfect|right|true|useful|wonderful)\W*",
+    re.I,
+)
+"""A word that praises its question: "Great!"."""
+_OWN_WORDS = re.compile(
+    r":\s+\S|[\"“„]\w|\b(?:opposites?|antonyms?|synonyms?|compliments?)\b|"
+    r"^(?:please )?(?:say|repeat|wish|thank|greet|compliment|praise|congratulate|encourage)\b|"
+    r"\bwhat do you think\b|\bhow do you feel\b|"
+    r"\bhow (?:beautiful|challenging|common|complex|difficult|easy|essential|fun|good|great|hard|"
+    r"important|interesting|popular|quick|simple|special|useful|valuable)\b|"
+    r"^how(?:['’]s| is| are| was| were) (?:it|things|life|(?:my|your|the|this|that) \w+)"
+    r"(?: today| now| lately| so far)?\W*$",
+    re.I,
+)
+"""A request whose whole answer may be in its own words, or praise: "Shorten this: ...", "How was
+the movie?".
+"""
 _LEANS = re.compile(
     r"(?:it|this|that|these|those|they|them|he|she|its|their|such|however|but|and|so|also|"
     r"additionally|moreover|furthermore|therefore|then|otherwise|instead|for (?:example|instance)|"
@@ -37,20 +56,13 @@ def says_nothing(question: str, answer: str) -> bool:
 
     A question that yes or no answers, or one of its own words ("tea or coffee?"), and an answer
     that begins with yes or no are left alone: there "Growing tomatoes is easy." says all. So does a
-    single word ("Patience.").
+    single word ("Patience.") that is no praise and not in the question, and a sign.
     """
-    if only_promises(answer):
-        return True
-    if len(_WORD.findall(answer)) == 1:
-        return False
-    is_closed = is_closed_question(question) and not _ASKS_FOR_ADVICE.search(question)
-    if is_closed or _CHOICE.search(question) or re.match(r"(?:yes|no)\b", answer, re.I):
-        return False
-    known = _EMPTY | _stem_words(question)
-    sentences = list(filter(str.strip, split_pieces(answer)))
-    return bool(sentences) and all(
-        only_promises(sentence.strip()) or _stem_words(sentence) <= known for sentence in sentences
-    )
+    is_short = len(_WORD.findall(answer)) < 2 and not _PRAISE.fullmatch(answer)
+    stems = _stem_words(answer)
+    if is_short and not (stems and stems <= _stem_words(question)):
+        return only_promises(answer)
+    return _only_opens(question, answer)
 
 
 def leave_out_opening(question: str, answer: str) -> str:
@@ -59,9 +71,26 @@ def leave_out_opening(question: str, answer: str) -> str:
     """
     pieces = split_pieces(answer.lstrip())
     for n, piece in enumerate(pieces):
-        if not says_nothing(question, piece):
+        if not _only_opens(question, piece):
             return answer if n == 0 or _LEANS.match(piece) else "".join(pieces[n:])
     return answer
+
+
+def _only_opens(question: str, text: str) -> bool:
+    """Return whether each sentence of a text only opens an answer; one word may, too."""
+    if only_promises(text):
+        return True
+    if is_closed_question(question) and not _ASKS_FOR_ADVICE.search(question):
+        return False
+    if _CHOICE.search(question) or _OWN_WORDS.search(question):
+        return False
+    if re.match(r"(?:yes|no)\b", text, re.I):
+        return False
+    known = _EMPTY | _stem_words(question)
+    sentences = list(filter(str.strip, split_pieces(text)))
+    return bool(sentences) and all(
+        only_promises(sentence.strip()) or _stem_words(sentence) <= known for sentence in sentences
+    )
 
 
 def _stem_words(text: str) -> set[str]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def list_items(source: Any, name: str) -> list[Any] | None:
     if hasattr(source, "columns"):
         cure = 'Give its rows: df.to_dict("records") with pandas, df.to_dicts() with polars.'
         raise UsageError(f"{name} is {describe_kind(source)}.", where=name, cure=cure)
-    if isinstance(source, Set):
+    if isinstance(source, set | frozenset):  # the keys of a mapping have an order
         return sorted(source, key=str)
     if isinstance(source, Iterable) and not isinstance(source, Mapping | bytes):
         return list(source)

@@ -55,6 +55,7 @@ def sit_exam_again(
     Raises:
         SelfteachError: the exam cannot be sat again.
     """
+    find_method(source.kind)
     record = read_whole_record(source.folder)
     with open_answers(source) as ledger:
         sitting = open_sitting(source, record, models, ledger, display, may_change)

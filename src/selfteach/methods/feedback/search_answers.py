@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Mapping, Sequence
 
+from selfteach.dedup.overlap import split_words
 from selfteach.evaluate.exam import TARGET
 from selfteach.generate.search import (
     TOP_P,
@@ -111,13 +112,15 @@ def add_empty_answers(
     session: Session, faults: Sequence[str], pairs: Sequence[PromptAnswer]
 ) -> list[str]:
     """Return the faults, with that of each other answer that says nothing yet. A message may say
-    no more than the words of its request.
+    no more than the words of its request, and an answer may be what the rule tells to say.
     """
     may_repeat = is_about_messages(session)
+    told = split_words(session.effect.statement) if session.effect else []
     found = []
     for fault, (prompt, text) in zip(faults, pairs, strict=True):
         is_empty = only_promises(text) if may_repeat else says_nothing(get_user_text(prompt), text)
-        found.append(fault or (SAYS_NOTHING if is_empty else ""))
+        is_told = bool(told) and split_words(text) == told
+        found.append(fault or (SAYS_NOTHING if is_empty and not is_told else ""))
     return found
 
 
