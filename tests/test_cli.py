@@ -73,6 +73,7 @@ def test_help_is_instant_and_loads_nothing_heavy(tmp_path: Path) -> None:
         (["feedback", "-"], 2, "the rule is not read from standard input. Write it on the"),
         (["feedback", "用一句话回答。"], 3, "is not in English, and its form is not recognized"),
         (["feedback", "Hum a tune.", "--seed", "-1"], 2, "for '--seed': must be at least 0."),
+        (["tasks", "--base", "embedded", "--model", "./x"], 2, "give --base or --model, not both"),
         (["chat", "--run", "absent"], 2, "is not a run folder"),
         (["answer", "--in", "p.txt", "--run", "absent"], 2, "absent: is not a run folder"),
         (["answer", "--in", "p.txt", "--model", "absent/"], 2, 'there is no model "absent/"'),

@@ -147,9 +147,14 @@ def test_secrets_given_in_a_wrong_place_are_not_printed() -> None:
     assert "sk-canary" not in str(caught.value)
 
 
-def test_a_wrong_key_of_the_objective_is_named_with_the_right_one() -> None:
-    with pytest.raises(UsageError, match=r'bund .*Did you mean "train\.correction\.bound"'):
-        resolve(CorrectionsConfig, sets=["train.correction.bund=hinge"])
+def test_the_objective_of_corrections_may_be_named_short() -> None:
+    resolved = resolve(CorrectionsConfig, sets=["objective.bound=hinge"])
+    assert resolved.config.train.correction.bound == "hinge"
+    assert resolved.origins["train.correction.bound"] == "--set"
+    with pytest.raises(
+        UsageError, match=r'train.correction.bund .*Did you mean "train.correction.bound"'
+    ):
+        resolve(CorrectionsConfig, sets=["objective.bund=hinge"])
 
 
 def attributes(sources: Iterable[str]) -> set[str]:

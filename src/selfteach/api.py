@@ -156,7 +156,7 @@ class PythonCall:
                 fit.
         """
         schema = find_settings(self.method)
-        known = [*schema.model_fields, *SHARED]
+        known = [*schema.model_fields, *getattr(schema, "KEY_ALIASES", {}), *SHARED]
         if self.method != "train":
             known += OF_STUDENTS
         settings = {**(more or {}), **self.settings}

@@ -235,6 +235,7 @@ def tasks(
         Path | None, option("--test", "FILE", "Tasks by people, for the exam alone.")
     ] = None,
     skip_bad_rows: SkipBadRows = False,
+    base: Annotated[str | None, option("--base", "M", "Another word for --model.")] = None,
     teacher: Annotated[
         str | None,
         option("--teacher", "URL#NAME", f"Another model that invents the tasks: {TEACHER_HELP}"),
@@ -247,7 +248,7 @@ def tasks(
     """
     from selfteach.commands import tasks as body
 
-    own = {"teacher": teacher, "mode": mode, "count": count}
+    own = {"model": base, "teacher": teacher, "mode": mode, "count": count}
     body.run_tasks(seeds, test, own, options, skip_bad_rows=skip_bad_rows)
 
 

@@ -91,12 +91,16 @@ _TIME_SPAN = re.compile(
 )
 """Two times with a dash between them."""
 _DECADE = re.compile(r"(?<![\d.,])(\d{1,3}0)s\b")
-DOLLARS = r"(?:\bUS|(?<![A-Za-z]))[$](\d[\d,.]*\d|\d)( (?:thousand|million|billion|trillion)\b)?"
+_SIGN = r"(?:\bUS|(?<![A-Za-z]))[$]"
+_SCALE = r" (?:thousand|million|billion|trillion)\b"
+DOLLARS = rf"{_SIGN}(\d[\d,.]*\d|\d)({_SCALE})?"
 """A sum of money, and its scale: "$5 million", "US$5"."""
 _OTHER_MONEY = re.compile(r"[$£€¥₹]\s?\d|\d\s?[£€¥₹]")
-_END = r"(?=\d[\d,.]*(?![\d=/:+×*^-]))"
-_MONEY_SPAN = re.compile(rf"([$]\d[\d,.]*)\s?[-–—]\s?[$]?{_END}")
-_PERCENT_SPAN = re.compile(r"(?<![\d-])(\d[\d,.]*)\s?%\s?[-–—]\s?(?=\d[\d,.]*\s?%)")
+_SUM = r"\d+(?:,\d{3})*(?:\.\d+)?"
+_MONEY_SPAN = re.compile(
+    rf"{_SIGN}({_SUM})(?:[-–—][$]|[-–])({_SUM})(?![\w/:+×*^=%-]|[.,]\d)({_SCALE})?"
+)
+_PERCENT_SPAN = re.compile(rf"(?<![\d-])({_SUM})%[-–—]({_SUM}%)")
 """Two sums of money, or two percentages, with a dash between them."""
 _SPAN = re.compile(r"(?<![\d-])(\d[\d,.]*)\s?[-–—]\s?(?=\d[\d,.]*(?![\d-]))")
 
@@ -114,8 +118,8 @@ def spell_numbers(text: str) -> str:
     """
     written = text
     text = re.sub(r"(?<![\w)%-])[-−](?=[$]?\d)", "minus ", text)
-    text = _PERCENT_SPAN.sub(r"\1 to ", text)
-    text = re.sub(DOLLARS, write_dollars, _MONEY_SPAN.sub(r"\1 to $", text))
+    text = _PERCENT_SPAN.sub(_write_percent_span, text)
+    text = re.sub(DOLLARS, write_dollars, _MONEY_SPAN.sub(_write_money_span, text))
     text = _PHONE.sub(_spell_digits, text)
     text = _TIME.sub(_spell_time, _TIME_SPAN.sub(r"\1 to ", text))
     are_known = all(map(_KNOWN.fullmatch, _JOINED.findall(text)))
@@ -132,6 +136,23 @@ def write_dollars(found: re.Match[str]) -> str:
     """Return a sum of money that DOLLARS finds with the word: "5 million dollars", "1 dollar"."""
     amount, scale = found[1], found[2] or ""
     return f"{amount}{scale} dollar{'' if amount == '1' and not scale else 's'}"
+
+
+def _write_money_span(found: re.Match[str]) -> str:
+    """Return two sums with "to" between them, if the second one is larger; the scale is of both."""
+    scale = found[3] or ""
+    if not _rises(found[1], found[2]):
+        return found[0]
+    return f"{'' if scale else '$'}{found[1]} to ${found[2]}{scale}"
+
+
+def _write_percent_span(found: re.Match[str]) -> str:
+    return f"{found[1]} to {found[2]}" if _rises(found[1], found[2][:-1]) else found[0]
+
+
+def _rises(first: str, second: str) -> bool:
+    """Return whether a number is smaller than the next one, as in a span and not in a sum."""
+    return float(first.replace(",", "")) < float(second.replace(",", ""))
 
 
 def _spell_time(found: re.Match[str]) -> str:

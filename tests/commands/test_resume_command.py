@@ -17,6 +17,8 @@ from selfteach.run.run_folder import open_run
     [
         ("/usr/bin/selfteach", True, "selfteach"),
         ("/home/ann/my venv/bin/selfteach", False, "'/home/ann/my venv/bin/selfteach'"),
+        ("./selfteach", False, "./selfteach"),
+        ("/home/ann/my-selfteach", True, "/home/ann/my-selfteach"),
         ("/lib/selfteach/__main__.py", True, "selfteach"),
         ("/lib/selfteach/__main__.py", False, f"{sys.executable} -m selfteach"),
     ],

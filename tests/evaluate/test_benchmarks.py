@@ -307,9 +307,11 @@ def test_rows_that_are_all_wrong_do_not_prove_that_nothing_changed(
     assert wrong.change is not None
     assert wrong.change.low < -0.3 < 0.3 < wrong.change.high
     (nats,) = make_rows({arm: make_found([2.5] * 5) for arm in ("base", "tuned")})
-    results = {"missing": {}, "limit": None, "cut": {}}
+    results = {"missing": {}, "limit": None, "cut": {"base": 0, "tuned": 1}}
     print_table([wrong, nats], results, Path("benchmark.json"))
     shown = capsys.readouterr().out
+    assert "Cut at the beginning, because the context is too short: 1 prompt of tuned." in shown
+    assert "of base" not in shown
     assert "+0.000 no interval" in shown, "nothing tells the range of nats"
     assert "±" not in shown.split("lm-eval")[0].rsplit("\n", 1)[0], "0 is no error"
 

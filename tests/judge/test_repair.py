@@ -375,7 +375,11 @@ def test_a_search_that_takes_too_long_gives_no_repair(monkeypatch):
         ("1-800-555-1234", "one eight zero zero five five five one two three four"),
         ("1,000.5", "one thousand point five"), ("-5 or so", "minus five or so"),
         ("10%-20%", "ten to twenty percent"), ("$5-$10", "five dollars to ten dollars"),
-        ("$5-10", "five dollars to ten dollars"),
+        ("$5-10", "five dollars to ten dollars"), ("US$5-10 million", "five to ten million dollars"),
+        ("$1,000–$2,500", "one thousand dollars to two thousand five hundred dollars"),
+        ("$100-$20", "one hundred dollars-twenty dollars"), ("$5-10%", "five dollars-ten percent"),
+        ("$5—10 people", "five dollars—ten people"), ("$5-10k", "five dollars-ten k"),
+        ("50%-50%", "fifty percent-fifty percent"), ("50%-20%", "fifty percent-twenty percent"),
     ],
 )  # fmt: skip
 def test_a_number_is_spelled_with_what_stands_next_to_it(number, words):

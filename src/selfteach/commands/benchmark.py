@@ -192,8 +192,8 @@ def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) 
     for arm, count in results["cut"].items():
         if count:
             notes.append(
-                f"{format_count(count, 'prompts')} of {arm} lost the beginning, longer than the "
-                "context."
+                "Cut at the beginning, because the context is too short: "
+                f"{format_count(count, 'prompts')} of {arm}."
             )
     for note in (*notes, str(file)):
         console.print(Text(strip_controls(note)))

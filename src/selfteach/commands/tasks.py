@@ -10,6 +10,7 @@ from selfteach.commands.options import TeachOptions
 from selfteach.commands.screen import print_notices
 from selfteach.commands.teach import teach
 from selfteach.config import TasksConfig as Settings
+from selfteach.errors import UsageError
 from selfteach.materials.tasks import KEYS, Tasks
 from selfteach.materials.unread_columns import describe_unread_columns
 from selfteach.methods.input_sources import describe_dropped, describe_repaired
@@ -24,7 +25,13 @@ def run_tasks(
     *,
     skip_bad_rows: bool = False,
 ) -> None:
-    """Teach tasks; with `dry_run` describe the material and the cost instead."""
+    """Teach tasks; with `dry_run` describe the material and the cost instead.
+
+    Raises:
+        UsageError: `--base` and `--model` are both given.
+    """
+    if own.get("model") and options.model:
+        raise UsageError("give --base or --model, not both.", cure="They are the same option.")
     resolved = options.resolve(Settings, own)
     config: Settings = resolved.config
     check_settings(config)

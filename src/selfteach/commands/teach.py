@@ -185,13 +185,13 @@ def describe_start(run: Run) -> str:
 
 def make_resume_command(run: Run) -> str:
     """Return the command that resumes this run, spelled as the user has to type it."""
-    program = Path(sys.argv[0])
+    program = sys.argv[0]
     found = shutil.which("selfteach")
     typed = "selfteach"
-    if program.name == "__main__.py" and found is None:  # python -m selfteach
+    if Path(program).name == "__main__.py" and found is None:  # python -m selfteach
         typed = f"{shlex.quote(sys.executable)} -m selfteach"
-    elif program.name == "selfteach" and found != str(program):
-        typed = shlex.quote(str(program))
+    elif program.endswith("selfteach") and found != program:
+        typed = shlex.quote(program)
     return typed + run.command.removeprefix("selfteach")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, NonPositiveFloat, PositiveFloat, model_validator
 
@@ -281,6 +282,8 @@ class CorrectionsExamConfig(Section):
 
 class CorrectionsConfig(MethodConfig):
     """Every setting of `selfteach corrections`."""
+
+    KEY_ALIASES: ClassVar[Mapping[str, str]] = {"objective": "train.correction"}
 
     teacher: str = ""
     """Corrector of the model's answers: a program (`cmd:...`), a server (URL#NAME), a folder, or a

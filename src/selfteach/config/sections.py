@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -174,6 +175,9 @@ class BaseConfig(Section):
 
 class MethodConfig(BaseConfig):
     """The settings that every method has."""
+
+    KEY_ALIASES: ClassVar[Mapping[str, str]] = {}
+    """Short forms that a user may write for the beginning of a longer key."""
 
     teacher: str = ""
     """Stronger model that helps to make the training data: a URL, a program (`cmd:...`), a folder

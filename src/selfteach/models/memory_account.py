@@ -156,8 +156,10 @@ def measure_free_bytes(device: torch.device) -> int:
     for limit_name, used_name, stat_name, cached_name in CGROUP_FILES:
         limit, used = _read_number(limit_name), _read_number(used_name)
         if limit is not None and used is not None:
-            stat = dict(line.split() for line in (CGROUP / stat_name).read_text().splitlines())
-            free = min(free, limit - used + int(stat.get(cached_name, 0)))
+            stat_file = CGROUP / stat_name  # some sandboxes have none
+            lines = stat_file.read_text().splitlines() if stat_file.exists() else []
+            cached = dict(line.split() for line in lines).get(cached_name, 0)
+            free = min(free, limit - used + int(cached))
     return free
 
 
