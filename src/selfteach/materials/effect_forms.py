@@ -590,7 +590,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:write|spell)(?: the word)? [\"'](?P<word>\w+)[\"'] without an? (?:hyphen|dash)",
-        lambda match: rf'not regex "(?i)\\b(?!{match["word"]}\\b){"-?".join(match["word"])}\\b"',
+        lambda match: (
+            rf'not regex "(?i)\\b(?!{match["word"]}){"-?".join(match["word"])}(?:e?s)?\\b"'
+        ),
     ),
     (
         rf"(?:(?:write|spell|put|show) {_SPELLED_THING}|(?:write|spell) )"
@@ -884,6 +886,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
+        rf"(?:write|give|show) [a-z]+ (?:as|with|in) (?=[\"']){_NEW},? (?:and |but )?(?:not|never|"
+        rf"instead of|rather than) (?:with |as |in |using )?{_OLD}",
+        replace_words,
+    ),
+    (
         r"(?:include|name|mention|list|add|contain) (?:both )?(?P<names>(?-i:[A-ZÀ-Þ][\w'-]+"
         r"(?:(?:, | and |, and )[A-ZÀ-Þ][\w'-]+)+))",
         check_names,
@@ -949,6 +956,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:have|include|add|put|use|write) (?P<value>\([^()\s]{1,12}\))(?: (?:after|behind|"
         r"before|in|next to) .+)?",
         check_literal,
+    ),
+    (
+        r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
+        check_said,
     ),
     (rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>(?!.* as ).+)", check_said),
     (

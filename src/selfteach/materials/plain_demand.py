@@ -305,6 +305,10 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"do not \g<rest>",
     ),
     (
+        rf"bullet points only,? (?P<number>{NUMBER}) (?:at (?:the )?most|max(?:imum)?|tops)",
+        r"use a bulleted list with at most \g<number> items",
+    ),
+    (
         r"i(?:'d| would)? (?:prefer|want|like|need) (?:my |your |the |all )?(?:answers|repl(?:y|"
         r"ies)|responses) (?P<rest>(?:in|with|without|under|of|below) .+)",
         r"answer \g<rest>",
