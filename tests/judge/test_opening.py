@@ -72,3 +72,9 @@ def test_an_opening_is_left_out_where_the_next_sentence_stands_alone(
 )
 def test_a_single_word_is_an_answer(question: str, answer: str) -> None:
     assert not says_nothing(question, answer)
+
+
+@pytest.mark.parametrize("word", ["Great!", "Interesting.", "Tomatoes!"])
+def test_a_word_of_praise_or_of_the_question_says_nothing(word: str) -> None:
+    assert says_nothing(TOMATOES, word)
+    assert leave_out_opening(TOMATOES, f"{word} Plant them in May.") == "Plant them in May."

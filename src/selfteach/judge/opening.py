@@ -23,6 +23,12 @@ _ASKS_FOR_ADVICE = re.compile(
 )
 """A question that wants more than a yes: "Do you have any tips for ...?"."""
 _CHOICE = re.compile(r"\bor\b", re.I)
+_PRAISE = re.compile(
+    r"amazing|awesome|beautiful|excellent|exciting|fantastic|fascinating|fun|good|great|"
+    r"incredible|interesting|nice|perfect|right|true|useful|wonderful|wow",
+    re.I,
+)
+"""A word that praises the question: "Great!"."""
 _LEANS = re.compile(
     r"(?:it|this|that|these|those|they|them|he|she|its|their|such|however|but|and|so|also|"
     r"additionally|moreover|furthermore|therefore|then|otherwise|instead|for (?:example|instance)|"
@@ -37,11 +43,13 @@ def says_nothing(question: str, answer: str) -> bool:
 
     A question that yes or no answers, or one of its own words ("tea or coffee?"), and an answer
     that begins with yes or no are left alone: there "Growing tomatoes is easy." says all. So does a
-    single word ("Patience.").
+    single word ("Patience.") that is no praise and not in the question.
     """
     if only_promises(answer):
         return True
-    if len(_WORD.findall(answer)) == 1:
+    words = _WORD.findall(answer)
+    is_praise = len(words) == 1 and _PRAISE.fullmatch(words[0])
+    if len(words) == 1 and not is_praise and not _stem_words(answer) <= _stem_words(question):
         return False
     is_closed = is_closed_question(question) and not _ASKS_FOR_ADVICE.search(question)
     if is_closed or _CHOICE.search(question) or re.match(r"(?:yes|no)\b", answer, re.I):
