@@ -216,6 +216,7 @@ def test_spaces_elsewhere_stay_as_they_are() -> None:
         ('not ends "."', "Be kind. It rains.", "Be kind. It rains"),
         ('not ends "?"', "What? Why?", "What? Why"),
         ('not ends "!"', "Go!", "Go."),
+        ("max_characters=21", "Ok. It rains and pours.", "Ok."),
     ],
 )
 def test_a_mark_that_may_not_end_a_text_is_dropped_there(

@@ -75,9 +75,11 @@ def _drop_sentences(text: str, keeps: CheckText) -> str:
 
 
 def _drop_end_marks(text: str, keeps: CheckText) -> str:
-    """Return a text without the marks at its end; "" if a condition objects to them elsewhere."""
+    """Return a text without the marks at its end, if a condition objects to them only there."""
     marks = re.search(r"[^\w\s]+\s*\Z", text)
-    return text[: marks.start()].rstrip() if marks and keeps(f"{marks[0]} {NEUTRAL}") else ""
+    if marks is None or keeps(marks[0]) or not keeps(f"{marks[0]} {NEUTRAL}"):
+        return ""
+    return text[: marks.start()].rstrip()
 
 
 def _list_whole_starts(text: str) -> Iterator[str]:

@@ -81,6 +81,7 @@ from selfteach.materials.effect_checks import (
     forbid_words,
     make_edge,
     make_no_edge,
+    name_unit,
     parse_count,
     rename,
     replace_phrases,
@@ -537,6 +538,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     *NOTATION_FORMS,
     *((form, forbid_topics) for form in FORBIDDING_FORMS),
+    (
+        rf"(?:do not|don't|never) (?:exceed|go over|use over) {_COUNT}",
+        lambda match: f"max_{name_unit(match['unit'])}={parse_count(match['count'])}",
+    ),
     (
         rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or "
         rf"less|or fewer|at least|only|long))",

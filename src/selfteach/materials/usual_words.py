@@ -150,6 +150,7 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"more,?(?: and| or)? (?:no|not) (?:less|fewer)$",
         r"\g<lead>have exactly \g<much>",
     ),
+    (rf"\bprecisely (?={NUMBER}\b)", "exactly "),
     (
         r"\b(?P<one>(?:one|a single) (?:line|sentence|paragraph)) of (?=(?:at most|no more than|up "
         r"to) )",
