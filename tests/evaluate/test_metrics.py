@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import zip_longest
 
 import pytest
@@ -157,3 +158,8 @@ def test_labels_by_hand() -> None:
     assert (found["micro"]["precision"], found["micro"]["recall"]) == pytest.approx((2 / 3, 0.5))
     assert found["macro"]["support"] == found["micro"]["support"] == 4
     assert found["weighted"]["recall"] == pytest.approx(0.5)
+
+
+def test_the_support_of_labels_that_no_answer_has_is_a_whole_number() -> None:
+    found = report_labels([(["yes"], "perhaps"), (["no"], "")])
+    assert json.dumps(found["each"]["yes"]["support"]) == "1"

@@ -20,6 +20,9 @@ from selfteach.judge.promise import only_promises
         "Certainly.",
         "Yes! I'd be happy to help.",
         "I can explain that.",
+        "I'd be happy to help: what do you need?",
+        "I can help: just ask me.",
+        "I'm happy to help you with this question: how to grow tomatoes.",
     ],
 )
 def test_a_promise_is_no_answer(answer: str) -> None:

@@ -173,6 +173,9 @@ def test_removed_signs_leave_other_emoji_and_words_whole(
         ("—", "The day—and the night—is long.", "The day, and the night, is long."),
         (";", "&lt;b&gt; is bold. Write it; then go.", "Write it. Then go."),
         ("!", "Go!... Then wait!", "Go... Then wait."),
+        ("•", "Tips:\n\n• Eat.\n• Sleep.", "Tips:\n\nEat.\nSleep."),
+        ("→", "→ Eat.\n→ Sleep.", "Eat.\nSleep."),
+        ("★", "Good ★★★.", "Good."),
     ],
 )
 def test_a_mark_that_tells_something_is_not_taken_out(mark: str, text: str, revised: str) -> None:
@@ -205,3 +208,18 @@ def test_spaces_elsewhere_stay_as_they_are() -> None:
     ):
         assert find_smallest_revision(text.format(" 🍎"), [keeps]) == text.format("")
     assert find_smallest_revision("Red\n🍎 apples 🍎🍎 are 🍎!", [keeps]) == "Red\napples are!"
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "revised"),
+    [
+        ('not ends "."', "Be kind. It rains.", "Be kind. It rains"),
+        ('not ends "?"', "What? Why?", "What? Why"),
+        ('not ends "!"', "Go!", "Go."),
+        ("max_characters=21", "Ok. It rains and pours.", "Ok."),
+    ],
+)
+def test_a_mark_that_may_not_end_a_text_is_dropped_there(
+    check: str, text: str, revised: str
+) -> None:
+    assert find_smallest_revision(text, [parse_check(check).keeps]) == revised

@@ -69,6 +69,7 @@ def test_a_quotation_is_hidden_where_it_stands_alone():
         'Never misspell "Anna".',
         'Do not confuse "affect" and "effect".',
         'Never italicize "Hamlet".',
+        '"Yes" cannot be said alone.',
     ],
 )
 def test_a_word_that_is_only_treated_so_is_not_forbidden(text: str) -> None:

@@ -86,6 +86,15 @@ def test_a_reason_after_only_is_no_exception():
     assert read_rule("Only in lower case so I can read it.").scope == ""
 
 
+def test_an_exception_that_is_asked_for_is_one():
+    with pytest.raises(DataError, match="has an exception"):
+        read_rule("Only when I say so can you use emojis.")
+
+
+def test_a_reason_after_words_is_left_out():
+    assert read_rule("Use simple words because my son is five.").effect == "Use simple words"
+
+
 def test_a_backslash_in_the_noun_of_a_pronoun_stays():
     rule = read_rule(r"I hate \1 and C:\stuff, so do not mention them.")
     assert rule.effect == r"do not mention \1 and C:\stuff."

@@ -320,6 +320,9 @@ SITUATIONS = {
         "writing", "message", "my team", ("my team",), "thanks"
     ),
     "drafts of emails to Tom": Situation("writing", "email", "Tom", ("Tom",)),
+    "reading a book to my daughter": Situation(
+        "writing", "explanation", "my daughter", ("my daughter",)
+    ),
 }
 
 

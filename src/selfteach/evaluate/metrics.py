@@ -124,9 +124,11 @@ def _measure_classes(
     measures = precision_recall_fscore_support(
         gold, given, labels=names, average=average, zero_division=0
     )
-    keys = ("precision", "recall", "f1", "support")
-    rows = zip(*(np.atleast_1d(own).tolist() for own in measures), strict=True)
-    return [dict(zip(keys, row, strict=True)) for row in rows]
+    *shares, support = (np.atleast_1d(own).tolist() for own in measures)
+    return [
+        {"precision": precision, "recall": recall, "f1": f1, "support": int(count or 0)}
+        for precision, recall, f1, count in zip(*shares, support, strict=True)
+    ]
 
 
 def _compare_ngrams(left: Sequence[str], right: Sequence[str], n: int) -> PRF:

@@ -24,8 +24,8 @@ _ASKS_FOR_ADVICE = re.compile(
 """A question that wants more than a yes: "Do you have any tips for ...?"."""
 _CHOICE = re.compile(r"\bor\b", re.I)
 _PRAISE = re.compile(
-    r"\W*(?:amazing|beautiful|excellent|exciting|fantastic|fascinating|fun|good|great|incredible|"
-    r"interesting|perfect|right|true|useful|wonderful)\W*",
+    r"\W*(?:amazing|awesome|beautiful|excellent|exciting|fantastic|fascinating|fun|good|great|"
+    r"incredible|interesting|nice|perfect|right|true|useful|wonderful|wow)\W*",
     re.I,
 )
 """A word that praises its question: "Great!"."""

@@ -12,7 +12,10 @@ _YES = r"(?:sure(?: thing)?|of course|absolutely|certainly|definitely|yes|no pro
 _I_AM = r"(?:i['’](?:d|ll|m)|i (?:would|will|am|can)|we['’](?:d|ll|re)|we (?:would|will|are|can))"
 _ANSWERED = r" (?:(?:with )?you )?that (?:\w+[ ,]+){2}"
 """What is answered after all: "I can tell you that Paris is the capital of France."."""
-_REST = r"\b[^.!?:]*:?"
+_REST = (
+    r"\b[^.!?:]*(?::(?: (?:how (?:to|can|may|do)|what (?:do|would|can|is your)|(?:please |just )?"
+    r"(?:ask|let me know|tell me))\b[^.!?]*)?)?"
+)
 _PROMISE = re.compile(
     rf"(?:{_YES}|hello|hi)|(?:{_YES}[,.:]? )?{_I_AM} (?:(?:be|so|very|more than|always|really|"
     r"just) )*"
@@ -29,7 +32,7 @@ def only_promises(answer: str) -> bool:
     """Return whether every sentence of an answer promises one, and nothing else.
 
     "Yes." before a promise says no more than it. Alone it answers a question, as "No." does. What
-    follows a colon is the answer: "I can help: press the red button."
+    follows a colon is the answer, but for a question: "I can help: press the red button."
     """
     sentences = [part.strip() for part in re.split(r"[.!?]+(?:\s+|$)", answer)]
     said = [sentence for sentence in sentences if sentence.casefold() not in ("", "yes")]

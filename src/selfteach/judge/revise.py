@@ -61,6 +61,7 @@ def generate_candidates(text: str, keeps: CheckText) -> Iterator[str]:
             rewritten = rewrite_marks(text, keeps)
             yield rewritten
             yield _drop_sentences(rewritten, keeps)
+        yield _drop_end_marks(text, keeps)
         yield remove_words(text, keeps)
     yield _drop_sentences(text, keeps)
     yield from _list_whole_starts(text)
@@ -71,6 +72,14 @@ def _drop_sentences(text: str, keeps: CheckText) -> str:
     """Return the sentences of a text that alone meet a condition; "" if they break off."""
     left = "".join(part for part in split_pieces(text.lstrip()) if keeps(part.strip())).rstrip()
     return "" if is_cut_off(left) else left
+
+
+def _drop_end_marks(text: str, keeps: CheckText) -> str:
+    """Return a text without the marks at its end, if a condition objects to them only there."""
+    marks = re.search(r"[^\w\s]+\s*\Z", text)
+    if marks is None or keeps(marks[0]) or not keeps(f"{marks[0]} {NEUTRAL}"):
+        return ""
+    return text[: marks.start()].rstrip()
 
 
 def _list_whole_starts(text: str) -> Iterator[str]:

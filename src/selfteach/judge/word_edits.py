@@ -139,6 +139,8 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("“", r"[“”„]", ""),
     ("«", r"«\s?|\s?»", ""),
     ("‘", r"‘", ""),
+    *((sign, rf"^([ \t]*){sign}+[ \t]*", r"\1") for sign in "•●▪◦★☆✓✔→►"),
+    *((sign, rf"[ \t]*{sign}+", "") for sign in "•●▪◦★☆✓✔"),
 )
 """A mark; what of it to look for; what to write instead."""
 

@@ -81,6 +81,7 @@ from selfteach.materials.effect_checks import (
     forbid_words,
     make_edge,
     make_no_edge,
+    name_unit,
     parse_count,
     rename,
     replace_phrases,
@@ -538,6 +539,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     *NOTATION_FORMS,
     *((form, forbid_topics) for form in FORBIDDING_FORMS),
     (
+        rf"(?:do not|don't|never) (?:exceed|go over|use over) {_COUNT}",
+        lambda match: f"max_{name_unit(match['unit'])}={parse_count(match['count'])}",
+    ),
+    (
         rf"(?P<before>)?{_COUNT}(?:,? (?P<after>at most|tops|(?:and )?no more|max(?:imum)?|or "
         rf"less|or fewer|at least|only|long))",
         check_bound,
@@ -590,7 +595,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:write|spell)(?: the word)? [\"'](?P<word>\w+)[\"'] without an? (?:hyphen|dash)",
-        lambda match: rf'not regex "(?i)\\b(?!{match["word"]}\\b){"-?".join(match["word"])}\\b"',
+        lambda match: (
+            rf'not regex "(?i)\\b(?!{match["word"]}){"-?".join(match["word"])}(?:e?s)?\\b"'
+        ),
     ),
     (
         rf"(?:(?:write|spell|put|show) {_SPELLED_THING}|(?:write|spell) )"
@@ -884,6 +891,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
+        rf"(?:write|give|show) [a-z]+ (?:as|with|in) (?=[\"']){_NEW},? (?:and |but )?(?:not|never|"
+        rf"instead of|rather than) (?:with |as |in |using )?{_OLD}",
+        replace_words,
+    ),
+    (
         r"(?:include|name|mention|list|add|contain) (?:both )?(?P<names>(?-i:[A-ZÀ-Þ][\w'-]+"
         r"(?:(?:, | and |, and )[A-ZÀ-Þ][\w'-]+)+))",
         check_names,
@@ -949,6 +961,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:have|include|add|put|use|write) (?P<value>\([^()\s]{1,12}\))(?: (?:after|behind|"
         r"before|in|next to) .+)?",
         check_literal,
+    ),
+    (
+        r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
+        check_said,
     ),
     (rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>(?!.* as ).+)", check_said),
     (

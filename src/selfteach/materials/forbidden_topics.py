@@ -83,6 +83,7 @@ _OFF_LIMITS = (
     r"should|may|can) ?(?:not|never) be (?:mentioned|discussed|talked about|brought up))"
 )
 _PRETEND = r"(?:pretend|act|behave)(?: as if| as though| like)?(?: that)?"
+_NOT_WANTED = r"(?:i )?(?:do not|don't) (?:want|wish|like) (?:you to|to (?:hear|read|see) you)"
 _UNWANTED = (
     r"(?:(?:(?:is|are) not|isn't|aren't) (?:welcome|wanted|allowed|permitted|acceptable|"
     r"appropriate|okay|ok|a good (?:topic|subject)|(?:something|anything|things?) (?:(?:that "
@@ -138,8 +139,9 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
     rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
     rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
-    rf"{_NEVER} get(?:ting)? into (?P<topic>(?!(?:(?:any|the|too many|long|more|an?|boring) )*(?:"
-    r"details?|specifics|arguments?|trouble|debates?|discussions?|depth|weeds|habits?)\b).+)",
+    rf"{_NEVER} get(?:ting)? into (?P<topic>(?!(?:[\w'-]+ ){{0,3}}(?:details?|specifics|"
+    r"particulars|technicalit(?:y|ies)|nitty-gritty|arguments?|trouble|debates?|discussions?|"
+    r"explanations?|stories|rambling|jargon|tangents?|depth|weeds|habits?)\b).+)",
     rf"{_NEVER} let (?:me|us) (?:hear|read|see) (?:anything |a word )?{_ABOUT} (?P<topic>.+)",
     rf"(?:{_NEVER} (?:quot|stat|giv|nam|show|includ|list|reveal)(?:e|ing)?|leave out|omit) "
     r"(?P<topic>(?:any |all |the |our )*(?:[a-z]+ )?(?:prices?|fees|costs))",
@@ -163,6 +165,7 @@ FORBIDDING_FORMS = (
     r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it) about (?P<topic>.+)",
     r"(?:steer|keep|turn|move|guide|lead) (?:(?:the|all|any|every|our|your) )*(?:conversations?|"
     r"chats?|discussions?|talks?) (?:away from|clear of|off) (?P<topic>.+)",
+    r"(?P<topic>[\w' -]+)[:,] (?:never|do not|don't) go there",
     r"(?:keep|leave) (?P<topic>.+?) out(?: of (?:it|this|(?:your |the |all )*(?:answers?|repl(?:y|"
     r"ies)|responses?|conversations?)))?",
     rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
@@ -170,6 +173,7 @@ FORBIDDING_FORMS = (
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
     rf"(?P<topic>(?!(?:say|tell|mention|explain|state|reply|answer|respond|write|add|note|remind|"
     rf"inform|clarify|warn)\b).+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})",
+    rf"{_NOT_WANTED} (?:{_TALK}|bring) (?P<topic>.+?)(?: up)?",
     rf"(?:there (?:must|should|may|shall) be )?(?:nothing|not a word|no (?:word|comments?|remarks?|"
     rf"content|jokes?|stories|questions?|{_KNOWLEDGE}))(?: at all)? {_ABOUT} (?P<topic>.+)",
     rf"spare me (?:any |all |the |your )*(?:talk|mention|discussion|details|stories) {_ABOUT} "
@@ -347,7 +351,10 @@ def _shorten_name(name: str) -> str:
     return short if len(short) > MIN_NAME else name
 
 
-_SUCH_AS = re.compile(r"(?<=[a-z]s),? (?:such as|like|e\.g\.|for example|including),? ")
+_SUCH_AS = re.compile(
+    r"\b(?!(?:topics|subjects|words|terms|phrases|names)\b)(?P<kind>[a-z]+s),? (?:such as|like|"
+    r"e\.g\.|for example|including),? "
+)
 """What stands between a kind and its examples: "competitors like Acme" forbids both."""
 _KIND_BY_NAME = re.compile(r"^(?:(?:the|our|my|any|your) )?[a-z][a-z -]* by name\b")
 """The names of a kind of people or things, which no word finds: "staff by name"."""
@@ -373,7 +380,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     if _KIND_BY_NAME.search(text):
         return None
     text = _SECOND_VERB.sub("", _TAIL.sub("", text.strip()))
-    text = _SUCH_AS.sub(", ", text)
+    text = _SUCH_AS.sub(r"\g<kind>, ", text)
     text = _TOLD_NAMES.sub(lambda match: match["names"], text)
     literal = _LITERAL.match(text)
     if _PLACED.search(text) and not literal:

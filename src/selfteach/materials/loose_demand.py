@@ -115,10 +115,15 @@ _OTHER_WORDS = [
         ),
         (r"(?P<edge>finish|end|close|start|begin|open) by (?P<x>asking .+)", r"\g<edge>: \g<x>"),
         (
+            r"(?:swap|switch|trade|exchange) (?P<old>.+) for (?P<new>.+)",
+            r"say \g<new> instead of \g<old>",
+        ),
+        (
             r"refer to (?!me\b|us\b|him\b|her\b|them\b).+? as (?P<x>.+?), (?:and |but )?"
             r"(?:never|not) as (?P<y>.+)",
             r"say \g<x> instead of \g<y>",
         ),
+        (r"(?P<x>.+?),? rather than (?P<y>.+)", r"\g<x> instead of \g<y>"),
         (
             r"(?P<x>(?:say|use|write|call|give) (?!it\b|them\b).+?), (?:and )?(?:not|never) "
             r"(?P<y>.+)",
@@ -139,6 +144,11 @@ _OTHER_WORDS = [
         ),
         (r"write clock times (?P<y>.+)", r"write times \g<y>"),
         (
+            r"(?:the|this) (?P<w>words?|phrase) (?P<x>\"[^\"]+\") (?:has|have|must|needs?|should)"
+            r"(?: to)? (?:be|appear|occur)",
+            r"use the \g<w> \g<x>",
+        ),
+        (
             r"(?!(?:no|not|nothing|none|never|only|neither)\b)(?P<x>.+?) (?:could|would|should|"
             rf"must) be left out(?: of {_REPLY})?",
             r"\g<x> are off limits",
@@ -154,6 +164,11 @@ _AT_EDGE = re.compile(
     r"(?:asking (?P<asked>an? question))?(?P<x>.*)",
     re.I,
 )
+_AS_SOMEBODY_DOES = re.compile(
+    r",? (?:just )?(?:like|as) (?:my|our|his|her|their|old|people|they|we|I|he|she)\b"
+    r"(?! (?:reply|answer|response)\b)[\w' -]*$"
+)
+"""What a text in quotes is like: "begin with "Ahoy" like my old captain"."""
 MAX_WORDINGS = 12
 
 
@@ -166,6 +181,7 @@ def drop_filler(text: str) -> str:
         hidden = f"{often}{verb} {wished['rest']}" if verb else hidden
     hidden = re.sub(r" \((?:[^\w()]{0,4}|(?:with|using|like|e\.g\.|as in) [^()]*)\)", "", hidden)
     hidden = re.sub(r" \([^()]*\)$", "", hidden)
+    hidden = _AS_SOMEBODY_DOES.sub("", hidden) if quotes else hidden
     hidden = _FELT.sub("", hidden)
     hidden = hidden.lower() if hidden.isupper() else hidden
     bare = _BEFORE.sub("", hidden.strip())

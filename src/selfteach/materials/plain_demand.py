@@ -305,6 +305,10 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"do not \g<rest>",
     ),
     (
+        rf"bullet points only,? (?P<number>{NUMBER}) (?:at (?:the )?most|max(?:imum)?|tops)",
+        r"use a bulleted list with at most \g<number> items",
+    ),
+    (
         r"i(?:'d| would)? (?:prefer|want|like|need) (?:my |your |the |all )?(?:answers|repl(?:y|"
         r"ies)|responses) (?P<rest>(?:in|with|without|under|of|below) .+)",
         r"answer \g<rest>",
@@ -482,10 +486,11 @@ _TOLD_FIRST = re.compile(
 """A remark before the demand: "It's too long, keep it under 20 words."."""
 _SAID = re.compile(SAYING, re.I)
 BECAUSE = re.compile(
-    r"(?P<demand>.+?)(?<! words)(?<! word)(?<! with)(?<! before)(?<! after)(?<! say)(?<! use),? "
+    r"(?P<demand>.+?)(?<!the words)(?<!the word)(?<! with)(?<! before)(?<! after)(?<! say)"
+    r"(?<! use),? "
     r"(?P<reason>(?:because|so that|in order to|since(?= (?:i|we|my|it|they|he|she)\b)|"
     r"(?<!\blong )as(?= (?:i|we|my) (?:am|are|have|do|don't|can't|was)\b)|for the sake of) "
-    r"[^\"]+)",
+    r".+)",
     re.I,
 )
 """A demand and its reason."""
@@ -826,7 +831,7 @@ def _drop_reason(text: str) -> str:
     match = _REASON.fullmatch(text) or _TOLD_FIRST.fullmatch(text) or _SINCE_FIRST.fullmatch(text)
     if not match and not _SAID.search(text):
         match = BECAUSE.fullmatch(text)
-        if match and MORE_DEMANDS.search(text, match.end("demand")):
+        if match and ('"' in match["reason"] or MORE_DEMANDS.search(text, match.end("demand"))):
             return text
     is_cut = match is not None and not OPEN_QUOTE.search(match["demand"])
     return match["demand"].rstrip(",") if match and is_cut else text

@@ -554,7 +554,8 @@ _EXCEPTION_FIRST = re.compile(
 _ONLY_THERE = re.compile(
     r".+ (?:is|are) only (?:allowed|permitted|okay|ok|fine|welcome) (?:in|with|on|for|when|if) .+|"
     r"(?:never|do not|don't) [^\"]+ until (?:i|you|we|they|someone|somebody|the [a-z]+) (?:ask|say|"
-    r"tell|mention).*|only (?:(?:in|with|on|for|when|if) (?:(?! so\b)[^,])+ (?:may|can)|"
+    r"tell|mention).*|only (?:(?:in|with|on|for|when|if) (?:(?!(?<! say)(?<! do) so\b)[^,])+ "
+    r"(?:may|can)|"
     r"(?:my |our |the )*"
     rf"{GENRE}(?: (?:to|for|about) [^,]+)? (?:may|can|should|must|need|get|have|are|is)) .+",
     re.I,

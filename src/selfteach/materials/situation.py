@@ -648,6 +648,8 @@ _EXPLAINED = re.compile(
     r"(?:(?:explain|teach|describ)(?:ing|e)?|(?:an? |the )?explanations?(?: of)?)"
     rf"(?: (?:the )?(?P<topic>.+?))? (?:to|for) (?P<who>{PERSON})"
 )
+_READ_ALOUD = re.compile(rf"(?:tell|read)(?:ing)?(?: .+?)? to (?P<who>{PERSON})")
+
 _SIZE = r"(?P<size>(?:long|short) (?!stor))?"
 """How long a text is; a "short story" is a kind of its own."""
 
@@ -694,8 +696,8 @@ def _read_writing(text: str) -> Situation | None:
         return _make_writing(f"{size}{name}", who, topic or genre["topic"] or "")
     if given := _GIVEN_TO.fullmatch(text):
         return _make_writing(name_genre(given["genre"]), given["who"])
-    if explained := _EXPLAINED.fullmatch(text):
-        topic = explained["topic"] or ""
+    if explained := _EXPLAINED.fullmatch(text) or _READ_ALOUD.fullmatch(text):
+        topic = explained.groupdict().get("topic") or ""
         return _make_writing("explanation", explained["who"], topic)
     read = re.fullmatch(
         r"the (?:reader|recipient|addressee|audience)s? (?:is|are) (?P<who>.+)", text, re.I

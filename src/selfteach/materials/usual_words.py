@@ -129,7 +129,15 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"(?:hi|hello|hey))*)(?=$|[,;])",
         lambda match: f"do not start with {re.sub(r' And | Or ', '/', match['words'].title())}",
     ),
+    (
+        r"^(?:be|(?:give|show|present|list|put|format|arrange|write|set out|lay out)"
+        r"(?: (?:me|us|them))? (?:it|them|everything|(?:(?:all|every|any|each) )?(?:(?:the|your|my|"
+        r"its|their) )?[a-z-]+(?: [a-z-]+)?(?: (?:and|of|for|with) (?:the )?[a-z-]+)?) "
+        r"(?:as|in|into)) an? table$",
+        "use a table",
+    ),
     (rf"^(?P<first>(?:start|begin|open) with .+?) {_BEFORE_ALL}$", r"\g<first>"),
+    (rf" {_BEFORE_ALL}$", " first"),
     (r"^every line (?:(?:must|should|has to) )?(?:starts?|begins?) with", "start every line with"),
     (
         rf"{_LEAD}(?P<new>(?:say|write|use|put)(?: the (?:word|term))? \"\S\") (?:wherever|"
@@ -137,6 +145,12 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"(?:say|write|use|put)(?= )",
         r"\g<lead>\g<new> instead of",
     ),
+    (
+        rf"{_LEAD}(?:(?:have|use|write|in) )?(?:exactly )?(?P<much>{NUMBER} \w+),? (?:no|not) "
+        r"more,?(?: and| or)? (?:no|not) (?:less|fewer)$",
+        r"\g<lead>have exactly \g<much>",
+    ),
+    (rf"\bprecisely (?={NUMBER}\b)", "exactly "),
     (
         r"\b(?P<one>(?:one|a single) (?:line|sentence|paragraph)) of (?=(?:at most|no more than|up "
         r"to) )",
@@ -175,6 +189,11 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"\g<demand>",
     ),
     (
+        rf"^(?:at least )?(?:one|an?|some) (?P<what>[a-z -]+?) (?:per|in (?:each|every|any|your|"
+        rf"all)) (?:of your )?{REPLIES} (?P<how>in (?:bold|italics|quotation marks|capitals))$",
+        r"put one \g<what> \g<how>",
+    ),
+    (
         r"^(?P<verb>give|show|send|present|return) (?P<it>it|them) to (?:me|us|them) ",
         r"\g<verb> \g<it> ",
     ),
@@ -187,6 +206,12 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     (
         r"^(?P<often>(?:always |only )?)(?:go|goes|come|comes) (?:out )?(?=in\b)",
         r"\g<often>answer ",
+    ),
+    (
+        r"^(?:(?:with|have|use|write|give|include) )?(?P<bound>(?:no|not) more than|at most|at "
+        rf"least|up to|exactly|a maximum of) (?P<count>{NUMBER}) (?:items|entries|points|bullets)"
+        r"$",
+        r"use \g<bound> \g<count> bullet points",
     ),
     (
         rf"^(?P<edge>(?:start|begin|open) (?:it |them |(?:(?:your|each|every|all|the|any) "
@@ -237,6 +262,11 @@ _TOLD = re.compile(
     r"(?:can't|cannot) (?:stand|bear)\b)[^,;:\"\d]*",
     re.I,
 )
+_ORIGIN = re.compile(
+    r"(?:we|I|they|he|she)(?:'re|'m|'s| are| am| is| live| lives) (?:(?:based )?(?:in|from) [\w ]+|"
+    r"(?:not |all |no )(?:an? )?\w+)",
+    re.I,
+)
 _ASKS = re.compile(
     r"\b(?:must|should|shall|(?:has|have|needs?) to|please|never|always|may|instead|named?|called|"
     r"no|only|opens?|closes?|if|when|unless|fine|ok|okay|allowed|permitted|welcome|acceptable|"
@@ -269,7 +299,7 @@ _SOMEBODY = re.compile(
 def tells_only(clause: str) -> bool:
     """Return whether a clause after a demand asks for nothing: "one-liners come across as rude"."""
     bare = clause.rstrip(" .!")
-    if _EMPTY.fullmatch(bare):
+    if _EMPTY.fullmatch(bare) or _ORIGIN.fullmatch(bare):
         return True
     return not asks_more(bare) and (is_only_told(bare) or _tells_state(bare))
 
