@@ -220,7 +220,7 @@ def main(
         speeds = {n: sampling.measure_generate(hf, prompts, 32, n) for n in sampling.BATCHES}
         batch = sampling.find_best_batch(speeds)
     given = FeedbackTrainConfig(**nest_keys(work.settings, "train."))
-    settings = complete_training(given, has_condition=False, forbids_subject=work.forbids_subject)
+    settings = complete_training(given, forbids_subject=work.forbids_subject)
     sides = {
         "ours": make_ours(hf, choose_sampler(hf).sampler, settings, folder),
         "theirs": make_other(hf, folder, settings, batch, autocast),

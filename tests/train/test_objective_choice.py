@@ -16,6 +16,7 @@ from selfteach.errors import UsageError
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.methods.feedback.training_settings import (
+    choose_epochs,
     choose_objective,
     choose_training,
     complete_training,
@@ -78,8 +79,27 @@ def choose_by_rule(text: str, *, has_condition: bool = False) -> str:
     return choose_objective(effect, check, has_condition=has_condition)
 
 
+@pytest.mark.parametrize(
+    ("text", "epochs"),
+    [
+        ("max_words=29", 4),
+        ("not min_characters=200", 4),
+        ("max_words=29 and not contains tea", 4),
+        ("max_sentences=1", 2),
+        ("min_words=40", 2),
+        ("not max_words=40", 2),
+        ('starts "Ahoy"', 2),
+    ],
+)
+def test_a_limit_of_words_is_seen_more_often(text: str, epochs: int) -> None:
+    check = parse_check(text)
+    assert choose_epochs(check, has_condition=False) == epochs
+    assert choose_epochs(check, has_condition=True) == 4
+    assert choose_epochs(None, has_condition=False) == 2
+
+
 def test_a_named_objective_stays() -> None:
-    complete = partial(complete_training, has_condition=True, forbids_subject=False)
+    complete = partial(complete_training, forbids_subject=False)
     assert complete(FeedbackTrainConfig(), objective="sft+correction").objective == "sft+correction"
     assert complete(FeedbackTrainConfig(objective="sft")).objective == "sft"
 
@@ -87,7 +107,7 @@ def test_a_named_objective_stays() -> None:
 def test_the_anchors_of_a_forbidden_subject_are_seen_once() -> None:
     def complete(forbids: bool, **given: object) -> list[str] | None:
         settings = FeedbackTrainConfig.model_validate(given)
-        return complete_training(settings, has_condition=False, forbids_subject=forbids).once
+        return complete_training(settings, forbids_subject=forbids).once
 
     assert complete(True) == ["near", "general"]
     assert complete(False) == []
@@ -126,7 +146,7 @@ def test_a_given_rate_and_another_adapter_keep_their_own() -> None:
 
 
 def test_the_rate_of_a_model_stands_where_none_is_given() -> None:
-    complete = partial(complete_training, has_condition=True, forbids_subject=False)
+    complete = partial(complete_training, forbids_subject=False)
     assert complete(FeedbackTrainConfig(), lora_rate=1e-4).learning_rate == 1e-4
     given = FeedbackTrainConfig(learning_rate=3e-3)
     assert complete(given, lora_rate=1e-4).learning_rate == 3e-3

@@ -30,15 +30,24 @@ def limits_length(check: Check) -> bool:
     return has_bound(check, "max_")
 
 
-def has_bound(check: Check, kind: Literal["min_", "max_"]) -> bool:
-    """Return whether a check has a condition of a kind, or its opposite negated."""
+def limits_words(check: Check) -> bool:
+    """Return whether a check limits the words or the characters of answers."""
+    return any(has_bound(check, "max_", unit) for unit in ("words", "characters"))
+
+
+def has_bound(check: Check, kind: Literal["min_", "max_"], unit: str = "") -> bool:
+    """Return whether a check has a condition of a kind, or its opposite negated.
+
+    Args:
+        unit: what the condition counts; anything if empty.
+    """
     if isinstance(check, WholeCheck):
-        return has_bound(check.check, kind)
+        return has_bound(check.check, kind, unit)
     if isinstance(check, NegatedCheck):
-        return has_bound(check.check, "min_" if kind == "max_" else "max_")
+        return has_bound(check.check, "min_" if kind == "max_" else "max_", unit)
     if isinstance(check, JoinedChecks):
-        return any(has_bound(part, kind) for part in check.checks)
-    return isinstance(check, Condition) and check.name.startswith(kind)
+        return any(has_bound(part, kind, unit) for part in check.checks)
+    return isinstance(check, Condition) and check.name.startswith(kind + unit)
 
 
 def sample_brief_answers(

@@ -8,7 +8,7 @@ from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import count_near_requests
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
-from selfteach.judge.check import NAMES_OF_CHECK
+from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import can_forbid
 from selfteach.materials.rule import read_rule
@@ -18,7 +18,7 @@ from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
-from selfteach.methods.feedback.training_settings import complete_training
+from selfteach.methods.feedback.training_settings import EPOCHS, choose_epochs, complete_training
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
 from selfteach.run.workload import PlannedStage
 
@@ -86,6 +86,7 @@ class RuleWords:
             near and no general prompts.
         name_words: the single words of the name of a topic that is asked about.
         is_asked: whether it holds where somebody asks about a topic of their own.
+        epochs: how often its examples are seen where no setting says so.
     """
 
     has_scope: bool
@@ -94,6 +95,7 @@ class RuleWords:
     is_everywhere: bool
     name_words: tuple[str, ...] = ()
     is_asked: bool = False
+    epochs: int = EPOCHS
 
     @property
     def forbids_subject(self) -> bool:
@@ -148,6 +150,7 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
     is_checked = bool(config.check or (form and not forbids and is_auto))
     situation = read_situation(rule.scope) if has_scope else None
     topic = situation.topic if situation and situation.kind == "about" else ""
+    check = str(config.check or form)
     return RuleWords(
         has_scope,
         is_built=situation is not None and has_built_requests(situation),
@@ -155,6 +158,7 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
         is_everywhere=not has_scope and not forbids,
         name_words=() if has_known_requests(topic) else list_name_words(topic),
         is_asked=bool(topic) and not has_known_requests(topic),
+        epochs=choose_epochs(parse_check(check) if check else None, has_condition=has_scope),
     )
 
 
@@ -265,7 +269,7 @@ def plan_training_and_exams(
     tokens += prompts.more_outside * config.probe.short_anchor_tokens
     rows = pairs + whole_anchors + prompts.more_outside
     train = complete_training(
-        config.train, has_condition=rule.has_scope, forbids_subject=rule.forbids_subject
+        config.train, forbids_subject=rule.forbids_subject, epochs=rule.epochs
     )
     if train.once and train.epochs and not train.max_steps:  # a part of them in each epoch
         tokens = pair_tokens + (tokens - pair_tokens) // train.epochs

@@ -10,13 +10,17 @@ from selfteach.evaluate.exam import GENERAL, NEAR
 from selfteach.judge.check import Check
 from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.effect_checks import Effect
+from selfteach.methods.brief_answers import limits_words
 from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.lora_rate import find_lora_rate
 from selfteach.methods.session import Session
 
 EPOCHS = 2
-EPOCHS_OF_CONDITION = 4
-"""A condition is harder to tell than a subject: who is written to, not what about."""
+MORE_EPOCHS = 4
+"""A condition is harder to tell than a subject: who is written to, not what about. And nothing in
+an answer tells that its words are used up, as the end of a sentence does
+(docs/log/2026-11-rules.md).
+"""
 ONCE = (NEAR, GENERAL)
 """Anchors are many and hold much the same: seen once they hold as much in .6 of the steps
 (docs/log/2026-11-rules.md).
@@ -38,8 +42,8 @@ OBJECTIVE_OF_WORDS = "sft+correction"
 def complete_training(
     settings: FeedbackTrainConfig,
     *,
-    has_condition: bool,
     forbids_subject: bool,
+    epochs: int = EPOCHS,
     objective: str = OBJECTIVE,
     lora_rate: float = LORA_RATE,
 ) -> FeedbackTrainConfig:
@@ -47,6 +51,7 @@ def complete_training(
     objective of a rule where they are null.
 
     Args:
+        epochs: those of such a rule (`choose_epochs`).
         objective: the one of such a rule (`choose_objective`).
         lora_rate: the one of such a model (`find_lora_rate`).
     """
@@ -54,12 +59,22 @@ def complete_training(
     if settings.objective is None:
         changes["objective"] = objective
     if settings.epochs is None:
-        changes["epochs"] = EPOCHS_OF_CONDITION if has_condition else EPOCHS
+        changes["epochs"] = epochs
     if settings.once is None:
         changes["once"] = list(ONCE) if forbids_subject and not settings.min_share else []
     if settings.learning_rate is None and settings.adapter == "lora":
         changes["learning_rate"] = lora_rate
     return settings.model_copy(update=changes)
+
+
+def choose_epochs(check: Check | None, *, has_condition: bool) -> int:
+    """Return how often the examples of a rule are seen.
+
+    Args:
+        check: what an answer must meet, given or suggested by the rule.
+    """
+    is_hard = has_condition or (check is not None and limits_words(check))
+    return MORE_EPOCHS if is_hard else EPOCHS
 
 
 def choose_objective(effect: Effect | None, check: Check | None, *, has_condition: bool) -> str:
@@ -87,8 +102,8 @@ def choose_training(session: Session) -> None:
     has_condition = session.situation is not None
     train = complete_training(
         session.config.train,
-        has_condition=has_condition,
         forbids_subject=bool(session.forbidden_topic),
+        epochs=choose_epochs(check, has_condition=has_condition),
         objective=choose_objective(session.effect, check, has_condition=has_condition),
         lora_rate=find_lora_rate(session.config.model, LORA_RATE),
     )
