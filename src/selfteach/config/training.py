@@ -435,8 +435,8 @@ class FeedbackTrainConfig(MethodTrainConfig):
     """Steps of each candidate's trial, for objective=auto."""
 
     epochs: Positive | None = None  # type: ignore[assignment]
-    """Number of times that all examples are seen. null is 4 for a rule with a condition, or with a
-    limit of words or characters, else 2."""
+    """Number of times that all examples are seen. null is 4 for a rule that has a condition, or
+    limits words or characters. For other rules it is 2."""
 
     once: list[str] | None = None
     """Kinds of example that are seen once in the whole training. null is near and general for a
