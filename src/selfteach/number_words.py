@@ -38,12 +38,16 @@ NUMBER = (
 """A pattern of numbers that `parse_number` reads: in digits, or in words below a thousand."""
 
 
+_LIKE_ASCII = str.maketrans({"ſ": "s", "ı": "i", "İ": "i"})
+"""Letters that a pattern without regard to case takes for those of English."""
+
+
 def parse_number(text: str) -> int:
     """Return a number that NUMBER matches: "40", "twenty-five", "a hundred and ten"."""
     if text.isdecimal():
         return int(text)
     number = 0
-    for word in re.split("[- ]", text.lower()):
+    for word in re.split("[- ]", text.translate(_LIKE_ASCII).lower()):
         if word == "hundred":
             number = 100 * max(number, 1)
         elif word not in ("a", "an", "and"):

@@ -407,6 +407,7 @@ def test_a_number_in_words_is_read_back():
     numbers = [0, 7, 13, 25, 60, 99, 100, 110, 125, 999]
     assert [parse_number(spell_number(number)) for number in numbers] == numbers
     assert [parse_number(text) for text in ("40", "a hundred and ten", "Sixty")] == [40, 110, 60]
+    assert [parse_number(text) for text in ("ſix", "sıx", "SİX")] == [6, 6, 6]
 
 
 def test_numbers_in_words():
