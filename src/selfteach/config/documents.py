@@ -145,14 +145,6 @@ class StudyConfig(Section):
     recite: bool = True
     """Form: questions about what is known of the document's title."""
 
-    rewritten: bool = False
-    """Form: the sentence, rewritten by the model so that it answers a question about it. What lost
-    the answer is dropped."""
-
-    strategies: bool = False
-    """Form: ways to study that the model names for each part of a document, and what it writes by
-    them."""
-
 
 class StagesConfig(Section):
     """The trainings that follow each other."""

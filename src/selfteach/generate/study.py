@@ -15,15 +15,13 @@
     halves     its beginning -> the whole sentence
     topics     "What do you know about the boiler?" -> the sentences that name it
     recite     "Tell me about steam engines." -> the document, or a part of it, sentence by sentence
-    rewritten  a question of the model -> the sentence, rewritten by the model as its answer
-               (methods/documents/model_study.py)
 
 Source: Allen-Zhu and Li 2023 (Physics of Language Models 3.1 and 3.2, arXiv 2309.14316,
 2309.14402): a model cannot answer questions about knowledge that it saw in one form only, nor
 backwards; the form of the data matters more than the loss.
-Departs: no model rewrites the text, unless `study.rewritten` asks for it. Every other answer is a
-sentence of the document itself. A model of 135 million parameters loses the facts when it rewrites
-them (docs/log/), and a sentence that holds the answer is a right answer to each question about it.
+Departs: no model rewrites the text. Every answer is a sentence of the document itself. A model of
+135 million parameters loses the facts when it rewrites them (docs/log/), and a sentence that holds
+the answer is a right answer to each question about it.
 Limits: question words are English, and left out with other scripts; for scripts without spaces
 there are no `brief` and `clauses`.
 """
@@ -109,8 +107,6 @@ class StudySentence:
     names: Sequence[str]
     questions: list[tuple[Question, str]] = field(default_factory=list)
     """(question, statement of its answer)."""
-    rewrites: list[tuple[Question, str]] = field(default_factory=list)
-    """(question, the sentence rewritten as its answer)."""
 
     @property
     def text(self) -> str:
@@ -119,9 +115,7 @@ class StudySentence:
 
 
 def collect_sentences(
-    chunks: Sequence[Chunk],
-    questions: Sequence[tuple[Question, str]],
-    rewrites: Mapping[str, str] | None = None,
+    chunks: Sequence[Chunk], questions: Sequence[tuple[Question, str]]
 ) -> list[StudySentence]:
     """Return every informative sentence with its questions.
 
@@ -129,9 +123,7 @@ def collect_sentences(
 
     Args:
         questions: (question, statement of its answer, or "").
-        rewrites: sentences rewritten as answers, by the id of their question.
     """
-    texts = rewrites or {}
     asked: dict[tuple[str, int | None], list[tuple[Question, str]]] = defaultdict(list)
     for question, statement in questions:
         asked[question.chunk.id, question.sentence].append((question, statement))
@@ -139,9 +131,7 @@ def collect_sentences(
     for chunk in chunks:
         for i in chunk.find_informative_sentences():
             names = find_answer_spans(chunk.words(i), chunk.title)
-            own = asked[chunk.id, i]
-            rewritten = [(q, texts[q.id]) for q, _ in own if q.id in texts]
-            found.append(StudySentence(chunk, i, names, own, rewritten))
+            found.append(StudySentence(chunk, i, names, asked[chunk.id, i]))
     return found
 
 
@@ -221,7 +211,6 @@ def _make_forms(
     spaced = not is_unspaced(fact.text)
     forms = [
         (config.asked, _make_asked_rows(fact, label)),
-        (config.rewritten, _make_rewritten_rows(fact)),
         (config.brief and spaced, _make_brief_rows(fact, chance, label)),
         (config.clauses and spaced, _make_clause_rows(fact, clauses, label)),
         (
@@ -268,11 +257,6 @@ def choose_answer(question: Question, statement: str, label: str) -> str:
 def _make_asked_rows(fact: StudySentence, label: str) -> Iterator[Example]:
     for question, statement in fact.questions:
         yield make_row(fact, "asked", question.text, choose_answer(question, statement, label))
-
-
-def _make_rewritten_rows(fact: StudySentence) -> Iterator[Example]:
-    for question, text in fact.rewrites:
-        yield make_row(fact, "rewritten", question.text, text)
 
 
 def _iterate_answers(fact: StudySentence) -> Iterator[tuple[str, Sequence[str]]]:

@@ -11,10 +11,6 @@ MIN_QUESTIONS = 20
 """Questions of its own that the exam asks about few chunks, if there are so many."""
 SPARE = 3
 """Clauses with a question word that are read for each question that is missing."""
-STRATEGIES_PER_CHUNK = 2
-STRATEGY_TOKENS = 32
-NOTES_TOKENS = 160
-"""Limits of a study strategy, and of what is written by it."""
 MIN_ANCHOR_PROMPTS = 600
 MAX_ANCHOR_PROMPTS = 4000
 """Bounds on the general prompts that a run writes, where the settings leave the number open."""

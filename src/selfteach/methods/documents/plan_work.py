@@ -12,14 +12,7 @@ from selfteach.generate.questions import OVERSAMPLING, list_answer_spans
 from selfteach.materials.documents.chunk import Chunk, split_chunks
 from selfteach.materials.documents.listed import count_words
 from selfteach.materials.documents.material import Documents
-from selfteach.methods.documents.amounts import (
-    NOTES_TOKENS,
-    SPARE,
-    STRATEGIES_PER_CHUNK,
-    STRATEGY_TOKENS,
-    count_anchor_prompts,
-    count_wanted,
-)
+from selfteach.methods.documents.amounts import SPARE, count_anchor_prompts, count_wanted
 from selfteach.methods.documents.describe_size import describe_size
 from selfteach.methods.documents.read_documents import count_sentences
 from selfteach.methods.plan_parts import (
@@ -93,9 +86,6 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
     general = count_anchor_prompts(sentences, config)
     study = config.stages.study
     rows = int(FILLED_SHARE * sentences * config.study.per_sentence) if study else 0
-    rewrites = trusted if study and config.study.rewritten else 0
-    studied = STRATEGIES_PER_CHUNK * len(chunks) if study and config.study.strategies else 0
-    written = rewrites * ROW_TOKENS + studied * (STRATEGY_TOKENS + NOTES_TOKENS) // 2
     anchors = int(TRAIN_SHARE * general)
     learned = int(rows * estimate_row_tokens(config)) + anchors * config.anchors.anchor_tokens
     asked = expected.held_out
@@ -115,7 +105,7 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
         PlannedStage("answers", answers, answers * LABEL_TOKENS, by_teacher=True),
         *plan_calibration(trusted, config),
         plan_anchors(general, config.anchors.anchor_tokens, own, config.stages.general_tokens),
-        PlannedStage("study", rewrites + 2 * studied, written, by_teacher=True),
+        PlannedStage("study"),
         PlannedStage("exam of the base", base, base * tokens),
         *plan_stage_trainings(learned, rows + anchors, own, trusted, config),
         PlannedStage("open"),

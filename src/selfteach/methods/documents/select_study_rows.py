@@ -15,16 +15,10 @@ from selfteach.evaluate.judge_calibration import BestJudge
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.generate.questions import Question
 from selfteach.generate.similar_words import find_similar_words
-from selfteach.generate.study import (
-    add_teacher_prompt,
-    collect_sentences,
-    collect_vocabulary,
-    make_study_data,
-)
+from selfteach.generate.study import collect_sentences, collect_vocabulary, make_study_data
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.materials.documents.chunk import Chunk, SentencePlace
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion
-from selfteach.methods.documents.model_study import write_by_strategies, write_rewrites
 from selfteach.methods.session import Session
 from selfteach.models.hf import HfModel
 from selfteach.records import Example, digest, get_user_text
@@ -33,9 +27,9 @@ from selfteach.text import REPLACEMENT
 
 ENOUGH_ROWS = "more than study.per_document"
 ALREADY_KNOWN = "known"
-WHOLE_CHUNK_FORMS = ("recite", "strategies")
-"""Forms of study data that are about a whole chunk, not about one sentence."""
-OTHER_ANSWERS = (*WHOLE_CHUNK_FORMS, "rewritten", "backwards")
+WHOLE_CHUNK_FORM = "recite"
+"""The form of study data that is about a whole chunk, not about one sentence."""
+OTHER_ANSWERS = (WHOLE_CHUNK_FORM, "backwards")
 """Forms whose answer does not begin with the sentence that other rows repeat."""
 
 
@@ -84,19 +78,12 @@ def make_study_examples(
         return []
     labels = {a.question.id: a.best for a in measured.answered if not find_label_fault(a)}
     session.display.start_stage("study")
-    rewrites = write_rewrites(session, written.trusted) if config.study.rewritten else {}
     asked = [(q, labels.get(q.id, "")) for q in written.all]
-    sentences = collect_sentences(chunks, asked, rewrites)
+    sentences = collect_sentences(chunks, asked)
     known = choose_skipped_sentences(session, measured)
     synonyms = find_similar_words(session.model, sorted(collect_vocabulary(sentences)))
     make_rows = partial(make_study_data, sentences, config.study, config.seed, synonyms)
     rows = make_rows(not_recited=known)
-    of_model: list[Example] = []
-    if config.study.strategies:
-        of_model = write_by_strategies(session, chunks)
-        if config.study.distill:
-            of_model = [add_teacher_prompt(e, "", e.chosen) for e in of_model]
-    rows += of_model
     reasons = find_drop_reasons(session, rows, held_out, known)
     with session.run.ledger.open_funnel("study") as funnel:
         for example in rows:
@@ -106,7 +93,7 @@ def make_study_examples(
         session.display.print_line(line)
     if known:
         taught = [e for e in rows if reasons.get(e.id) != ALREADY_KNOWN]
-        before, after = (shorten_rows(session, own) for own in ([*make_rows(), *of_model], taught))
+        before, after = (shorten_rows(session, own) for own in (make_rows(), taught))
         session.display.print_line(describe_left_out(before, after))
     return shorten_rows(session, [example for example in rows if example.id not in reasons])
 
@@ -204,7 +191,7 @@ def find_surplus(rows: Sequence[Example], limit: int) -> list[str]:
     ranked: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for example in rows:
         source = example.source
-        place = (source["document"], source["start"], source["form"] in WHOLE_CHUNK_FORMS)
+        place = (source["document"], source["start"], source["form"] == WHOLE_CHUNK_FORM)
         turns[place] += 1
         ranked[source["document"]].append((turns[place], digest(place), example.id))
     return [id for own in ranked.values() for _, _, id in sorted(own)[limit:]]
@@ -242,7 +229,7 @@ def find_sentences(rows: Sequence[Example]) -> set[SentencePlace]:
     return {
         (example.source["document"], example.source["start"])
         for example in rows
-        if example.source["form"] not in WHOLE_CHUNK_FORMS
+        if example.source["form"] != WHOLE_CHUNK_FORM
     }
 
 
