@@ -1,6 +1,4 @@
-"""The page of invented tasks: the sunburst's geometry, and that nothing a model wrote becomes
-active.
-"""
+"""The page of invented tasks: its numbers, and that nothing a model wrote becomes active."""
 
 from __future__ import annotations
 
@@ -20,7 +18,6 @@ from selfteach.report.gains import describe_gain, list_gains
 from selfteach.report.page import render_inspection, render_report
 from selfteach.report.rows import make_result_rows
 from selfteach.report.sections import describe_example
-from selfteach.report.sunburst import INNER_RADIUS, make_slices
 from selfteach.report.tasks_page import (
     _make_length_bars,
     describe_classification,
@@ -37,20 +34,6 @@ from selfteach.select.inspection import (
 )
 
 HOSTILE = "Write <script>alert(1)</script> [/bold] {{ 7*7 }} \x1b[31m now"
-
-
-def test_a_quarter_is_a_quarter() -> None:
-    """Two verbs of 1 and 3 tasks: the first ends at three o'clock, x = 50 + radius, y = 50."""
-    first, noun, second = make_slices(
-        [
-            {"verb": "write", "count": 1, "nouns": [["story", 1]]},
-            {"verb": "list", "count": 3, "nouns": []},
-        ]
-    )
-    assert (first.label, noun.label, second.label) == ("write", "story", "list")
-    assert re.search(rf"L{50 + INNER_RADIUS} 50\.0A", first.path)
-    assert " 0 1 1 " in second.path, "three quarters are the long way round"
-    assert make_slices([{"verb": "x", "count": 0}]) == make_slices(None) == []
 
 
 @pytest.mark.parametrize(

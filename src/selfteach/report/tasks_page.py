@@ -15,7 +15,6 @@ from selfteach.report.read_run import (
     read_number,
 )
 from selfteach.report.rows import RowTable, fill_parts, read_arms
-from selfteach.report.sunburst import make_slices
 
 MEASURE_KEYS = ("value", "low", "high", "n")
 NUMBER_ROWS: RowTable = (
@@ -91,7 +90,6 @@ def describe_inspection(note: Any) -> JsonMapping | None:
             name: _make_length_bars(get_path(note, "lengths", name))
             for name in ("instruction", "input", "output")
         },
-        "slices": make_slices(verbs),
         "label_bars": make_bars({key.replace("_", " "): n for key, n in named}),
         "twins": list_objects(note.get("twins")),
         "read": list_objects(note.get("read")),
