@@ -143,7 +143,7 @@ SETS = """engine=hf read.chunk_tokens=64 questions.per_chunk=4 questions.rounds=
     anchors.rounds=3 anchors.anchor_tokens=6 exam.general=4 exam.common=4
     exam.max_tokens=10 train.max_tokens=120 train.learning_rate=0.002 train.lora.rank=32
     train.lora.alpha=32 train.batch_size=16 train.epochs=20 train.checkpoint_every=0
-    study.per_sentence=8 train.beta=0.1 study.backwards=false study.clauses=false
+    study.per_sentence=8 train.beta=0.1
     stages.pairs=true train.weights={"pair":{"sft":1.0},"general":{"anchor":4.0}}"""
 
 

@@ -32,8 +32,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "documents": (
         "scholar",
         f"""{SMALL} read.chunk_tokens=64 questions.per_chunk=2 questions.rounds=1
-        select.judge=match select.samples=1 select.calibrate=2 exam.common=2 study.per_sentence=2
-        study.backwards=false study.clauses=false""",
+        select.judge=match select.samples=1 select.calibrate=2 exam.common=2
+        study.per_sentence=2""",
     ),
     "tasks": (
         "tasker",

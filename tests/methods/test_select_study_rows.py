@@ -233,11 +233,7 @@ def test_two_thousand_sentences_take_no_time(monkeypatch: pytest.MonkeyPatch) ->
     before = time.process_time()
     chunks = book(2000)
     length = len(chunks[0].document.text)
-    rows = write_study(
-        collect_sentences(chunks, []),
-        StudyConfig(per_sentence=2, brief=False, clauses=False, reworded=False),
-        0,
-    )
+    rows = write_study(collect_sentences(chunks, []), StudyConfig(per_sentence=2), 0)
     SpecificityCheck(chunks)
     make_people_questions(chunks[:20], [])
     assert len(rows) > 4000

@@ -88,10 +88,7 @@ class SelectConfig(Section):
 
 
 class StudyConfig(Section):
-    """The study data: every sentence in many forms. Each form has its own switch."""
-
-    label: Literal["sentence", "statement", "words"] = "sentence"
-    """Answer to a question: the sentence that holds it, a short statement, or the bare words."""
+    """The study data: every sentence in many forms."""
 
     distill: bool = False
     """Whether the base with the sentence in its prompt also teaches its next-token distribution.
@@ -116,34 +113,7 @@ class StudyConfig(Section):
     """Largest number of rows for one document. A long document gets fewer rows a sentence."""
 
     asked: bool = True
-    """Form: the questions that the model asked itself."""
-
-    brief: bool = True
-    """Form: questions in telegram style."""
-
-    clauses: bool = True
-    """Form: questions made of words that stand together in the sentence."""
-
-    reworded: bool = True
-    """Form: the same questions with words that the model treats alike."""
-
-    in_place: bool = True
-    """Form: the sentence with a question word in the place of the answer."""
-
-    backwards: bool = True
-    """Form: questions from the answer to what was asked."""
-
-    gaps: bool = True
-    """Form: the sentence with a gap to fill."""
-
-    halves: bool = True
-    """Form: the beginning of the sentence, to be continued."""
-
-    topics: bool = True
-    """Form: questions about what is known of a name in the sentence."""
-
-    recite: bool = True
-    """Form: questions about what is known of the document's title."""
+    """Whether the questions that the model asked itself are rows, too."""
 
 
 class StagesConfig(Section):

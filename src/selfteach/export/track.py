@@ -38,7 +38,6 @@ NAMED_SETTINGS = (
     "mode",
     "judge.name",
     "select.judge",
-    "study.label",
     "train.adapter",
     "train.anchor",
     "train.correction.bound",

@@ -1,7 +1,6 @@
 """Study data: each sentence of a document in many forms, to be learned as a fact, not as a string.
 
-    asked      a question of the model about it -> the sentence that holds the answer (or a
-               statement, or the bare words)
+    asked      a question of the model about it -> the sentence that holds the answer
     brief      a question in telegram style, with the words in the sentence's order ("When OPEC
                raised price oil?") -> the sentence
     clauses    the opening of a question, and some of its words that stand together ("When did OPEC
@@ -105,8 +104,8 @@ class StudySentence:
     chunk: Chunk
     sentence: int
     names: Sequence[str]
-    questions: list[tuple[Question, str]] = field(default_factory=list)
-    """(question, statement of its answer)."""
+    questions: list[tuple[Question, bool]] = field(default_factory=list)
+    """Each with whether the model answers it from the sentence."""
 
     @property
     def text(self) -> str:
@@ -115,18 +114,18 @@ class StudySentence:
 
 
 def collect_sentences(
-    chunks: Sequence[Chunk], questions: Sequence[tuple[Question, str]]
+    chunks: Sequence[Chunk], questions: Sequence[tuple[Question, bool]]
 ) -> list[StudySentence]:
     """Return every informative sentence with its questions.
 
     Questions about a whole chunk belong to no sentence and are left out.
 
     Args:
-        questions: (question, statement of its answer, or "").
+        questions: each with whether the model answers it from its sentence.
     """
-    asked: dict[tuple[str, int | None], list[tuple[Question, str]]] = defaultdict(list)
-    for question, statement in questions:
-        asked[question.chunk.id, question.sentence].append((question, statement))
+    asked: dict[tuple[str, int | None], list[tuple[Question, bool]]] = defaultdict(list)
+    for question, is_answered in questions:
+        asked[question.chunk.id, question.sentence].append((question, is_answered))
     found = []
     for chunk in chunks:
         for i in chunk.find_informative_sentences():
@@ -157,8 +156,7 @@ def make_study_data(
             forms = _make_forms(fact, own, config, seed, similar_words or {})
             for row in islice(_take_turns(forms), config.per_sentence):
                 rows.append((row, fact.chunk.title, fact.text))
-    if config.recite:
-        rows += [(row, "", row.chosen) for row in _make_recite_rows(chunks, not_recited)]
+    rows += [(row, "", row.chosen) for row in _make_recite_rows(chunks, not_recited)]
     return [add_teacher_prompt(*row) if config.distill else row[0] for row in rows]
 
 
@@ -203,27 +201,25 @@ def _make_forms(
     seed: int,
     similar_words: SimilarWords,
 ) -> list[Iterator[Example]]:
+    """Return the rows of each form that suits the sentence's script and is not left out."""
     start = f"{seed} {fact.chunk.id} {fact.sentence}"
     chance = random.Random(start)
     clauses = random.Random(f"{start} clauses")
     reworded = random.Random(f"{start} reworded")
-    label = config.label
-    spaced = not is_unspaced(fact.text)
-    forms = [
-        (config.asked, _make_asked_rows(fact, label)),
-        (config.brief and spaced, _make_brief_rows(fact, chance, label)),
-        (config.clauses and spaced, _make_clause_rows(fact, clauses, label)),
-        (
-            config.reworded and spaced,
-            _make_reworded_rows(fact, reworded, label, similar_words),
-        ),
-        (config.in_place, islice(_make_in_place_rows(fact, label), MAX_RARE_ROWS)),
-        (config.gaps, islice(_make_gap_rows(fact), MAX_RARE_ROWS)),
-        (config.topics, islice(_make_topic_rows(fact, own), MAX_RARE_ROWS)),
-        (config.halves, islice(_make_half_rows(fact, chance), MAX_RARE_ROWS)),
-        (config.backwards, islice(_make_backwards_rows(fact), MAX_RARE_ROWS)),
+    of_words = [
+        _make_brief_rows(fact, chance),
+        _make_clause_rows(fact, clauses),
+        _make_reworded_rows(fact, reworded, similar_words),
     ]
-    return [rows for switched_on, rows in forms if switched_on]
+    return [
+        *([_make_asked_rows(fact)] if config.asked else []),
+        *([] if is_unspaced(fact.text) else of_words),
+        islice(_make_in_place_rows(fact), MAX_RARE_ROWS),
+        islice(_make_gap_rows(fact), MAX_RARE_ROWS),
+        islice(_make_topic_rows(fact, own), MAX_RARE_ROWS),
+        islice(_make_half_rows(fact, chance), MAX_RARE_ROWS),
+        islice(_make_backwards_rows(fact), MAX_RARE_ROWS),
+    ]
 
 
 def make_row(fact: StudySentence, form: str, prompt: str, answer: str) -> Example:
@@ -247,16 +243,9 @@ def add_teacher_prompt(example: Example, title: str, text: str) -> Example:
     return replace(example, source={**example.source, **teacher})
 
 
-def choose_answer(question: Question, statement: str, label: str) -> str:
-    """Return the answer: the sentence, a statement that keeps the answer, or the bare words."""
-    if label == "words" and question.short:
-        return question.short
-    return statement if label == "statement" and statement else question.evidence
-
-
-def _make_asked_rows(fact: StudySentence, label: str) -> Iterator[Example]:
-    for question, statement in fact.questions:
-        yield make_row(fact, "asked", question.text, choose_answer(question, statement, label))
+def _make_asked_rows(fact: StudySentence) -> Iterator[Example]:
+    for question, _ in fact.questions:
+        yield make_row(fact, "asked", question.text, question.evidence)
 
 
 def _iterate_answers(fact: StudySentence) -> Iterator[tuple[str, Sequence[str]]]:
@@ -269,14 +258,12 @@ def _iterate_answers(fact: StudySentence) -> Iterator[tuple[str, Sequence[str]]]
         yield name, get_question_openings(fact.text, name) if name else general
 
 
-def _make_question_row(
-    fact: StudySentence, form: str, words: Sequence[str], name: str, label: str
-) -> Example:
+def _make_question_row(fact: StudySentence, form: str, words: Sequence[str]) -> Example:
     text = " ".join(filter(None, words)) + "?"
-    return make_row(fact, form, text, choose_label(fact, name, label))
+    return make_row(fact, form, text, fact.text)
 
 
-def _make_brief_rows(fact: StudySentence, chance: random.Random, label: str) -> Iterator[Example]:
+def _make_brief_rows(fact: StudySentence, chance: random.Random) -> Iterator[Example]:
     """Yield the opening of a question to an answer, and some words of the sentence.
 
     The words are other ones each time.
@@ -287,10 +274,10 @@ def _make_brief_rows(fact: StudySentence, chance: random.Random, label: str) -> 
         shown = sorted(chance.sample(range(len(rest)), min(len(rest), chance.randint(2, 6))))
         topic = [fact.chunk.title] if chance.random() < 0.5 else []
         words = [chance.choice(openings), *topic, *(rest[i] for i in shown)]
-        yield _make_question_row(fact, "brief", words, name, label)
+        yield _make_question_row(fact, "brief", words)
 
 
-def _make_clause_rows(fact: StudySentence, chance: random.Random, label: str) -> Iterator[Example]:
+def _make_clause_rows(fact: StudySentence, chance: random.Random) -> Iterator[Example]:
     """Yield the opening of a question, and words that stand together next to the answer.
 
     People ask nearly like this.
@@ -306,18 +293,14 @@ def _make_clause_rows(fact: StudySentence, chance: random.Random, label: str) ->
             opening = chance.choice(openings)
             auxiliary = chance.choice(AUXILIARY)
             words = [opening, auxiliary if opening else "", *shown]
-            yield _make_question_row(fact, "clauses", words, name, label)
+            yield _make_question_row(fact, "clauses", words)
 
 
 def _make_reworded_rows(
-    fact: StudySentence, chance: random.Random, label: str, similar_words: SimilarWords
+    fact: StudySentence, chance: random.Random, similar_words: SimilarWords
 ) -> Iterator[Example]:
     """Yield the same questions with about half of the replaceable words replaced."""
-    pairs = zip(
-        _make_brief_rows(fact, chance, label),
-        _make_clause_rows(fact, chance, label),
-        strict=False,
-    )
+    pairs = zip(_make_brief_rows(fact, chance), _make_clause_rows(fact, chance), strict=False)
     for example in chain.from_iterable(pairs):
         words = example.turns[-1].content.rstrip("?").split()
         others = [
@@ -334,10 +317,10 @@ def _replace_in_sentence(fact: StudySentence, name: str, gap: str) -> str:
     return replace_answer(fact.text, name, gap) if name else fact.text
 
 
-def _make_in_place_rows(fact: StudySentence, label: str) -> Iterator[Example]:
+def _make_in_place_rows(fact: StudySentence) -> Iterator[Example]:
     for name in fact.names:
         prompt = put_question_word(fact.chunk.title, fact.text, name)
-        yield make_row(fact, "in_place", prompt, choose_label(fact, name, label))
+        yield make_row(fact, "in_place", prompt, fact.text)
 
 
 def put_question_word(title: str, sentence: str, name: str) -> str:
@@ -350,18 +333,13 @@ def put_question_word(title: str, sentence: str, name: str) -> str:
     return f"{title}: {text}?"
 
 
-def choose_label(fact: StudySentence, name: str, label: str) -> str:
-    """Return the answer without a statement: the words alone, or the sentence."""
-    return name if label == "words" and name else fact.text
-
-
 def _make_backwards_rows(fact: StudySentence) -> Iterator[Example]:
     """Yield the answer with its question as the label.
 
-    Only a question whose answer came back has a statement; another answer would not fit.
+    Only the answer of a question that the model answers is sure to fit it.
     """
-    for template, (question, statement) in zip(cycle(BACKWARDS), fact.questions, strict=False):
-        if question.short and statement:
+    for template, (question, is_answered) in zip(cycle(BACKWARDS), fact.questions, strict=False):
+        if question.short and is_answered:
             prompt = template.format(title=fact.chunk.title, name=question.short)
             yield make_row(fact, "backwards", prompt, question.text)
 

@@ -76,9 +76,9 @@ def make_study_examples(
     config = session.config
     if not config.stages.study:
         return []
-    labels = {a.question.id: a.best for a in measured.answered if not find_label_fault(a)}
+    answered = {a.question.id for a in measured.answered if a.best and not find_label_fault(a)}
     session.display.start_stage("study")
-    asked = [(q, labels.get(q.id, "")) for q in written.all]
+    asked = [(q, q.id in answered) for q in written.all]
     sentences = collect_sentences(chunks, asked)
     known = choose_skipped_sentences(session, measured)
     synonyms = find_similar_words(session.model, sorted(collect_vocabulary(sentences)))
