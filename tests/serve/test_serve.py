@@ -695,9 +695,17 @@ def test_a_long_prompt_is_refused_before_all_of_it_is_encoded(
     engine = BatchEngine(served.models.hf, served.models.rows)
     tokens = served.models.hf.tokens
     tokens.encode("Hi")  # what is kept for every prompt
-    monkeypatch.setattr(tokens, "_tokenize", lambda text: pytest.fail("it is tokenized"))
+    pieces: list[str] = []
+    tokenize = tokens._tokenize
+
+    def count(piece: str) -> list[int]:
+        pieces.append(piece)
+        return tokenize(piece)
+
+    monkeypatch.setattr(tokens, "_tokenize", count)
     with pytest.raises(UnfitPrompt, match="longer than the context"):
-        engine.prepare(Request("serve", "elephant " * 50_000, GREEDY))
+        engine.prepare(Request("serve", "<|im_end|>" * 50_000, GREEDY))
+    assert len(pieces) <= served.models.hf.context_tokens + 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ there. The same holds for a spelling that becomes one when the tokenizer folds c
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict, replace
@@ -89,15 +88,6 @@ SPACE_MARK = "\u2581"
 """How SentencePiece writes a space in a token."""
 STANDS_BEFORE = "\n:."
 """Characters that a text may follow, so that it is no beginning."""
-CONTROL_CHARS = re.compile(r"[\x00-\x1f\x7f]+")
-BYTE_SIGNS = frozenset(
-    map(
-        chr,
-        (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0xC0), 0x120, *range(0x122, 0x144)),
-    )
-)
-"""How a byte-level BPE spells the bytes of which each character but those above has one: printable
-ASCII, and the bytes behind the first one of other characters."""
 TOO_LONG = "prompt longer than the context"
 NO_TOKENS = "prompt without tokens"
 PRIVATE_USE = range(0xE000, 0xF900)
@@ -181,7 +171,7 @@ class ChatTokenizer:
         Several samples of a prompt are encoded one after another: the last prompt's ids are kept.
 
         Args:
-            room_tokens: a prompt that has more is refused as soon as that is sure.
+            room_tokens: a prompt that has more is refused, a hostile one of many pieces early.
 
         Raises:
             UnfitPrompt: it has more, or the template refuses it.
@@ -314,33 +304,14 @@ class ChatTokenizer:
         """Return the token ids of pieces.
 
         Raises:
-            _TooManyTokens: there are more than `room`, which shows before all are tokenized.
+            _TooManyTokens: there are more than `room`. The pieces after that are not tokenized.
         """
-        if room is not None and sum(map(len, pieces)) > room:
-            chars = sum(len(CONTROL_CHARS.sub("", piece)) for piece in pieces)
-            if chars > room * self._max_token_chars:
-                raise _TooManyTokens
         ids: list[int] = []
         for piece in pieces:
             ids += self._tokenize(piece)
             if room is not None and len(ids) > room:
                 raise _TooManyTokens
         return ids
-
-    @cached_property
-    def _max_token_chars(self) -> float:
-        """Return how many characters of a text a token holds at most; infinity if that is not sure.
-
-        A byte-level BPE drops only control characters, so a token holds no more characters than
-        its spelling has bytes. NFC makes one character of at most four (Unicode Standard Annex 15).
-        """
-        core = getattr(self.tokenizer, "backend_tokenizer", None)
-        if core is None or not _keeps_every_char(core):
-            return math.inf
-        if any(token.lstrip or token.rstrip for token in core.get_added_tokens_decoder().values()):
-            return math.inf
-        longest = max(map(len, core.get_vocab()))
-        return longest if core.normalizer is None else 4 * longest
 
     def _cut(self, text: str) -> list[str]:
         """Return pieces of a text that make no control token when each is tokenized alone."""
@@ -541,23 +512,6 @@ def _has_normalized_control_tokens(tokenizer: Any, control: Container[str]) -> b
         return False
     added = tokenizer.added_tokens_decoder.values()
     return any(token.normalized and str(token) in control for token in added)
-
-
-def _keeps_every_char(core: Any) -> bool:
-    """Return whether each character of a text is in its tokens, control characters apart: a
-    byte-level BPE behind nothing that drops or replaces some. `core` is a `tokenizers.Tokenizer`.
-    """
-    if type(core.model).__name__ != "BPE" or core.pre_tokenizer is None:
-        return False
-    if core.normalizer is not None and type(core.normalizer).__name__ != "NFC":
-        return False
-    steps = json.loads(core.pre_tokenizer.__getstate__())
-    steps = steps["pretokenizers"] if steps["type"] == "Sequence" else [steps]
-    kinds = {step["type"] for step in steps}
-    drops = any(step.get("behavior") == "Removed" for step in steps)
-    if "ByteLevel" not in kinds or drops or kinds - {"ByteLevel", "Digits", "Split"}:
-        return False
-    return BYTE_SIGNS.issubset(core.get_vocab())
 
 
 def _make_control_pattern(spellings: Iterable[str]) -> re.Pattern[str]:

@@ -142,7 +142,7 @@ class BatchEngine:
         Raises:
             UnfitPrompt: the prompt does not fit, or the template refuses it.
         """
-        # Keeps the tokens for the next line, or refuses a long prompt before all of it is encoded.
+        # Keeps the tokens for the next line, or refuses many pieces before all are encoded.
         self.hf.tokens.encode(request.prompt, self.hf.context_tokens)
         return prepare_request(self.hf, request)
 
