@@ -492,16 +492,11 @@ def verify(run: RunFolder, json: Json = False) -> None:
 
 
 @app.command()
-def doctor(
-    json: Json = False,
-    network: Annotated[
-        bool, typer.Option("--network", help="Also check whether the package index can be reached.")
-    ] = False,
-) -> None:
+def doctor(json: Json = False) -> None:
     """Show what this machine has and what it lacks."""
     from selfteach.commands import doctor as body
 
-    raise typer.Exit(body.run_doctor(as_json=json, network=network))
+    raise typer.Exit(body.run_doctor(as_json=json))
 
 
 @app.command()

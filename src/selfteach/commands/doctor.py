@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,8 +17,6 @@ from selfteach.run.processes import get_cores
 MIN_MEMORY_BYTES = 4 << 30
 MIN_DISK_BYTES = 2 << 30
 ENGINE_CACHE_BYTES = 1 << 30
-INDEX_TIMEOUT_S = 120
-"""How long pip may ask a package index; it tries again several times on its own."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +38,10 @@ class Finding:
         return self.required and bool(self.cure)
 
 
-def run_doctor(*, as_json: bool, network: bool) -> int:
+def run_doctor(*, as_json: bool) -> int:
     """Print the findings; return 5 if training lacks something that it needs, else 0."""
     with open_screen(None):
-        found = list(inspect_machine(network))
+        found = list(inspect_machine())
     if as_json:
         print_json([asdict(finding) for finding in found])
     else:
@@ -74,7 +70,7 @@ def print_models(*, as_json: bool) -> None:
     )
 
 
-def inspect_machine(network: bool) -> Iterator[Finding]:
+def inspect_machine() -> Iterator[Finding]:
     """Yield the findings one by one."""
     from selfteach.models.fetch_default_model import (
         REQUIREMENT,
@@ -108,8 +104,6 @@ def inspect_machine(network: bool) -> Iterator[Finding]:
     if (get_embedded_folder() / "config.json").is_file():
         embedded = f"in {cache}"
     yield Finding("embedded model", embedded)
-    if network:
-        yield _find_package_index(REQUIREMENT)
 
 
 def _find_engine(version: str) -> Finding:
@@ -157,29 +151,6 @@ def _find_largest_model(memory: int) -> Finding:
         "largest model",
         f"{wide:.1f} billion weights of 16 bits fit into {where} (LoRA, the whole run), "
         f"{packed:.1f} billion with load_in_4bit; --dry-run says it for a model",
-    )
-
-
-def _find_package_index(requirement: str) -> Finding:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--dry-run",
-        "--no-deps",
-        "--quiet",
-        "--disable-pip-version-check",
-        requirement,
-    ]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=INDEX_TIMEOUT_S)
-        reached = done.returncode == 0
-    except subprocess.TimeoutExpired:
-        reached = False
-    cure = "" if reached else "check pip's settings and the network"
-    return Finding(
-        "package index", f"{requirement} {'can' if reached else 'cannot'} be fetched", cure
     )
 
 
