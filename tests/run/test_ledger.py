@@ -578,25 +578,6 @@ def test_a_ledger_that_was_never_closed_is_verified_again(
     assert len(verified) == 2
 
 
-def test_a_reader_takes_a_ledger_of_an_earlier_version_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "run.db"
-    ledger = Ledger(path)
-    ledger.record_answers([("e", [1.0, 2.0])])
-    ledger.close()
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("DROP TABLE embeddings")
-    before = path.read_bytes()
-    reader = Ledger(path, readonly=True)
-    assert list(reader.iterate_embeddings(["e"])) == []
-    assert reader.get_answers(["e"]) == {"e": [1.0, 2.0]}
-    reader.close()
-    assert path.read_bytes() == before
-    writer = Ledger(path)
-    writer.record_embeddings([("f", b"\x00\x00\x00@")])
-    assert list(writer.iterate_embeddings(["e", "f"])) == [("f", b"\x00\x00\x00@")]
-    writer.close()
-
-
 def test_a_candidate_with_a_reason_is_dropped_and_any_other_accepted() -> None:
     assert make_outcome("1", "") == Outcome("1", "accepted")
     assert make_outcome("1", "too long", {"n": 1}) == Outcome("1", "dropped", "too long", {"n": 1})

@@ -190,18 +190,6 @@ def test_how_a_training_is_computed_does_not_make_it_another_run() -> None:
     assert "micro_batch_tokens" not in str(caught.value)
 
 
-def test_a_run_that_recorded_how_it_was_computed_goes_on() -> None:
-    """An earlier version made it."""
-    with opened("mine") as run:
-        identity = run.ledger.get_note("identity")
-        identity["config"]["train.checkpoint_every"] = 50
-        run.ledger.set_note("identity", identity)
-    assert "train.checkpoint_every" not in read_identity(Path("mine"))["config"]  # type: ignore[index]
-    run = opened("mine", CHANGED)
-    assert run.resumed
-    close(run)
-
-
 def test_a_manifest_says_what_made_the_run_and_its_checksums() -> None:
     with opened("mine") as run:
         run.bind("student", "abc")

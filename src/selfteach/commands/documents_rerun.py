@@ -308,10 +308,7 @@ def list_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> lis
 
 
 def list_questions(ledger: Ledger, document: str) -> list[str]:
-    """Return the questions about a document, accepted or dropped.
-
-    They are found by their content: an earlier version called their stage otherwise.
-    """
+    """Return the questions about a document, accepted or dropped, of every stage."""
     bodies = (outcome.body or {} for _, outcome in ledger.read_outcomes())
     return [
         body["question"]

@@ -39,10 +39,9 @@ CREATE TABLE IF NOT EXISTS notes (
     key TEXT PRIMARY KEY, body TEXT NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS embeddings (
+    id TEXT PRIMARY KEY, seq INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
 """
-EMBEDDINGS_TABLE = """embeddings (
-    id TEXT PRIMARY KEY, seq INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);"""
-SCHEMA += f"CREATE TABLE IF NOT EXISTS {EMBEDDINGS_TABLE}"
 INSERT_REQUEST = "INSERT OR IGNORE INTO requests (id, seq, stage, body, crc) VALUES (?, ?, ?, ?, ?)"
 INSERT_ANSWER = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?)"
 INSERT_EMBEDDING = "INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?, ?)"
@@ -175,8 +174,6 @@ class Ledger:
                 self._db = sqlite3.connect(":memory:", isolation_level=None)
             if not readonly or not tables:
                 self._db.executescript(f"BEGIN; {SCHEMA} COMMIT;")
-            elif "embeddings" not in tables:  # a ledger of an earlier version
-                self._db.execute(f"CREATE TEMP TABLE {EMBEDDINGS_TABLE}")
             if not is_known:
                 self._verify_rows()
             self._seq: int = max(

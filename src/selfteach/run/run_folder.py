@@ -395,7 +395,7 @@ def open_run(
         _remove_leftovers(folder)
         found = frozenset(path.name for path in folder.iterdir())
         ledger = Ledger(folder / LEDGER_FILE)
-        before = _read_recorded_identity(ledger)
+        before = ledger.get_note(IDENTITY)
         if before is not None and before != identity:
             raise _make_changed_error(folder, before, identity)
         run = Run(
@@ -434,22 +434,11 @@ def _record_beginning(run: Run, identity: JsonObject) -> None:
 
 def make_identity(kind: str, resolved: ResolvedConfig, material: JsonMapping) -> JsonObject:
     """Return what makes a run this run: its kind, its settings and its material."""
-    config = _drop_runtime_keys(flatten_keys(resolved.config.model_dump()))
+    settings = flatten_keys(resolved.config.model_dump())
+    config = {k: v for k, v in settings.items() if not k.startswith(RUNTIME_KEY_PREFIXES)}
     facts = {"format": RUN_FORMAT, "kind": kind, "config": config, "material": dict(material)}
     identity: JsonObject = json.loads(dump_canonical_json(facts))
     return identity
-
-
-def _drop_runtime_keys(config: JsonMapping) -> JsonObject:
-    return {key: value for key, value in config.items() if not key.startswith(RUNTIME_KEY_PREFIXES)}
-
-
-def _read_recorded_identity(ledger: Ledger) -> JsonObject | None:
-    """Return the identity that a run recorded. An earlier version recorded keys that may change."""
-    found: JsonObject | None = ledger.get_note(IDENTITY)
-    if found is None or "config" not in found:
-        return found
-    return found | {"config": _drop_runtime_keys(found["config"])}
 
 
 def find_standing_run(
@@ -668,8 +657,8 @@ def read_identity(folder: Path) -> JsonObject | None:
     """
     if not (folder / LEDGER_FILE).exists():
         return None
-    with closing(Ledger(folder / LEDGER_FILE, readonly=True)) as ledger:
-        return _read_recorded_identity(ledger)
+    found: JsonObject | None = read_notes(folder, IDENTITY)[0]
+    return found
 
 
 def check_run_format(folder: Path) -> None:
