@@ -2,11 +2,7 @@
 
 A passage that contains a right answer fits better than one that does not. Of those that are equal
 in this, the passage with more of the question's words fits better, and then the first one. An index
-of words finds it without a look at every passage: rare words come first, until no passage without
-one of them can be the best.
-
-Source: Turtle and Flood 1995 ("Query evaluation: strategies and optimizations"), the bound of
-MaxScore.
+of words finds it without a look at every passage.
 """
 
 from __future__ import annotations
@@ -84,37 +80,21 @@ class PassageIndex:
         forms = zip(self._forms, read_words(answer), strict=True)
         return {number for form, words in forms for number in form.search(words)}
 
-    def _count_passages(self, word: str) -> int:
-        return len(self.counts.get(word, ()))
-
     def _find_most_alike(self, text: str, among: Set[int]) -> int:
         """Return the number of the first passage with the most words of a text.
 
         Args:
             among: the numbers to choose from; all of them where it is empty.
         """
-        wanted = Counter(normalize_answer(text).split())
         shared: Counter[int] = Counter()
-        most = 0
-        left = wanted.total()
-        for word in sorted(wanted, key=self._count_passages):
-            if left < most:  # a passage with none of the words before shares at most `left`
-                break
+        for word, wanted in Counter(normalize_answer(text).split()).items():
             counts = self.counts.get(word, {})
-            allowed = counts.keys() & among if among else counts
-            for number in allowed:
-                shared[number] += min(wanted[word], counts[number])
-                most = max(most, shared[number])
-            left -= wanted[word]
+            for number in counts.keys() & among if among else counts:
+                shared[number] += min(wanted, counts[number])
         if not shared:
             return min(among, default=0)
-        return max(sorted(shared), key=lambda number: self._count_shared(wanted, number))
-
-    def _count_shared(self, wanted: Counter[str], number: int) -> int:
-        """Return how many of the wanted words a passage contains, with their counts."""
-        return sum(
-            min(count, self.counts.get(word, {}).get(number, 0)) for word, count in wanted.items()
-        )
+        most = max(shared.values())
+        return min(number for number, count in shared.items() if count == most)
 
 
 def find_questions_about(
