@@ -78,9 +78,10 @@ def test_a_question_is_answered_with_its_sentence() -> None:
     assert asked.chosen == TEXT.split(" It ")[0]
 
 
-def test_questions_of_the_model_that_are_switched_off_are_gone() -> None:
-    forms = {row.source["form"] for row in made(per_sentence=100, asked=False)}
-    assert forms == set(FORMS) - {"asked"}
+@pytest.mark.parametrize("form", ["asked", "reworded"])
+def test_a_form_that_is_switched_off_is_gone(form: str) -> None:
+    forms = {row.source["form"] for row in made(per_sentence=100, **{form: False})}
+    assert forms == set(FORMS) - {form}
 
 
 def test_only_a_question_that_the_model_answers_is_asked_for_by_its_answer() -> None:

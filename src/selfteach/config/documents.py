@@ -115,6 +115,9 @@ class StudyConfig(Section):
     asked: bool = True
     """Whether the questions that the model asked itself are rows, too."""
 
+    reworded: bool = True
+    """Whether questions with words that the model treats alike are rows, too."""
+
 
 class StagesConfig(Section):
     """The trainings that follow each other."""

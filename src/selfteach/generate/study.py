@@ -206,11 +206,9 @@ def _make_forms(
     chance = random.Random(start)
     clauses = random.Random(f"{start} clauses")
     reworded = random.Random(f"{start} reworded")
-    of_words = [
-        _make_brief_rows(fact, chance),
-        _make_clause_rows(fact, clauses),
-        _make_reworded_rows(fact, reworded, similar_words),
-    ]
+    of_words = [_make_brief_rows(fact, chance), _make_clause_rows(fact, clauses)]
+    if config.reworded:
+        of_words.append(_make_reworded_rows(fact, reworded, similar_words))
     return [
         *([_make_asked_rows(fact)] if config.asked else []),
         *([] if is_unspaced(fact.text) else of_words),
