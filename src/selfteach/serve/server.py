@@ -6,7 +6,7 @@ import math
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -169,11 +169,12 @@ def serve(
     say(f"serving {', '.join(served.names)} at {address}/v1")
     student = str(served.teaching.folder.resolve()) if served.teaching else ""
     try:
-        with announce_server(address, served.names, student):
+        with announce_server(address, served.names, student) as announce, closing(served):
+            served.models.tell = announce
+            announce(served.names)  # they may have changed since
             server.run(sockets=[listener])
     finally:
         listener.close()
-        served.close()
 
 
 def make_server(served: ServedModels, options: ServerOptions) -> uvicorn.Server:
