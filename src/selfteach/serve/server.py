@@ -123,7 +123,8 @@ def read_key() -> str:
 
 
 def check_options(options: ServerOptions) -> None:
-    """Refuse a time without an end, and to listen on the network without a key.
+    """Refuse a time without an end, to listen on the network without a key, and a key of bytes that
+    no client can send.
 
     Raises:
         UsageError: an option asks for one of these.
@@ -134,7 +135,14 @@ def check_options(options: ServerOptions) -> None:
             where=f"--timeout {options.timeout_s:g}",
             cure="Give a number, such as 86400 for a day.",
         )
-    if options.host not in LOCAL_ADDRESSES and not os.environ.get(KEY_VARIABLE):
+    key = read_key()
+    if not key.isprintable():
+        raise UsageError(
+            "has characters that no client can send.",
+            where=KEY_VARIABLE,
+            cure="Set a key of letters, digits and signs.",
+        )
+    if options.host not in LOCAL_ADDRESSES and not key:
         raise UsageError(
             f"others could use the server: it needs a key in the environment variable "
             f"{KEY_VARIABLE}.",
