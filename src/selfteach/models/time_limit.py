@@ -14,8 +14,8 @@ from types import FrameType
 def limit_processor_time(seconds: float) -> AbstractContextManager[None]:
     """Stop the block when its thread has computed for so long in it.
 
-    The main thread has a timer of the process. In another thread, and on Windows, a watcher looks at
-    the clock of the thread: without a bound, a server would wait for such a thread at its end.
+    The main thread has a timer of the process. In another thread, and on Windows, a watcher looks
+    at the clock of the thread: without a bound, a server would wait for such a thread at its end.
 
     Raises:
         TimeoutError: inside the block, at its next step of Python.
