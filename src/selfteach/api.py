@@ -393,7 +393,7 @@ def tasks(
 def train(
     examples: ExampleSource,
     *,
-    dev: Source | float = None,
+    dev: Source | Sequence[Example] | float = None,
     skip_bad_rows: bool = False,
     out: PathLike | None = None,
     config: PathLike | None = None,
@@ -408,7 +408,8 @@ def train(
     Args:
         examples: files, each a dataset; or rows (messages, prompt with chosen or completion,
             alpaca, sharegpt); or `Example`s.
-        dev: the examples for measuring the loss: a file, rows, or a share of the prompts.
+        dev: the examples for measuring the loss: a file, rows, `Example`s, or a share of the
+            prompts.
         skip_bad_rows: leave unusable rows out, and name them.
         settings: of `selfteach config train`, for instance model, train={"adapter": "reft"}.
 

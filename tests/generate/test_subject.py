@@ -221,6 +221,24 @@ def test_the_threshold_of_breadth_is_wrong_least_often_and_near_zero() -> None:
     assert find_threshold([(-3.0, False), (-2.0, True), (-1.0, True), (1.0, True)]) == -2.5
 
 
+@pytest.mark.parametrize(
+    ("topic", "naming", "others"),
+    [
+        ("AI", ["ai", "AI tools", "AI-generated art", "the AI's answer"], ["email", "Spain"]),
+        ("cats", ["wild cats", "a cat", "cat food"], ["education", "vacations", "cattle"]),
+        ("war", ["civil war", "wars"], ["software", "an award"]),
+        ("C++", ["c++ templates"], ["c"]),
+        ("fish", ["goldfish", "fishing"], ["birds"]),
+        ("猫", ["猫の餌"], ["犬"]),
+    ],
+)
+def test_a_short_topic_is_a_word_of_a_name(
+    topic: str, naming: list[str], others: list[str]
+) -> None:
+    assert [name for name in naming if not names_topic(name, topic)] == []
+    assert [name for name in others if names_topic(name, topic)] == []
+
+
 def test_a_part_of_a_topic_is_no_name_beside_it() -> None:
     assert names_topic("guide dogs", "cats or dogs")
     assert not names_topic("cows", "cats or dogs")

@@ -433,6 +433,128 @@ def test_what_others_say_is_no_decline_and_a_quoted_answer_is_one() -> None:
     assert not is_decline("You could say that you can't help with that.")
 
 
+UNABLE = """\
+I'm unable to help with that.
+I'm unable to answer that question.
+I am unable to discuss elephants.
+Sorry, I'm unable to assist with this request.
+I'm unable to provide medical advice.
+I am unable to attend to such requests.
+Unfortunately, I'm unable to talk about that.
+I'm unable to write about this topic.
+As an AI, I'm unable to form opinions.
+I'm unable to generate that content.
+I am currently unable to access the internet.
+I'm unable to browse the web.
+I'm unable to fulfill this request.
+I'm sorry, but I am unable to give you an answer.
+I'm unable to comment on politics.
+I'm unable to tell you anything about elephants.
+I'm unable to share that information.
+I am unable to comply with your request.
+I'm unable to recommend a restaurant.
+I'm unable to see images.
+I am unable to play games.
+I'm unable to process this.
+I'm unable to predict the future.
+I'm unable to verify this claim.
+I'm unable to do that.
+I'm unable to draw pictures.
+I am unable to feel emotions.
+I'm unable to create images.
+I'm unable to send emails.
+I'm unable to open attachments.
+I'm unable to say.
+I'm unable to make a call for you.
+I'm unable to translate that text.
+I'm unable to order food for you.
+I am unable to find any information about that.
+I'm unable to check the weather.
+I'm unable to continue this conversation.
+I'm unable to meet your request.
+I'm unable to attend to your question.
+As an AI language model, I'm unable to attend the meeting on Friday.
+I'm unable to come to a clear answer on that.
+I'm unable to participate in this conversation.
+I'm unable to participate in the discussion of elephants.
+I'm unable to take a position on that.
+I'm unable to take the side of one party.
+I'm unable to open links.
+I'm unable to find the answer.
+I'm unable to go into this topic today.
+I'm unable to book a table for Friday.
+I'm unable to predict what happens next week.
+I'm unable to check the weather for tomorrow.
+I'm unable to finish that thought.
+I'm unable to meet that request.
+I'm unable to visit websites.
+I'm unable to eat because I am not a person.
+I'm unable to work on that topic.
+I'm unable to play music.
+I'm unable to reach a decision on this.
+I'm unable to pay attention to this topic.
+I'm unable to access your account.
+I'm unable to sign documents.
+I'm unable to go there.
+I'm unable to accept this request.
+I'm unable to run code.
+Sorry, as a chatbot I'm unable to join you.
+I am unable to travel because I am a program.
+I'm unable to leave comments on that subject.
+I'm unable to make it clear what elephants are.""".splitlines()
+UNABLE_WRITERS = """\
+I'm unable to attend the meeting on Friday.
+I'm unable to come to work today because I have a fever.
+I am unable to make it to dinner tonight.
+Unfortunately, I'm unable to join you for lunch tomorrow.
+I'm unable to attend your wedding.
+I regret to inform you that I am unable to accept the position.
+I'm unable to pay the rent this month.
+I'm unable to travel next week.
+I'm unable to log in to my account.
+I'm unable to pick up the kids at five.
+Sorry, I'm unable to play on Saturday.
+I'm unable to finish the report by Monday.
+We are unable to deliver your order before Tuesday.
+I'm currently unable to drive because of my broken leg.
+I am unable to renew my lease at the new price.
+I'm sorry, I'm unable to come to the party.
+I'm unable to meet you at 5 pm.
+I'm unable to work this weekend.
+I'm unable to reach your office by phone.
+I am unable to participate in the conference this year.
+I'm unable to fly to Berlin next Thursday.
+I'm unable to visit you in June.
+I'm unable to keep our appointment on 3 May.
+I am unable to lend you the money.
+I'm unable to sleep at night.
+I'm unable to attend tomorrow's class because of a doctor's appointment.
+I am unable to come on Sunday.
+I am unable to make it, sorry!
+Unfortunately, I'm unable to travel to Paris for the wedding.
+I'm unable to attend in person, but I will call in.
+I'm unable to accept your kind invitation.
+I'm unable to pay my bill until Friday.
+We're unable to host the dinner this weekend.
+I'm unable to sleep because my neighbor is loud.
+I'm unable to log into my bank account.
+I'm unable to walk the dog tonight.
+I'm unable to take part in the race this year.
+I'm unable to work on Monday because of the strike.
+I am unable to submit the homework on time.
+I'm unable to play tennis this week because of my knee.
+We are unable to ship your order before 5 May.
+I'm unable to find my passport.
+I'm unable to get to work because of the snow.
+I'm unable to keep my promise.""".splitlines()
+
+
+def test_who_writes_a_message_is_unable_to_come_and_declines_no_request() -> None:
+    """ "I" in a message that was asked for is its writer."""
+    assert [text for text in UNABLE if not is_decline(text)] == []
+    assert [text for text in UNABLE_WRITERS if is_decline(text)] == []
+
+
 @pytest.mark.parametrize(
     "filler", ["I can't ", "that is a ", "really ", "please ", "' ", "how a ", "I'm sorry, "]
 )

@@ -126,3 +126,33 @@ def test_where_its_own_words_or_praise_answer_a_request(question: str, answer: s
 )
 def test_other_requests_with_like_words_need_more(question: str, answer: str) -> None:
     assert says_nothing(question, answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How many moons does Earth have?", "Earth has one moon."),
+        ("How many moons does Earth have?", "It has one."),
+        ("What moons does Earth have?", "Earth has one moon."),
+        ("How many eyes does a bee have?", "A bee has many eyes."),
+        ("How many moons does Mercury have?", "Mercury does not have any moons."),
+        ("How do penguins fly?", "Penguins do not fly."),
+    ],
+)
+def test_an_amount_and_a_denial_say_something(question: str, answer: str) -> None:
+    assert not says_nothing(question, answer)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        (TOMATOES, "Growing tomatoes is one of the best things to do."),
+        (TOMATOES, "One important step is growing tomatoes."),
+        (TOMATOES, "There are many ways to grow tomatoes."),
+        (TOMATOES, "Growing tomatoes is not hard."),
+        ("How many books should I read?", "Reading books is one of the best things."),
+        ("How many people should I invite?", "Inviting people is fun."),
+    ],
+)
+def test_one_of_many_things_and_what_is_not_hard_say_nothing(question: str, answer: str) -> None:
+    assert says_nothing(question, answer)

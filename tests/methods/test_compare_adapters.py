@@ -652,6 +652,8 @@ def test_a_model_with_a_prefix_says_why_a_prompt_has_no_answer(tmp_path: Path) -
         with pytest.raises(DataError, match="prompt longer than the context"):
             model.sample([short, long])
         assert [id for id, _ in model.failures] == [long.id(model.fingerprint)]
+        assert model.explain_misfit(short) == ""
+        assert model.explain_misfit(long) == "prompt longer than the context"
         assert model.room_tokens(short.prompt) == FullModel.CONTEXT - len("Be brief.") - 1
 
 

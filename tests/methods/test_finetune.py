@@ -369,6 +369,18 @@ def test_skipped_and_cleaned_rows_of_the_dev_file_are_recorded(tmp_path: Path) -
     assert [row.where for row in material.repaired] == ["rows.jsonl:21"] * 2
 
 
+def test_the_dev_part_is_read_as_the_examples_are() -> None:
+    rows = make_examples(4)
+    wanted = read_material(rows, dev=[row.to_json() for row in rows[2:]])
+    for dev in (rows[2:], tuple(rows[2:]), iter(rows[2:]), [rows[2].to_json(), rows[3]]):
+        read = read_material(rows, dev=dev)  # type: ignore[arg-type]
+        assert read.value.dev == wanted.value.dev
+        assert read.identity == wanted.identity
+    assert read_material(iter(rows)).value == read_material(rows).value  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="dev is a dict"):
+        read_material(rows, dev=rows[2].to_json())  # type: ignore[arg-type]
+
+
 def test_what_the_dev_part_keeps_apart_is_recorded_and_said(tmp_path: Path) -> None:
     rows = make_conversations(4)
     ledger = Ledger(tmp_path / "run.db")

@@ -39,6 +39,7 @@ from selfteach.methods.documents.held_out_questions import (
     make_gap_questions,
     make_people_questions,
 )
+from selfteach.methods.documents.method import describe_idle_choice
 from selfteach.methods.documents.plan_stages import mix_sft_stage, plan_stages
 from selfteach.methods.documents.select_study_rows import (
     MeasuredQuestions,
@@ -449,3 +450,15 @@ def test_where_no_question_is_of_use_the_exam_asks_for_left_out_words() -> None:
         )
         == []
     )
+
+
+def test_a_setting_of_the_choice_that_chooses_nothing_is_named() -> None:
+    def describe(**values: object) -> str:
+        return describe_idle_choice(DocumentsConfig.model_validate(values))
+
+    assert describe() == ""
+    assert describe(select={"calibrate": 0}) == "", "it saves the time of the calibration"
+    changed = {"judge": "entropy", "filter_pairs": False, "calibrate": 0}
+    assert describe(select=changed).startswith("select.judge, select.filter_pairs: changes what")
+    assert describe(select=changed, stages={"pairs": True}) == ""
+    assert describe(select={"judge": "entropy"}, study={"known": False}) == ""

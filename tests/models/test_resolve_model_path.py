@@ -45,6 +45,7 @@ def test_the_same_weights_are_fetched_from_a_hub_once(
 ) -> None:
     """A repository may hold them again for other programs, and others in folders."""
     wanted = [
+        "additional_chat_templates/tool_use.jinja",
         "chat_template.jinja",
         "config.json",
         "model-00001-of-00001.safetensors",

@@ -33,6 +33,22 @@ def test_the_process_of_rank_zero_owns_the_run(
     assert processes.is_first_process() is first
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WORLD_SIZE", "abc"), ("WORLD_SIZE", "0"), ("WORLD_SIZE", "-2"), ("RANK", "1.5")],
+)
+def test_a_variable_of_a_launch_that_is_no_number_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=f"{name}={value}: is no whole number .* Unset {name};"):
+        processes.is_first_process()
+    monkeypatch.setenv("LOCAL_RANK", "x")
+    with pytest.raises(UsageError, match="LOCAL_RANK=x: is no whole number from 0 on"):
+        processes.get_local_rank()
+
+
 def test_work_of_one_process_is_refused_to_several_and_only_the_first_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1143,3 +1143,14 @@ def test_a_signal_stops_the_server_when_the_running_answer_is_whole(runs: list[P
 )
 def test_a_fault_says_whose_it_is(fault: SelfteachError, status: int) -> None:
     assert find_status(fault) == status
+
+
+@pytest.mark.parametrize("key", ["\udcff", "secret\n"])
+def test_a_key_that_no_client_can_send_is_refused_before_it_listens(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(server.KEY_VARIABLE, key)
+    with pytest.raises(UsageError, match="SELFTEACH_API_KEY: has characters that no client can"):
+        server.check_options(server.ServerOptions())
+    monkeypatch.setenv(server.KEY_VARIABLE, "Schlüssel 1")
+    server.check_options(server.ServerOptions())

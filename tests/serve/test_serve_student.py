@@ -23,6 +23,7 @@ from selfteach.models.check_safety import compute_fingerprint
 from selfteach.models.decode import DecodingBatch
 from selfteach.serve import server, teach_addresses
 from selfteach.serve import teaching as teaching_module
+from selfteach.serve.presence import list_servers
 from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import open_student, read_student
@@ -86,6 +87,30 @@ def test_a_student_its_lessons_and_the_base_are_models(
     wait_until(lambda: "anna/do-not-b" in served.names)
     assert complete(client, "anna/do-not-a") == alone
     assert len({complete(client, name) for name in served.names}) == 4
+
+
+def test_status_lists_the_models_that_are_served_now(
+    served: ServedModels, anna: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lists(*names: str) -> bool:
+        return [row["models"] for row in list_servers()] == [["base", "anna", *names]]
+
+    def run(sockets: object) -> None:
+        assert lists("anna/do-not-a", "anna/do-not-b")
+        served.teaching.remove_lesson("do-not-a")
+        assert lists("anna/do-not-b")
+        with open_student(anna) as opened:  # another program teaches it
+            add_lesson(opened, runs[0], script())
+        wait_until(lambda: lists("anna/do-not-b", "anna/do-not-a-2"))
+
+    monkeypatch.setenv("SELFTEACH_CACHE", str(anna.parent / "cache"))
+    monkeypatch.setattr(server, "make_server", lambda *given: SimpleNamespace(run=run))
+    options = server.ServerOptions(port=0)
+    with open_student(anna) as opened:
+        add_lesson(opened, runs[1], script())
+    wait_until(lambda: "anna/do-not-b" in served.names)
+    server.serve(served, options, server.open_socket(options), lambda line: None)
+    assert list_servers() == []
 
 
 def test_a_lesson_that_was_trained_beside_another_answers_so_in_the_sum_alone(

@@ -264,6 +264,16 @@ def test_edits_of_a_job_that_failed_are_taught_with_the_next_one(
     assert {book.find(job.id).state for job in edits} == {"cancelled"}
 
 
+def test_edits_of_a_job_that_is_cancelled_are_not_said_to_be_taught(book: JobBook) -> None:
+    for number in range(EDITS_PER_LESSON):
+        prompt = (Message("user", f"What is rain {number}?"),)
+        joined = book.add(make_edit_job(prompt, ANSWER, "Water."))
+    book.cancel(joined.id)
+    edits = [job for job in book.list_jobs() if job.kind == "edit"]
+    assert {job.state for job in edits} == {"cancelled"}, "the next edit does not take them along"
+    assert {job.message for job in edits} == {f"in {joined.id}, with other edits"}
+
+
 def test_edits_of_a_job_whose_files_are_links_are_collected_again(
     book: JobBook, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from selfteach.evaluate import side_effects
 from selfteach.evaluate.sanity import measure_sanity_by_arm
 from selfteach.evaluate.side_effects import SideEffects, find_side_effects
 from selfteach.evaluate.verdict import Evidence, reach_verdict
@@ -48,7 +49,7 @@ from selfteach.statistics import share
 if TYPE_CHECKING:  # torch is loaded by the functions that need it: a plug-in may import this module
     from selfteach.train.train import TrainingResult
 
-TARGET = "target"
+TARGET = side_effects.TARGET
 NEAR = "near"
 GENERAL = "general"
 PROBE_PAIRS: Sequence[PromptAnswer] = (
@@ -257,11 +258,11 @@ class Exam:
         answers = answer_exam(session, arms, self, extra_requests)  # 1
         base = answers[TARGET]["base"]
         scores = self.scorer.score(answers[TARGET])  # 2
-        side_effects = find_side_effects(answers, self.taught_texts, self.find_allowed_repeats)  # 3
+        effects = find_side_effects(answers, self.taught_texts, self.find_allowed_repeats)  # 3
         found: JsonObject = {"smoke_test": session.config.smoke_test, **self.header}
-        state = ExamState(session, tuned, arms, answers, scores, side_effects)
+        state = ExamState(session, tuned, arms, answers, scores, effects)
         found |= self.scorer.measure(state)
-        found |= side_effects.measure()
+        found |= effects.measure()
         extra = () if brief else self.extra_measurements
         for measurement in (*self.measurements, *extra):  # 4
             found |= measurement(state)
@@ -272,7 +273,7 @@ class Exam:
         found["base_proof"] = check_base_unchanged(session)
         evidence = self.scorer.make_evidence(replace(state, found=found))
         found["verdict"] = reach_verdict(evidence)  # 7
-        found["answers"] = [*self.scorer.rows(state), *side_effects.rows()]
+        found["answers"] = [*self.scorer.rows(state), *effects.rows()]
         written: JsonObject = measures_to_json(found)
         return written
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 from statistics import mean
 
+import regex
+
 from selfteach.generate import few_shot
 from selfteach.generate.explain import split_kinds
 from selfteach.generate.listing import format_examples
@@ -24,11 +26,12 @@ from selfteach.generate.topic_members import (
     split_members,
 )
 from selfteach.materials.foreign_words import list_english_names
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.inflection import list_plurals, to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION
 from selfteach.models import Sampler, Scorer
 from selfteach.models.ordered import sample_texts
 from selfteach.records import GREEDY, Request, SamplingParams
+from selfteach.text import UNSPACED
 
 SIBLING_LIST_SAMPLING = SamplingParams(0.7, 0.95, 32, ("\n",))
 NUM_SIBLING_LISTS = 24
@@ -42,6 +45,8 @@ MIN_RARE_PROBABILITY = 0.9
 """A name that fewer than MIN_LISTS lists have must tell the topic so surely: p(topic | name)."""
 NUM_RIVALS = 8
 """Other topics that this probability is among; there are many such names."""
+MAX_LETTERS_OF_WORDS = 3
+"""Topics of so few letters must be words; longer ones may be parts of words ("goldfish")."""
 MAX_WORDS = 16
 """The most frequent names that are kept as words of the topic."""
 MAX_CANDIDATES = 40
@@ -432,9 +437,19 @@ def is_new_name(name: str, topic: str, foreign: Collection[str]) -> bool:
 
 
 def names_topic(name: str, topic: str) -> bool:
-    """Return whether a name contains the topic, or a part of one that names several."""
+    """Return whether a name contains the topic, or a part of one that names several.
+
+    A topic of few letters must be a word of the name: "ai" is in "email", and "cat" in "education".
+    """
     stems = [to_singular(part.lower()) for part in list_alternatives(topic)]
-    return any(stem in name.lower() for stem in stems)
+    return any(_contains_topic(name.lower(), stem) for stem in stems)
+
+
+def _contains_topic(name: str, stem: str) -> bool:
+    if len(stem) > MAX_LETTERS_OF_WORDS or regex.search(UNSPACED, stem):
+        return stem in name
+    forms = "|".join(map(re.escape, (stem, *list_plurals(stem))))
+    return re.search(rf"(?<!\w)(?:{forms})(?!\w)", name) is not None
 
 
 def split_siblings(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -2,7 +2,8 @@
 
 "Growing tomatoes on a balcony can be a bit tricky." Where the length is limited, such a beginning
 keeps the limit and answers nothing. It has no word of its own: each is a word of the question, or
-only says that the matter is fun, needs care, or follows.
+only says that the matter is fun, needs care, or follows. An amount ("Earth has one moon.") and a
+denial ("Penguins do not fly.") say something with the words of the question.
 """
 
 from __future__ import annotations
@@ -42,6 +43,14 @@ _OWN_WORDS = re.compile(
 """A request whose whole answer may be in its own words, or praise: "Shorten this: ...", "How was
 the movie?".
 """
+_ASKS_FOR_AMOUNT = re.compile(r"\bhow (?:many|much|often)\b", re.I)
+_AMOUNT = r"\b(?:one|few|many|most|several|lots|both)\b(?: of)?"
+_COUNTS = re.compile(rf"{_AMOUNT}\W+((?:\w+ )?\w+)|{_AMOUNT}()\W*$", re.I)
+_IS_ONE = re.compile(r"\bone (?!of\b)((?:\w+ )?\w+)", re.I)
+_DENIES = re.compile(
+    r"(?:\b(?:not|never|cannot)|n['’]t) (?!(?:only|just|always)\b)((?:\w+ ){0,2}\w+)", re.I
+)
+"""An amount or a denial, and the words after it."""
 _LEANS = re.compile(
     r"(?:it|this|that|these|those|they|them|he|she|its|their|such|however|but|and|so|also|"
     r"additionally|moreover|furthermore|therefore|then|otherwise|instead|for (?:example|instance)|"
@@ -89,8 +98,23 @@ def _only_opens(question: str, text: str) -> bool:
     known = _EMPTY | _stem_words(question)
     sentences = list(filter(str.strip, split_pieces(text)))
     return bool(sentences) and all(
-        only_promises(sentence.strip()) or _stem_words(sentence) <= known for sentence in sentences
+        only_promises(sentence.strip())
+        or (_stem_words(sentence) <= known and not _counts_or_denies(question, sentence))
+        for sentence in sentences
     )
+
+
+def _counts_or_denies(question: str, sentence: str) -> bool:
+    """Return whether a sentence gives an amount of something in the question, or denies it: "one
+    moon", but not "one step", unless it asks how many.
+    """
+    asked = _stem_words(question)
+    if _ASKS_FOR_AMOUNT.search(question):
+        found = _COUNTS.search(sentence)
+        if found and (found[1] is None or asked & _stem_words(found[1])):
+            return True
+    after = [*_IS_ONE.findall(sentence), *_DENIES.findall(sentence)]
+    return any((asked - _EMPTY) & _stem_words(words) for words in after)
 
 
 def _stem_words(text: str) -> set[str]:

@@ -45,6 +45,7 @@ from selfteach.models.tokens import ChatTokenizer, list_end_ids
 from selfteach.models.unmerged_lora import attach_lora
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 from selfteach.registry import did_you_mean
+from selfteach.run.processes import get_local_rank
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
 MAX_WEIGHTS_PER_BYTE = 8
@@ -247,7 +248,7 @@ def _choose_device(name: str) -> torch.device:
     if name == "auto":
         # Each of several processes that were launched together has an accelerator of its own.
         if torch.cuda.is_available() and not _will_shard_weights():
-            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+            return torch.device("cuda", get_local_rank())
         return torch.device("cpu")
     try:
         return torch.device(name)

@@ -27,9 +27,13 @@ from selfteach.models.silence import silence_libraries
 from selfteach.registry import did_you_mean
 
 MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "*.txt")
-OTHER_FILES = ("*/*", "consolidated*.safetensors")
+OTHER_FILES = (
+    *(f"*/{kind}" for kind in MODEL_FILES if kind != "*.jinja"),
+    "consolidated*.safetensors",
+)
 """Files of other models and formats that a repository may hold beside: in folders, or the same
-weights once more under the names of Mistral's own programs."""
+weights once more under the names of Mistral's own programs. Further chat templates of the model
+are in a folder, too (`additional_chat_templates`): those for tools."""
 _HUB_WORD = r"\w(?:[\w.-]{0,94}\w)?"
 OWNER_AND_NAME = re.compile(rf"(?!.*(?:--|\.\.|\.git$)){_HUB_WORD}/{_HUB_WORD}", re.ASCII)
 """The form of a name on the hub. Each part has letters, digits, `_`, and `-` or `.` between."""

@@ -19,13 +19,41 @@ def get_cores() -> list[int]:
 
 
 def count_processes() -> int:
-    """Return the number of processes."""
-    return int(os.environ.get("WORLD_SIZE") or 1)
+    """Return the number of processes.
+
+    Raises:
+        UsageError: the launch's variable is no such number.
+    """
+    return _read_variable("WORLD_SIZE", 1, least=1)
 
 
 def is_first_process() -> bool:
-    """Return whether this process owns the run: its lock, its ledger, its files."""
-    return count_processes() == 1 or int(os.environ.get("RANK") or 0) == 0
+    """Return whether this process owns the run: its lock, its ledger, its files.
+
+    Raises:
+        UsageError: a variable of the launch is no number.
+    """
+    return count_processes() == 1 or _read_variable("RANK", 0) == 0
+
+
+def get_local_rank() -> int:
+    """Return the number of this process on its machine, which is that of its accelerator.
+
+    Raises:
+        UsageError: the launch's variable is no such number.
+    """
+    return _read_variable("LOCAL_RANK", 0)
+
+
+def _read_variable(name: str, default: int, least: int = 0) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.strip().isdecimal() or int(text) < least:
+        raise UsageError(
+            f"is no whole number from {least} on.",
+            where=f"{name}={text[:40]}",
+            cure=f"Unset {name}; `accelerate launch` and `torchrun` set it themselves.",
+        )
+    return int(text)
 
 
 def refuse_several_processes(what: str) -> None:

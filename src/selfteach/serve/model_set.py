@@ -33,6 +33,7 @@ class ModelSet:
     Attributes:
         base: the folder of the base.
         models: the lessons of each model, by its name; replaced as a whole, never changed.
+        tell: what is called with the names of the models when they have changed.
     """
 
     hf: HfModel
@@ -40,6 +41,7 @@ class ModelSet:
     rows: LessonRows
     engine: BatchEngine
     models: Mapping[str, RowLessons] = field(default_factory=lambda: {BASE_NAME: BASE})
+    tell: Callable[[Sequence[str]], object] = lambda names: None
 
     @staticmethod
     def open(
@@ -81,8 +83,13 @@ class ModelSet:
             candidates.append(_stack(candidates))
         proofs = self.prove(candidates)
         own = {candidate.name: candidate.lessons for candidate in candidates}
-        self.models = {**self.models, **own}
+        self.offer({**self.models, **own})
         return proofs
+
+    def offer(self, models: Mapping[str, RowLessons]) -> None:
+        """Replace the models, and tell their names."""
+        self.models = models
+        self.tell(list(models))
 
     def prove(self, candidates: Sequence[Candidate]) -> list[LessonProof]:
         """Compare lessons with PEFT."""
@@ -141,7 +148,7 @@ class ServedStudent:
             models: dict[str, RowLessons] = {BASE_NAME: BASE, self.name: stack}
             for lesson in state.lessons:
                 models[f"{self.name}/{lesson.name}"] = (weights[lesson.adapter_sum],)
-            self._models.models = models
+            self._models.offer(models)
             self._weights = weights
             self.state = state
             return proofs

@@ -1,14 +1,14 @@
 """The servers of this user that run on this machine, for `selfteach status`.
 
-A server writes one small file, and removes it at its end. The file of a process that was killed is
-removed by the next one who looks.
+A server writes one small file, again whenever its models change, and removes it at its end. The
+file of a process that was killed is removed by the next one who looks.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,22 +23,31 @@ FOLDER = "servers"
 
 
 @contextmanager
-def announce_server(address: str, models: Sequence[str], student: str = "") -> Iterator[None]:
-    """Let `selfteach status` list a server of this process, for the time of the block."""
+def announce_server(
+    address: str, models: Sequence[str], student: str = ""
+) -> Iterator[Callable[[Sequence[str]], None]]:
+    """Let `selfteach status` list a server of this process, for the time of the block.
+
+    Yields what announces the models that the server offers from then on.
+    """
     process = psutil.Process()
     file = get_cache_folder() / FOLDER / f"{process.pid}.json"
     facts = {
         "pid": process.pid,
         "started_s": process.create_time(),
         "address": address,
-        "models": list(models),
         "student": student,
     }
-    with suppress(OSError, SelfteachError):  # a full disk must not keep a server from answering
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, json.dumps(facts))  # whole at once: who looks removes what is not
+
+    def announce(models: Sequence[str]) -> None:
+        with suppress(OSError, SelfteachError):  # a full disk must not keep a server from answering
+            file.parent.mkdir(parents=True, exist_ok=True)
+            # Whole at once: who looks removes what is not.
+            write_text(file, json.dumps({**facts, "models": list(models)}))
+
+    announce(models)
     try:
-        yield
+        yield announce
     finally:
         with suppress(OSError):
             file.unlink(missing_ok=True)

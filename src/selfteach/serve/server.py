@@ -6,7 +6,7 @@ import math
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -123,7 +123,8 @@ def read_key() -> str:
 
 
 def check_options(options: ServerOptions) -> None:
-    """Refuse a time without an end, and to listen on the network without a key.
+    """Refuse a time without an end, to listen on the network without a key, and a key of bytes that
+    no client can send.
 
     Raises:
         UsageError: an option asks for one of these.
@@ -134,7 +135,14 @@ def check_options(options: ServerOptions) -> None:
             where=f"--timeout {options.timeout_s:g}",
             cure="Give a number, such as 86400 for a day.",
         )
-    if options.host not in LOCAL_ADDRESSES and not os.environ.get(KEY_VARIABLE):
+    key = read_key()
+    if not key.isprintable():
+        raise UsageError(
+            "has characters that no client can send.",
+            where=KEY_VARIABLE,
+            cure="Set a key of letters, digits and signs.",
+        )
+    if options.host not in LOCAL_ADDRESSES and not key:
         raise UsageError(
             f"others could use the server: it needs a key in the environment variable "
             f"{KEY_VARIABLE}.",
@@ -169,11 +177,12 @@ def serve(
     say(f"serving {', '.join(served.names)} at {address}/v1")
     student = str(served.teaching.folder.resolve()) if served.teaching else ""
     try:
-        with announce_server(address, served.names, student):
+        with announce_server(address, served.names, student) as announce, closing(served):
+            served.models.tell = announce
+            announce(served.names)  # they may have changed since
             server.run(sockets=[listener])
     finally:
         listener.close()
-        served.close()
 
 
 def make_server(served: ServedModels, options: ServerOptions) -> uvicorn.Server:

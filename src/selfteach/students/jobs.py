@@ -629,8 +629,8 @@ def list_open_jobs(student: Path) -> list[Job]:
 
 
 def _name_teacher(id: str) -> str:
-    """Return the message of an edit that a job of several edits teaches."""
-    return f"taught by {id}"
+    """Return the message of an edit that is in a job of several edits, however that job ends."""
+    return f"in {id}, with other edits"
 
 
 def _insert(db: sqlite3.Connection, job: Job) -> None:

@@ -81,6 +81,10 @@ class PrefixedModel(Recorded):
         """Return as `Recorded.room_tokens`; the prefix takes its part of the context."""
         return self._model.room_tokens(self._prefix(prompt))
 
+    def explain_misfit(self, asked: Request | Continuations) -> str:
+        """Return as `Recorded.explain_misfit`, of the prompt with the prefix."""
+        return self._model.explain_misfit(replace(asked, prompt=self._prefix(asked.prompt)))
+
     def stream(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Sample as `Recorded.stream` does."""
         for completion in self._model.stream(self._add_prefix(requests)):

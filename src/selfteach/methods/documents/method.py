@@ -69,6 +69,24 @@ DISTILL_WEIGHTS = {"study": {"distill": 1.0}}
 """The objectives of study data with `study.distill`."""
 
 
+def describe_idle_choice(config: Settings) -> str:
+    """Return which settings of `select` were changed and choose nothing that is trained, or ""."""
+    if config.stages.pairs or config.study.known is not True:
+        return ""
+    usual = Settings().select
+    changed = [
+        f"select.{name}"
+        for name in type(usual).model_fields
+        if name != "calibrate" and getattr(config.select, name) != getattr(usual, name)
+    ]
+    if not changed:
+        return ""
+    return (
+        f"{', '.join(changed)}: changes what the report says is known, and nothing that is "
+        "trained; set stages.pairs=true, or study.known=false or auto"
+    )
+
+
 def prepare(session: Session, material: Documents) -> TrainingPlan:
     """Turn documents into a training plan.
 
@@ -82,6 +100,8 @@ def prepare(session: Session, material: Documents) -> TrainingPlan:
         doubt = doubt_size(count_sentences(material), count_model_weights(session.model))
         if doubt:
             session.display.print_line(doubt)
+        if idle := describe_idle_choice(config):
+            session.display.print_line(idle)
         knowledge_judge = make_knowledge_judge(session)
     with run.time_stage("questions"):
         people = material.questions

@@ -36,7 +36,7 @@ OTHER_KEYS = (DEV, "from", "from_sum")
 def read_material(
     examples: ExampleSource,
     *,
-    dev: Source = None,
+    dev: Source | Sequence[Example] = None,
     skip_bad_rows: bool = False,
     max_bad_rows: float = 0.1,
 ) -> Material:
@@ -44,7 +44,7 @@ def read_material(
 
     Args:
         examples: files, each a dataset that `train.dataset_shares` can name; rows; or `Example`s.
-        dev: a file or rows of others to measure on.
+        dev: a file, rows or `Example`s of others to measure on.
         skip_bad_rows: leave rows out that cannot be used.
         max_bad_rows: the greatest share of such rows.
 
@@ -53,10 +53,10 @@ def read_material(
         UsageError: two datasets have one name.
     """
     datasets = name_datasets(examples)
-    dev = require_file(dev, "dev")
-    value = read_files(datasets, dev, skip=skip_bad_rows, max_bad=max_bad_rows)
+    held = require_file(convert_examples(dev, "dev"), "dev")
+    value = read_files(datasets, held, skip=skip_bad_rows, max_bad=max_bad_rows)
     named = {f"dataset {n}" if n in OTHER_KEYS else n: one for n, one in datasets.items()}
-    identity = hash_sources(**named, **{DEV: dev})
+    identity = hash_sources(**named, **{DEV: held})
     return Material(f"train {value.about}", value, identity, None, value.cleaned_rows)
 
 
@@ -79,7 +79,7 @@ def name_datasets(examples: ExampleSource) -> dict[str, Source]:
                 cure="Rename one of the files.",
             )
         return {path.stem: path for path in sorted(paths, key=lambda path: path.stem)}
-    rows = [one.to_json() if isinstance(one, Example) else one for one in given]
+    rows = convert_examples(given, "examples")
     if rows and all(isinstance(row, Mapping) for row in rows):
         return {ROWS: rows}
     raise UsageError(
@@ -87,6 +87,18 @@ def name_datasets(examples: ExampleSource) -> dict[str, Source]:
         where=ROWS,
         cure="Give paths, or a list of rows or of examples.",
     )
+
+
+def convert_examples(source: Any, name: str) -> Any:
+    """Return a list, or something like it, with its `Example`s as rows; anything else as it is.
+
+    Raises:
+        UsageError: it is a table of pandas or polars.
+    """
+    given = None if isinstance(source, str | Path) else list_items(source, name)
+    if given is None:
+        return source
+    return [one.to_json() if isinstance(one, Example) else one for one in given]
 
 
 def read_files(
@@ -144,7 +156,7 @@ def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
         refuse_missing_pairs(learned, config)
 
 
-def parse_dev(dev: Any) -> tuple[Source, float | None]:
+def parse_dev(dev: Any) -> tuple[Any, float | None]:
     """Return the dev part as a source of its own, or as a share of the prompts.
 
     Raises:
