@@ -32,6 +32,7 @@ from selfteach.materials.phrases import (
     THEM,
     hide_quotes,
     straighten_quotes,
+    unify_letters,
 )
 from selfteach.materials.plain_demand import BECAUSE, to_plain_demand
 from selfteach.materials.quoted_demand import say_quoted_demand
@@ -78,6 +79,7 @@ def read_effect(text: str) -> Effect | None:
     Returns:
         The effect, or None if a sentence is not recognized or states a manner ("Be polite.").
     """
+    text = unify_letters(text)
     parts = drop_repeated(split_rule_sentences(text))
     if len(parts) > MAX_SENTENCES or any(map(asks_for_member, parts)):
         return None

@@ -801,7 +801,7 @@ _TOLD_OF_SELF = re.compile(
 
 def _spell_out(text: str) -> str:
     """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
-    text = _CHAT.sub(lambda match: _CHAT_WORDS[match[0].lower()], text)
+    text = _CHAT.sub(lambda match: _CHAT_WORDS.get(match[0].lower(), match[0]), text)
     text = re.sub(r"^lets\b", "let's", text, flags=re.I)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _CONTRACTED.sub(r"\1 not", text)
