@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from selfteach.materials.forbidden_topics import is_part_of_text
 from selfteach.materials.other_subjects import OTHER_SUBJECTS, Rewrite
 from selfteach.materials.phrases import (
     AUDIENCE,
@@ -548,6 +549,9 @@ _UNWANTED_NOUN = re.compile(
     re.I,
 )
 
+_LEFT_OUT = re.compile(r"\b(?:keep|leave|use|write|put|include|see|read)\b", re.I)
+"""What is done without something of which texts are made: emojis are left out, golf is not told."""
+
 
 def _read_unwanted(text: str) -> str:
     """Return "Golf bores me. Keep it out." as a demand of what is not talked about; or ""."""
@@ -564,7 +568,8 @@ def _read_unwanted(text: str) -> str:
             return f'do not say "{quoted}"'
         is_start = noun.start("before") == 0 if noun["before"] else False
         what = what.lower() if is_start and re.fullmatch(r"[A-Z][a-z]+", what) else what
-        return f"do not talk about {what}"
+        is_used = is_part_of_text(what) and _LEFT_OUT.search(rest)
+        return f"use no {what}" if is_used else f"do not talk about {what}"
     return ""
 
 
