@@ -152,10 +152,11 @@ _WISHED_VERBS = {
     "are": "be",
     "has": "have",
 }
+_ENSURE = r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)?"
 _FORMS: list[tuple[str, Rewrite]] = [
+    (rf"{_ENSURE} there(?:['’]s| is| are) (?P<rest>.+)", r"there must be \g<rest>"),
     (
-        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
-        r"(?:it|they(?= are (?:in|told)\b)) "
+        rf"{_ENSURE} (?:it|they(?= are (?:in|told)\b)) "
         r"(?P<often>(?:always |never )?)(?P<verb>is|are|has|stays|starts|begins|ends|contains|"
         r"includes|uses|mentions|fits|says) (?P<rest>.+)",
         lambda match: (
@@ -164,9 +165,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
-        r"(?P<rest>(?!you\b|to\b|it\b|not\b|no\b|your\b|all\b|every\b|each\b|any\b)[a-z' "
-        r"-]{3,40}? (?:(?:always|never|do not|don't) )?(?:start|begin|end|have|are|contain|"
+        rf"{_ENSURE} (?P<rest>(?!you\b|to\b|it\b|not\b|no\b|your\b|all\b|every\b|each\b|"
+        r"any\b)[a-z' -]{3,40}? (?:(?:always|never|do not|don't) )?(?:start|begin|end|have|are|contain|"
         r"include|use|stay|mention|state|say|name|list|open|close|finish)\b.+)",
         r"\g<rest>",
     ),
@@ -378,7 +378,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"do not talk about \g<topic>",
     ),
     (
-        r"(?:please )?(?:make sure|ensure|see to it)(?: that)? (?P<what>[^,]+?) (?:is|are|gets?) "
+        rf"{_ENSURE} (?P<what>[^,]+?) (?:is|are|gets?) "
         r"(?:always )?(?:included|mentioned|added|stated|given)(?P<where>(?: (?:in|to|at) .+)?)",
         r"include \g<what>\g<where>",
     ),
