@@ -80,7 +80,7 @@ def _keep_out(match: re.Match[str]) -> str:
 
 _SOMEBODY = (
     r"(?P<who>anyone|anybody|everyone|everybody|someone|somebody|people|those|all|(?:(?:a|an|any|"
-    r"every|each|all|the|our) )?(?:customers?|clients?|guests?|visitors?|callers?|users?|students?|"
+    r"every|each|all|the|our|my) )?(?:customers?|clients?|guests?|visitors?|callers?|users?|students?|"
     r"parents?|members?|patients?|pupils?|travell?ers?|tourists?|buyers?|readers?|shoppers?|"
     r"tenants?|couples?|families|kids|children|[a-z]{3,}(?:er|or|ant|ent|ist|ee)s))"
 )
@@ -133,10 +133,10 @@ _TOLD = {
 
 def _tell_somebody(match: re.Match[str]) -> str:
     """Return "visitors with a dog must be told that ..." as a demand with a condition."""
-    told = _TOLD[(match["told"] or match["got"]).lower()]
-    if told == "tell them" and re.match(r"(?:the|our|a) ", match["rest"], re.I):
+    told, rest = _TOLD[(match["told"] or match["got"]).lower()], match["rest"]
+    if told == "tell them" and re.match(r"(?:the|our|a) ", rest, re.I):
         told = "give them"
-    return f"When {_name_action(match)}, {told} {match['rest']}"
+    return f"When {_name_action(match)}, {told} {rest}" if match["does"] else f"{told} {rest}"
 
 
 def _ban_name(match: re.Match[str]) -> str:
@@ -293,7 +293,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         lambda match: f"When {_name_action(match)}, refer them to {match['what']}",
     ),
     (
-        rf"{_SOMEBODY} {_DOES} (?:(?:must|should|shall|have to|has to|needs? to|are to|is to|get|"
+        rf"{_SOMEBODY}(?: {_DOES}|(?=(?: \w+)+ (?:told|informed|hear|know|reminded|advised|warned) "
+        r"(?:that|to) )) (?:(?:must|should|shall|have to|has to|needs? to|are to|is to|get|"
         r"gets|is|are|will)(?: always)?(?: be)? (?P<told>told|informed|hear|know|given|offered|"
         r"shown|reminded|advised|warned|asked|sent|referred|directed|pointed)|(?:must |should |"
         r"will |always )?(?P<got>get|receive)(?= (?:the|an?|our|my|this|only|"

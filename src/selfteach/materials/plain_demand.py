@@ -703,6 +703,22 @@ _PREMISES = re.compile(
 )
 """Where a word is used, which is no condition."""
 _TITLE = re.compile(r"(?P<noun>[\w' -]{2,40})\? +(?P<demand>.+)")
+_TITLE_OF_BAN = re.compile(
+    r"(?:(?:talk(?:ing)?|anything|questions) about )?(?P<noun>(?!(?:can|could|may|will|would|shall|"
+    r"should|is|are|am|was|do|does|did|has|have|what|who|why|how|where|when|which|ok|okay|right|"
+    r"really|got|ready|sure|see|well|so|and|or|but|please|understood|agreed|you|me|i|we|it|any)\b)"
+    r"[\w'-]+(?: [\w'-]+){0,2})\? +(?:please )?(?:(?:no|never|nope|none|no thanks|no way|not a "
+    r"word|off[- ]limits|taboo|forget it|absolutely not|not (?:with|for|to) me)|(?:let's not|never|"
+    r"do not|don't)(?: ever| even)? go there)(?:,? please)?[.!]*",
+    re.I,
+)
+"""A noun, and that it is not wanted: "Golf? Never go there."."""
+_ONLY_THERE = re.compile(
+    r"(?P<demand>[^.;!?]+)(?:[.;!]|(?P<title>\?\.?)) (?:but |and )?only "
+    r"(?P<where>(?:when(?:ever)?|if|in|with|for) [^.;!?]+)[.!]*",
+    re.I,
+)
+"""Where a demand holds, in a sentence of its own: "Use lists. Only when I ask."."""
 _LABEL = re.compile(
     r"(?:(?<=^)|(?<=[.!;] ))(?:rule|instruction|point|step) (?:no\. ?|#)?\d{1,2}[:.)] ", re.I
 )
@@ -753,6 +769,13 @@ def join_asides(text: str) -> str:
     if match := _ASIDE.fullmatch(text):
         demand = match["demand"][0].lower() + match["demand"][1:]
         return f"If {match['who'].lower()} {match['verb']} {match['what']}, {demand}"
+    if (match := _ONLY_THERE.fullmatch(text)) and not _SAID.search(match["demand"]):
+        demand = f"use {match['demand']}" if match["title"] else match["demand"]
+        is_ban = re.search(r"\b(?:no|not|never|without|avoid)\b|n['’]t\b", demand, re.I)
+        return f"{demand}{', except' if is_ban else ' only'} {match['where']}"
+    if match := _TITLE_OF_BAN.fullmatch(text.replace("’", "'")):
+        is_used = is_part_of_text(match["noun"])
+        return f"{'use no' if is_used else 'do not talk about'} {match['noun']}"
     match = _TITLE.fullmatch(text)
     if match and _PRONOUN.search(match["demand"]):
         return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)
