@@ -1055,6 +1055,19 @@ def test_a_rule_that_asks_for_nothing_is_refused(text: str) -> None:
         refuse_undecidable(read_rule(text).effect)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do not give medical advice.",
+        "Give no legal advice, please.",
+        "When asked about pills, never offer people any advice.",
+    ],
+)
+def test_advice_is_no_subject(text: str) -> None:
+    with pytest.raises(DataError, match="forbids what any words can say"):
+        refuse_undecidable(read_rule(text).effect)
+
+
 @pytest.mark.parametrize("text", ["Answer well and kindly.", "Write well-known names in capitals."])
 def test_a_rule_that_asks_for_something_is_no_such_rule(text: str) -> None:
     assert NOTHING.fullmatch(text) is None

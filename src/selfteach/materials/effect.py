@@ -90,7 +90,7 @@ def read_effect(text: str) -> Effect | None:
     known = [effect for effect in effects if effect]
     if known and len(known) == len(effects):
         return _join_effects(known)
-    usual = [_to_usual_demand(straighten_quotes(part)) for part in demands[:1]]
+    usual = [_to_usual_demand(straighten_quotes(to_plain_demand(part))) for part in demands[:1]]
     found = _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
     if found or any(map(_frees, parts)):
         return found

@@ -168,8 +168,8 @@ FORBIDDING_FORMS = (
     r"(?P<topic>[\w' -]+)[:,] (?:never|do not|don't) go there",
     r"(?:keep|leave) (?P<topic>.+?) out(?: of (?:it|this|(?:your |the |all )*(?:answers?|repl(?:y|"
     r"ies)|responses?|conversations?)))?",
-    rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
-    rf"(?:well |far )?(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
+    rf"(?:(?:avoid|(?:there must be )?no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|"
+    rf"stay|keep) (?:well |far )?(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
     rf"(?P<topic>(?!(?:say|tell|mention|explain|state|reply|answer|respond|write|add|note|remind|"
     rf"inform|clarify|warn)\b).+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})",

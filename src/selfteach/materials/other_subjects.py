@@ -80,9 +80,9 @@ def _keep_out(match: re.Match[str]) -> str:
 
 _SOMEBODY = (
     r"(?P<who>anyone|anybody|everyone|everybody|someone|somebody|people|those|all|(?:(?:a|an|any|"
-    r"every|each|all|the|our|my) )?(?:customers?|clients?|guests?|visitors?|callers?|users?|students?|"
-    r"parents?|members?|patients?|pupils?|travell?ers?|tourists?|buyers?|readers?|shoppers?|"
-    r"tenants?|couples?|families|kids|children|[a-z]{3,}(?:er|or|ant|ent|ist|ee)s))"
+    r"every|each|all|the|our|my) )?(?:customers?|clients?|guests?|visitors?|callers?|users?|"
+    r"students?|parents?|members?|patients?|pupils?|travell?ers?|tourists?|buyers?|readers?|"
+    r"shoppers?|tenants?|couples?|families|kids|children|[a-z]{3,}(?:er|or|ant|ent|ist|ee)s))"
 )
 _DOES = (
     r"(?P<does>who .+?|with (?!(?:an? )?[\"']).+?|(?!bring|anything|something|"

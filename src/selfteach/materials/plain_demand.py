@@ -166,8 +166,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         rf"{_ENSURE} (?P<rest>(?!you\b|to\b|it\b|not\b|no\b|your\b|all\b|every\b|each\b|"
-        r"any\b)[a-z' -]{3,40}? (?:(?:always|never|do not|don't) )?(?:start|begin|end|have|are|contain|"
-        r"include|use|stay|mention|state|say|name|list|open|close|finish)\b.+)",
+        r"any\b)[a-z' -]{3,40}? (?:(?:always|never|do not|don't) )?(?:start|begin|end|have|are|"
+        r"contain|include|use|stay|mention|state|say|name|list|open|close|finish)\b.+)",
         r"\g<rest>",
     ),
     (
