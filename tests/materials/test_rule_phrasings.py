@@ -60,6 +60,7 @@ SITUATIONS = {
     ),
     "asked for advice on which day to come": Situation("about", topic="which day to come"),
     "the last paragraph of reports": Situation("other"),
+    "birthday wishes": Situation("task", "birthday wish"),
     "if Anna texts": Situation("writing", "reply", "Anna", ("Anna",)),
     "when customers email us": Situation(
         "writing", "reply", "customers", ("customers", "a customer")
