@@ -536,7 +536,7 @@ _NEVER_MORE = re.compile(
 """A bound that is said with "never": "never write more than five bullet points"."""
 _EACH = r"(?:(?:all|each|every|any|of|the|your|my) )*"
 _PLACED = re.compile(
-    r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) (?:at|in) the "
+    r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) (?:at|in|to) the "
     r"(?:very )?"
     rf"(?P<edge>start|beginning|begin|top|end|bottom)(?: of (?:it|them|{_EACH}{REPLIES}))?|"
     r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)"

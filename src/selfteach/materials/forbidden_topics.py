@@ -154,7 +154,7 @@ FORBIDDING_FORMS = (
     rf"(?:(?:us|includ|add|put|recommend|suggest|contain|hav)(?:e|ing)? )?|leave out|omit|skip|"
     rf"exclude|use no) ?(?:any |the )?(?P<topic>{_FOODS}(?:(?:,| and| or|, and|, or) {_FOODS})*)"
     r"(?: in (?:it|them))?",
-    r"i (?:do not|don't|never) want (?:(?:you )?to|you(?= \w+ing\b)) "
+    r"i (?:do not|don't|never) (?:want|wish) (?:(?:you )?to|you(?= \w+ing\b)) "
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
@@ -165,7 +165,6 @@ FORBIDDING_FORMS = (
     r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it) about (?P<topic>.+)",
     r"(?:steer|keep|turn|move|guide|lead) (?:(?:the|all|any|every|our|your) )*(?:conversations?|"
     r"chats?|discussions?|talks?) (?:away from|clear of|off) (?P<topic>.+)",
-    r"(?P<topic>[\w' -]+)[:,] (?:never|do not|don't) go there",
     r"(?:keep|leave) (?P<topic>.+?) out(?: of (?:it|this|(?:your |the |all )*(?:answers?|repl(?:y|"
     r"ies)|responses?|conversations?)))?",
     rf"(?:(?:avoid|(?:there must be )?no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|"
@@ -189,8 +188,8 @@ FORBIDDING_FORMS = (
     r"talks? about|starts? (?:talking|with|on about|about)) (?P<topic>.+)",
     r"(?:never|do not|don't) let (?P<topic>.+?) come up",
     r"(?!(?:remember|in short|please|also|important|note|seriously|again|sorry|hey|look|listen|"
-    r"and|so|well|ok|okay)\b)(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:mention|discuss|"
-    r"talk about|bring up)(?: (?:it|them|that|those|him|her))?",
+    r"and|so|well|ok|okay)\b)(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:go there|mention|"
+    r"discuss|talk about|bring up)(?: (?:it|them|that|those|him|her))?",
     rf"(?:{_PRETEND} )?(?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know "
     rf"anything) about (?P<topic>.+)",
     rf"{_PRETEND} you(?:'ve| have) never heard (?:of|about) (?P<topic>.+)",

@@ -57,6 +57,10 @@ _PART_OF_TEXT = re.compile(
 """What a text has without saying the word."""
 
 
+_ROLE = re.compile(r"^(?:[Oo]ur|[Tt]he|[Mm]y) (?:[a-z]+ )?(?!(?:in|on|and|or) )[a-z]+ (?=[A-Z])")
+"""What a name is the name of: "our rival Acme", but not "the war in Ukraine"."""
+
+
 def _keep_out(match: re.Match[str]) -> str:
     """Return "keep spiders out of every story" as a demand of what is not to be mentioned."""
     what = _OTHER_KINDS.sub(r"\1 ", match["what"])
@@ -64,7 +68,7 @@ def _keep_out(match: re.Match[str]) -> str:
     is_everywhere = not where or _ALL_ANSWERS.fullmatch(where)
     if _NO_TOPIC.search(what) or not (is_everywhere or _TEXTS.fullmatch(where)):
         return match[0]
-    what = re.sub(r"^(?:[Oo]ur|[Tt]he|[Mm]y) (?:[a-z]+ ){1,2}(?=[A-Z])", "", what)
+    what = _ROLE.sub("", what)
     if re.fullmatch(r"[A-Z][a-z]+s", what):
         what = what.lower()  # the first word of a sentence
     is_form = _FORM_WORDS.fullmatch(what)
