@@ -538,12 +538,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r'say "\g<new>" instead of "\g<old>"',
     ),
     (
-        rf"(?:so )?(?:it(?:'s| is)|we say|the (?:right )?(?:word|term|spelling) is) {_QUOTE},? "
-        rf"(?:and |but )?(?:not|never) (?P<olds>{_QUOTED}(?:(?:,| or|, or) "
-        rf"{_QUOTED})*)(?:,(?P<where> (?:in|on) .+))?",
-        lambda match: f"say {match['quote']} instead of {match['olds']}{match['where'] or ''}",
-    ),
-    (
         r"(?P<who>(?:my|our) [\w' -]+?) (?:is|are) (?:always )?to be (?:addressed|called|greeted) "
         r"as (?P<name>(?:(?:Dr|Mrs?|Ms|Prof)\. )?(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
         r"(?-i:[A-ZÀ-Þ])[\w'-]*)*)(?:,? (?:and |but )?(?:not|never)(?: (?:by|with|as))?(?: (?:her|"
@@ -621,7 +615,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"(?-i:[A-Z])[\w'-]*)*)",
         r'In \g<where>, mention the name "\g<name>"',
     ),
-    (r"you(?:'re| are) an? [a-z -]+?,? (?:so|and so) (?P<rest>.+)", r"\g<rest>"),
     (
         rf"(?:when|whenever|if|should) {_SOMEBODY} (?:says?|writes?) {_POLITE_WORDS}(?: to you)?"
         r"(?:,? then |, |,? (?=(?:just|only|simply|please|always|never|do|say|answer|reply|respond|"

@@ -223,11 +223,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"(?:please )?(?:skip|avoid|drop|omit|leave out) (?:the )?(?P<what>(?:phrase|word|term|"
-        r"sentence|expression) [\"'].+)",
-        r"do not use the \g<what>",
-    ),
-    (
         rf"(?P<what>{_SIGNS}|(?:(?:all|block|small) )?capitals|(?:very |overly |too )?(?:long|"
         r"wordy|lengthy) (?:answers?|replies|responses)|markdown|contractions|abbreviations|tables|"
         r"headings|links|bold text) (?:(?:is|are)(?: strictly)? (?:not (?:allowed|permitted|okay|"
@@ -435,11 +430,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?!every|each|all|any|your|the|my|some|no)[a-z-]+ "
         r"(?:answers?|repl(?:y|ies)|responses?))(?P<tail>.*)",
         r"give \g<rest>\g<tail>",
-    ),
-    (
-        r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:my|your|the|all) "
-        r"(?:answers?|repl(?:y|ies)|responses?) .+)",
-        r"keep \g<rest>",
     ),
 ]
 """Moods, and the plain demand that each becomes."""
