@@ -149,11 +149,6 @@ def _ban_name(match: re.Match[str]) -> str:
     return f"never say {' or '.join(quote_text(name) for name in names)}"
 
 
-def _quote_each(names: str) -> str:
-    """Return "Meier or Maier" with each name in quotes."""
-    return " or ".join(map(quote_text, re.split(r",? or |, ", names)))
-
-
 def _lower_start(text: str) -> str:
     """Return a sentence as it goes on after a comma."""
     return text[:1].lower() + text[1:]

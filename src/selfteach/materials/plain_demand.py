@@ -539,7 +539,7 @@ _UNWANTED_NOUN = re.compile(
     re.I,
 )
 
-_LEFT_OUT = re.compile(r"\b(?:keep|leave|use|write|put|include|see|read)\b", re.I)
+_LEAVES_OUT = re.compile(r"\b(?:keep|leave|use|write|put|include|see|read)\b", re.I)
 """What is done without something of which texts are made: emojis are left out, golf is not told."""
 
 
@@ -558,7 +558,7 @@ def _read_unwanted(text: str) -> str:
             return f'do not say "{quoted}"'
         is_start = noun.start("before") == 0 if noun["before"] else False
         what = what.lower() if is_start and re.fullmatch(r"[A-Z][a-z]+", what) else what
-        is_used = is_part_of_text(what) and _LEFT_OUT.search(rest)
+        is_used = is_part_of_text(what) and _LEAVES_OUT.search(rest)
         return f"use no {what}" if is_used else f"do not talk about {what}"
     return ""
 
