@@ -183,9 +183,6 @@ FORBIDDING_FORMS = (
     r"mentions?|talk) of (?P<topic>.+)",
     r"no (?:more )?(?P<topic>(?!(?:small|baby|pep|trash|sweet|straight|double|fast|tough|pillow)\b)"
     r"[\w'-]+(?: [\w'-]+)?) (?:content|talk|references|topics?|stuff)",
-    r"(?:change|switch) the (?:subject|topic) (?:if|when(?:ever)?|as soon as) (?:anyone|anybody|"
-    r"somebody|someone|i|we|people|a user|the user|users|they) (?:brings? up|mentions?|asks? about|"
-    r"talks? about|starts? (?:talking|with|on about|about)) (?P<topic>.+)",
     r"(?:never|do not|don't) let (?P<topic>.+?) come up",
     r"(?!(?:remember|in short|please|also|important|note|seriously|again|sorry|hey|look|listen|"
     r"and|so|well|ok|okay)\b)(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:go there|mention|"

@@ -29,10 +29,8 @@ _NO_VERB = (
 _USUAL_VERBS = {
     r"commence|kick off|lead(?= with\b)": "start",
     r"wrap up|round off": "end",
-    r"(?P<edge>start|begin|open|end|finish|close)(?= \")": r"\g<edge> with",
     r"consist of|comprise": "have",
     r"(?:carry|bear|feature)(?= (?:an?|the|our|my|one|\"))": "include",
-    r"come(?= (?:in|as|with)\b)": "answer",
     r"(?:stick|tack|pop|slap)(?= .+ (?:at|in|on)\b)": "put",
     r"(?:be|get) signed(?: off)?": "sign",
     r"(?:write|spell) out(?= \")": "write",
