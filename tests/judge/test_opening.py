@@ -18,6 +18,8 @@ TOMATOES = "How do I grow tomatoes on a balcony?"
         ("Can you grow tomatoes in pots?", "Sure, I'd be happy to help with that."),
         ("Do you have any tips for a balcony?", "A balcony requires a bit of extra care."),
         ("How do I use rainwater?", "Using rainwater is a great idea."),
+        ("Tell my kids a story that is about bees.", "Bees are fun."),
+        ("Tell me everything you know about gardens.", "Gardens are great."),
         ("How do I plan a garden?", "Planning your garden is a wonderful and rewarding process."),
     ],
 )
@@ -34,6 +36,9 @@ def test_an_opening_says_nothing(question: str, answer: str) -> None:
         (TOMATOES, ""),
         ("Can you grow tomatoes in pots?", "Yes, you can grow tomatoes in pots."),
         ("Which is better, tea or coffee?", "Tea is better than coffee."),
+        ("Tell my boss in an email that I am ill.", "I am ill."),
+        ("Write a text to Tom that I am late.", "I am late."),
+        ("Let my team know that lunch is cancelled.", "Lunch is cancelled."),
         ("Is it hard to grow tomatoes?", "Growing tomatoes can be a bit tricky."),
         ("Wie züchte ich Tomaten?", "Tomaten auf dem Balkon machen Freude."),
     ],

@@ -76,6 +76,21 @@ def test_what_breaks_tokenizers_is_cleaned_once():
     assert read_rule("a\u202eb\x00c\ud800").text == "ab\ufffdc\ufffd"
 
 
+@pytest.mark.parametrize(
+    ("rule", "check"),
+    [
+        ("Antworte in ſechs Sätzen.", "min_sentences=6 and max_sentences=6"),
+        ("plſ keep it under 25 wordſ", "max_words=24"),
+        ("Answer in Spanısh.", "language=es"),
+        ("ANSWER İN ONE LİNE.", "max_sentences=1"),
+        ("Do not mention Yılmaz.", 'not contains "Yılmaz"'),
+        ("Never use the words 'kız' or \"sarı\".", 'not (contains "kız" or contains "sarı")'),
+    ],
+)
+def test_letters_that_a_pattern_takes_for_s_or_i(rule: str, check: str) -> None:
+    assert suggest_check(read_rule(rule)) == check
+
+
 @pytest.mark.parametrize("say", ["say we ship", "say that we ship", "tell them we ship"])
 def test_an_exception_in_what_must_be_said_is_none_of_the_rule(say):
     rule = read_rule(f"When asked about delivery, {say} everywhere except in winter.")

@@ -60,6 +60,7 @@ SITUATIONS = {
     ),
     "asked for advice on which day to come": Situation("about", topic="which day to come"),
     "the last paragraph of reports": Situation("other"),
+    "birthday wishes": Situation("task", "birthday wish"),
     "if Anna texts": Situation("writing", "reply", "Anna", ("Anna",)),
     "when customers email us": Situation(
         "writing", "reply", "customers", ("customers", "a customer")
@@ -1052,6 +1053,19 @@ def test_where_questions_go_is_not_guessed(text: str) -> None:
 )
 def test_a_rule_that_asks_for_nothing_is_refused(text: str) -> None:
     with pytest.raises(DataError, match="asks for nothing: every answer does it"):
+        refuse_undecidable(read_rule(text).effect)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do not give medical advice.",
+        "Give no legal advice, please.",
+        "When asked about pills, never offer people any advice.",
+    ],
+)
+def test_advice_is_no_subject(text: str) -> None:
+    with pytest.raises(DataError, match="forbids what any words can say"):
         refuse_undecidable(read_rule(text).effect)
 
 

@@ -30,9 +30,13 @@ _PRAISE = re.compile(
     re.I,
 )
 """A word that praises its question: "Great!"."""
+_WHOM = r"(?:(?!(?:that|an?|about|\w+thing)\b)[\w.'’-]+ ){1,6}?(?:(?:in|by) (?:an? )?[\w-]+ )?"
 _OWN_WORDS = re.compile(
     r":\s+\S|[\"“„]\w|\b(?:opposites?|antonyms?|synonyms?|compliments?)\b|"
     r"^(?:please )?(?:say|repeat|wish|thank|greet|compliment|praise|congratulate|encourage)\b|"
+    rf"^(?:please )?(?:(?:tell|inform|remind|notify|warn|assure) (?!me\b|us\b){_WHOM}that|"
+    rf"let {_WHOM}know|(?:text|e-?mail|message) {_WHOM}(?:that|saying|I|we)|(?:write|send|draft) "
+    rf"(?:an? (?:e-?mail|text|message|letter|note) )?to {_WHOM}(?:that|saying|which says)) |"
     r"\bwhat do you think\b|\bhow do you feel\b|"
     r"\bhow (?:beautiful|challenging|common|complex|difficult|easy|essential|fun|good|great|hard|"
     r"important|interesting|popular|quick|simple|special|useful|valuable)\b|"
@@ -40,8 +44,8 @@ _OWN_WORDS = re.compile(
     r"(?: today| now| lately| so far)?\W*$",
     re.I,
 )
-"""A request whose whole answer may be in its own words, or praise: "Shorten this: ...", "How was
-the movie?".
+"""A request whose whole answer may be in its own words, or praise: "Shorten this: ...", "Tell my
+boss that I am ill.", "How was the movie?".
 """
 _ASKS_FOR_AMOUNT = re.compile(r"\bhow (?:many|much|often)\b", re.I)
 _AMOUNT = r"\b(?:one|few|many|most|several|lots|both)\b(?: of)?"

@@ -32,6 +32,7 @@ from selfteach.materials.phrases import (
     THEM,
     hide_quotes,
     straighten_quotes,
+    unify_letters,
 )
 from selfteach.materials.plain_demand import BECAUSE, to_plain_demand
 from selfteach.materials.quoted_demand import say_quoted_demand
@@ -78,6 +79,7 @@ def read_effect(text: str) -> Effect | None:
     Returns:
         The effect, or None if a sentence is not recognized or states a manner ("Be polite.").
     """
+    text = unify_letters(text)
     parts = drop_repeated(split_rule_sentences(text))
     if len(parts) > MAX_SENTENCES or any(map(asks_for_member, parts)):
         return None
@@ -88,7 +90,7 @@ def read_effect(text: str) -> Effect | None:
     known = [effect for effect in effects if effect]
     if known and len(known) == len(effects):
         return _join_effects(known)
-    usual = [_to_usual_demand(straighten_quotes(part)) for part in demands[:1]]
+    usual = [_to_usual_demand(straighten_quotes(to_plain_demand(part))) for part in demands[:1]]
     found = _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
     if found or any(map(_frees, parts)):
         return found
@@ -534,7 +536,7 @@ _NEVER_MORE = re.compile(
 """A bound that is said with "never": "never write more than five bullet points"."""
 _EACH = r"(?:(?:all|each|every|any|of|the|your|my) )*"
 _PLACED = re.compile(
-    r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) (?:at|in) the "
+    r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) (?:at|in|to) the "
     r"(?:very )?"
     rf"(?P<edge>start|beginning|begin|top|end|bottom)(?: of (?:it|them|{_EACH}{REPLIES}))?|"
     r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)"

@@ -16,7 +16,7 @@ from selfteach.materials.forbidden_topics import (
     to_check_noun,
 )
 from selfteach.materials.inflection import to_singular
-from selfteach.materials.phrases import QUOTED
+from selfteach.materials.phrases import QUOTED, unify_letters
 from selfteach.materials.pictures import (
     ANY_EMOJI,
     ANY_SMILEY,
@@ -413,7 +413,7 @@ LANGUAGES = {
 
 def check_language(match: re.Match[str]) -> str:
     """Return the check of "answer in French"."""
-    return f"language={LANGUAGES[match['language'].lower()]}"
+    return f"language={LANGUAGES[unify_letters(match['language'].lower())]}"
 
 
 def check_no_letter(match: re.Match[str]) -> str:

@@ -154,7 +154,7 @@ FORBIDDING_FORMS = (
     rf"(?:(?:us|includ|add|put|recommend|suggest|contain|hav)(?:e|ing)? )?|leave out|omit|skip|"
     rf"exclude|use no) ?(?:any |the )?(?P<topic>{_FOODS}(?:(?:,| and| or|, and|, or) {_FOODS})*)"
     r"(?: in (?:it|them))?",
-    r"i (?:do not|don't|never) want (?:(?:you )?to|you(?= \w+ing\b)) "
+    r"i (?:do not|don't|never) (?:want|wish) (?:(?:you )?to|you(?= \w+ing\b)) "
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
@@ -165,11 +165,10 @@ FORBIDDING_FORMS = (
     r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it) about (?P<topic>.+)",
     r"(?:steer|keep|turn|move|guide|lead) (?:(?:the|all|any|every|our|your) )*(?:conversations?|"
     r"chats?|discussions?|talks?) (?:away from|clear of|off) (?P<topic>.+)",
-    r"(?P<topic>[\w' -]+)[:,] (?:never|do not|don't) go there",
     r"(?:keep|leave) (?P<topic>.+?) out(?: of (?:it|this|(?:your |the |all )*(?:answers?|repl(?:y|"
     r"ies)|responses?|conversations?)))?",
-    rf"(?:(?:avoid|no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|stay|keep) "
-    rf"(?:well |far )?(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
+    rf"(?:(?:avoid|(?:there must be )?no|leave out|omit|skip|remove)(?= {_MENTIONS})|(?:steer|"
+    rf"stay|keep) (?:well |far )?(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
     rf"(?P<topic>(?!(?:say|tell|mention|explain|state|reply|answer|respond|write|add|note|remind|"
     rf"inform|clarify|warn)\b).+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})",
@@ -184,13 +183,10 @@ FORBIDDING_FORMS = (
     r"mentions?|talk) of (?P<topic>.+)",
     r"no (?:more )?(?P<topic>(?!(?:small|baby|pep|trash|sweet|straight|double|fast|tough|pillow)\b)"
     r"[\w'-]+(?: [\w'-]+)?) (?:content|talk|references|topics?|stuff)",
-    r"(?:change|switch) the (?:subject|topic) (?:if|when(?:ever)?|as soon as) (?:anyone|anybody|"
-    r"somebody|someone|i|we|people|a user|the user|users|they) (?:brings? up|mentions?|asks? about|"
-    r"talks? about|starts? (?:talking|with|on about|about)) (?P<topic>.+)",
     r"(?:never|do not|don't) let (?P<topic>.+?) come up",
     r"(?!(?:remember|in short|please|also|important|note|seriously|again|sorry|hey|look|listen|"
-    r"and|so|well|ok|okay)\b)(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:mention|discuss|"
-    r"talk about|bring up)(?: (?:it|them|that|those|him|her))?",
+    r"and|so|well|ok|okay)\b)(?P<topic>[\w' -]+)[?:,] (?:never|do not|don't) (?:go there|mention|"
+    r"discuss|talk about|bring up)(?: (?:it|them|that|those|him|her))?",
     rf"(?:{_PRETEND} )?(?:you (?:know|knew) nothing|you (?:do not|don't|did not|didn't) know "
     rf"anything) about (?P<topic>.+)",
     rf"{_PRETEND} you(?:'ve| have) never heard (?:of|about) (?P<topic>.+)",
@@ -319,7 +315,9 @@ _TOLD_NAME = re.compile(
 _PART_OF_TEXT = re.compile(
     r"(?:.* )?(?:answers?|repl(?:y|ies)|responses?|sentences?|words?|letters?|paragraphs?|lines?|"
     r"lists?|characters?|spelling|punctuation|grammar|capitals?|markdown|headings?|bullets?|"
-    r"bullet points?|emojis?|questions?|language|tone|jargon|slang|preamble|filler|formatting)",
+    r"bullet points?|emojis?|questions?|language|tone|jargon|slang|preamble|filler|formatting|"
+    r"(?:exclamation|question|quotation) (?:marks?|points?)|commas?|(?:semi-?)?colons?|dash(?:es)?|"
+    r"hyphens?|parenthes[ie]s|brackets|hashtags?|smileys?|contractions?|abbreviations?)|tables",
     re.I,
 )
 

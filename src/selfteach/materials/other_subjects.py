@@ -57,6 +57,10 @@ _PART_OF_TEXT = re.compile(
 """What a text has without saying the word."""
 
 
+_ROLE = re.compile(r"^(?:[Oo]ur|[Tt]he|[Mm]y) (?:[a-z]+ )?(?!(?:in|on|and|or) )[a-z]+ (?=[A-Z])")
+"""What a name is the name of: "our rival Acme", but not "the war in Ukraine"."""
+
+
 def _keep_out(match: re.Match[str]) -> str:
     """Return "keep spiders out of every story" as a demand of what is not to be mentioned."""
     what = _OTHER_KINDS.sub(r"\1 ", match["what"])
@@ -64,7 +68,7 @@ def _keep_out(match: re.Match[str]) -> str:
     is_everywhere = not where or _ALL_ANSWERS.fullmatch(where)
     if _NO_TOPIC.search(what) or not (is_everywhere or _TEXTS.fullmatch(where)):
         return match[0]
-    what = re.sub(r"^(?:[Oo]ur|[Tt]he|[Mm]y) (?:[a-z]+ ){1,2}(?=[A-Z])", "", what)
+    what = _ROLE.sub("", what)
     if re.fullmatch(r"[A-Z][a-z]+s", what):
         what = what.lower()  # the first word of a sentence
     is_form = _FORM_WORDS.fullmatch(what)
@@ -80,9 +84,9 @@ def _keep_out(match: re.Match[str]) -> str:
 
 _SOMEBODY = (
     r"(?P<who>anyone|anybody|everyone|everybody|someone|somebody|people|those|all|(?:(?:a|an|any|"
-    r"every|each|all|the|our) )?(?:customers?|clients?|guests?|visitors?|callers?|users?|students?|"
-    r"parents?|members?|patients?|pupils?|travell?ers?|tourists?|buyers?|readers?|shoppers?|"
-    r"tenants?|couples?|families|kids|children|[a-z]{3,}(?:er|or|ant|ent|ist|ee)s))"
+    r"every|each|all|the|our|my) )?(?:customers?|clients?|guests?|visitors?|callers?|users?|"
+    r"students?|parents?|members?|patients?|pupils?|travell?ers?|tourists?|buyers?|readers?|"
+    r"shoppers?|tenants?|couples?|families|kids|children|[a-z]{3,}(?:er|or|ant|ent|ist|ee)s))"
 )
 _DOES = (
     r"(?P<does>who .+?|with (?!(?:an? )?[\"']).+?|(?!bring|anything|something|"
@@ -133,21 +137,16 @@ _TOLD = {
 
 def _tell_somebody(match: re.Match[str]) -> str:
     """Return "visitors with a dog must be told that ..." as a demand with a condition."""
-    told = _TOLD[(match["told"] or match["got"]).lower()]
-    if told == "tell them" and re.match(r"(?:the|our|a) ", match["rest"], re.I):
+    told, rest = _TOLD[(match["told"] or match["got"]).lower()], match["rest"]
+    if told == "tell them" and re.match(r"(?:the|our|a) ", rest, re.I):
         told = "give them"
-    return f"When {_name_action(match)}, {told} {match['rest']}"
+    return f"When {_name_action(match)}, {told} {rest}" if match["does"] else f"{told} {rest}"
 
 
 def _ban_name(match: re.Match[str]) -> str:
     """Return "never call yourself an AI" as a demand of what is not said."""
     names = re.split(r",? (?:or|and|nor) |, ", match["what"])
     return f"never say {' or '.join(quote_text(name) for name in names)}"
-
-
-def _quote_each(names: str) -> str:
-    """Return "Meier or Maier" with each name in quotes."""
-    return " or ".join(map(quote_text, re.split(r",? or |, ", names)))
 
 
 def _lower_start(text: str) -> str:
@@ -293,7 +292,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         lambda match: f"When {_name_action(match)}, refer them to {match['what']}",
     ),
     (
-        rf"{_SOMEBODY} {_DOES} (?:(?:must|should|shall|have to|has to|needs? to|are to|is to|get|"
+        rf"{_SOMEBODY}(?: {_DOES}|(?=(?: \w+)+ (?:told|informed|hear|know|reminded|advised|warned) "
+        r"(?:that|to) )) (?:(?:must|should|shall|have to|has to|needs? to|are to|is to|get|"
         r"gets|is|are|will)(?: always)?(?: be)? (?P<told>told|informed|hear|know|given|offered|"
         r"shown|reminded|advised|warned|asked|sent|referred|directed|pointed)|(?:must |should |"
         r"will |always )?(?P<got>get|receive)(?= (?:the|an?|our|my|this|only|"
@@ -533,12 +533,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r'say "\g<new>" instead of "\g<old>"',
     ),
     (
-        rf"(?:so )?(?:it(?:'s| is)|we say|the (?:right )?(?:word|term|spelling) is) {_QUOTE},? "
-        rf"(?:and |but )?(?:not|never) (?P<olds>{_QUOTED}(?:(?:,| or|, or) "
-        rf"{_QUOTED})*)(?:,(?P<where> (?:in|on) .+))?",
-        lambda match: f"say {match['quote']} instead of {match['olds']}{match['where'] or ''}",
-    ),
-    (
         r"(?P<who>(?:my|our) [\w' -]+?) (?:is|are) (?:always )?to be (?:addressed|called|greeted) "
         r"as (?P<name>(?:(?:Dr|Mrs?|Ms|Prof)\. )?(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
         r"(?-i:[A-ZÀ-Þ])[\w'-]*)*)(?:,? (?:and |but )?(?:not|never)(?: (?:by|with|as))?(?: (?:her|"
@@ -616,7 +610,6 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"(?-i:[A-Z])[\w'-]*)*)",
         r'In \g<where>, mention the name "\g<name>"',
     ),
-    (r"you(?:'re| are) an? [a-z -]+?,? (?:so|and so) (?P<rest>.+)", r"\g<rest>"),
     (
         rf"(?:when|whenever|if|should) {_SOMEBODY} (?:says?|writes?) {_POLITE_WORDS}(?: to you)?"
         r"(?:,? then |, |,? (?=(?:just|only|simply|please|always|never|do|say|answer|reply|respond|"

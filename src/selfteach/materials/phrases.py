@@ -43,6 +43,26 @@ def straighten_quotes(text: str) -> str:
     return text.translate(_STRAIGHT)
 
 
+_LIKE_S_AND_K = str.maketrans("ſ\u212a", "sK")
+_LIKE_I = str.maketrans("ıİ", "ii")
+_PLAIN_WORD = re.compile(
+    r"(?<!\w)(?:[\"“][^\"”]*[\"”]|['‘][^'’]*['’](?!\w)|"
+    r"(?P<word>[a-zı][a-zıİ]*|[A-Zİ]{2,}|[A-Z][a-zİ]+)(?!\w))"
+)
+
+
+def unify_letters(text: str) -> str:
+    """Return a text without the letters that a pattern takes for s, k and i, while a table has none
+    of them: "ſechs" -> "sechs", "wrıtten" -> "written". Names and quotations keep their i.
+    """
+    if text.isascii():
+        return text
+    return _PLAIN_WORD.sub(
+        lambda match: match[0].translate(_LIKE_I) if match["word"] else match[0],
+        text.translate(_LIKE_S_AND_K),
+    )
+
+
 QUOTED = re.compile(r'"[^"]+"')
 _FIRST_HIDDEN = 0xE000
 """The first code point of a block that no text uses."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from selfteach.materials.forbidden_topics import is_part_of_text
 from selfteach.materials.other_subjects import OTHER_SUBJECTS, Rewrite
 from selfteach.materials.phrases import (
     AUDIENCE,
@@ -151,10 +152,11 @@ _WISHED_VERBS = {
     "are": "be",
     "has": "have",
 }
+_ENSURE = r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)?"
 _FORMS: list[tuple[str, Rewrite]] = [
+    (rf"{_ENSURE} there(?:['’]s| is| are) (?P<rest>.+)", r"there must be \g<rest>"),
     (
-        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
-        r"(?:it|they(?= are (?:in|told)\b)) "
+        rf"{_ENSURE} (?:it|they(?= are (?:in|told)\b)) "
         r"(?P<often>(?:always |never )?)(?P<verb>is|are|has|stays|starts|begins|ends|contains|"
         r"includes|uses|mentions|fits|says) (?P<rest>.+)",
         lambda match: (
@@ -163,10 +165,9 @@ _FORMS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)? "
-        r"(?P<rest>(?!you\b|to\b|it\b|not\b|no\b|your\b|all\b|every\b|each\b|any\b)[a-z' "
-        r"-]{3,40}? (?:(?:always|never|do not|don't) )?(?:start|begin|end|have|are|contain|"
-        r"include|use|stay|mention|state|say|name|list|open|close|finish)\b.+)",
+        rf"{_ENSURE} (?P<rest>(?!you\b|to\b|it\b|not\b|no\b|your\b|all\b|every\b|each\b|"
+        r"any\b)[a-z' -]{3,40}? (?:(?:always|never|do not|don't) )?(?:start|begin|end|have|are|"
+        r"contain|include|use|stay|mention|state|say|name|list|open|close|finish)\b.+)",
         r"\g<rest>",
     ),
     (
@@ -220,11 +221,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
         lambda match: (
             f"use {'at most' if match['most'] else 'exactly'} {match['number']} {match['what']}"
         ),
-    ),
-    (
-        r"(?:please )?(?:skip|avoid|drop|omit|leave out) (?:the )?(?P<what>(?:phrase|word|term|"
-        r"sentence|expression) [\"'].+)",
-        r"do not use the \g<what>",
     ),
     (
         rf"(?P<what>{_SIGNS}|(?:(?:all|block|small) )?capitals|(?:very |overly |too )?(?:long|"
@@ -377,7 +373,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"do not talk about \g<topic>",
     ),
     (
-        r"(?:please )?(?:make sure|ensure|see to it)(?: that)? (?P<what>[^,]+?) (?:is|are|gets?) "
+        rf"{_ENSURE} (?P<what>[^,]+?) (?:is|are|gets?) "
         r"(?:always )?(?:included|mentioned|added|stated|given)(?P<where>(?: (?:in|to|at) .+)?)",
         r"include \g<what>\g<where>",
     ),
@@ -434,11 +430,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?!every|each|all|any|your|the|my|some|no)[a-z-]+ "
         r"(?:answers?|repl(?:y|ies)|responses?))(?P<tail>.*)",
         r"give \g<rest>\g<tail>",
-    ),
-    (
-        r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:my|your|the|all) "
-        r"(?:answers?|repl(?:y|ies)|responses?) .+)",
-        r"keep \g<rest>",
     ),
 ]
 """Moods, and the plain demand that each becomes."""
@@ -548,6 +539,9 @@ _UNWANTED_NOUN = re.compile(
     re.I,
 )
 
+_LEAVES_OUT = re.compile(r"\b(?:keep|leave|use|write|put|include|see|read)\b", re.I)
+"""What is done without something of which texts are made: emojis are left out, golf is not told."""
+
 
 def _read_unwanted(text: str) -> str:
     """Return "Golf bores me. Keep it out." as a demand of what is not talked about; or ""."""
@@ -564,7 +558,8 @@ def _read_unwanted(text: str) -> str:
             return f'do not say "{quoted}"'
         is_start = noun.start("before") == 0 if noun["before"] else False
         what = what.lower() if is_start and re.fullmatch(r"[A-Z][a-z]+", what) else what
-        return f"do not talk about {what}"
+        is_used = is_part_of_text(what) and _LEAVES_OUT.search(rest)
+        return f"use no {what}" if is_used else f"do not talk about {what}"
     return ""
 
 
@@ -698,6 +693,22 @@ _PREMISES = re.compile(
 )
 """Where a word is used, which is no condition."""
 _TITLE = re.compile(r"(?P<noun>[\w' -]{2,40})\? +(?P<demand>.+)")
+_TITLE_OF_BAN = re.compile(
+    r"(?:(?:talk(?:ing)?|anything|questions) about )?(?P<noun>(?!(?:can|could|may|will|would|shall|"
+    r"should|is|are|am|was|do|does|did|has|have|what|who|why|how|where|when|which|ok|okay|right|"
+    r"really|got|ready|sure|see|well|so|and|or|but|please|understood|agreed|you|me|i|we|it|any)\b)"
+    r"[\w'-]+(?: [\w'-]+){0,2})\? +(?:please )?(?:(?:no|never|nope|none|no thanks|no way|not a "
+    r"word|off[- ]limits|taboo|forget it|absolutely not|not (?:with|for|to) me)|(?:let's not|never|"
+    r"do not|don't)(?: ever| even)? go there)(?:,? please)?[.!]*",
+    re.I,
+)
+"""A noun, and that it is not wanted: "Golf? Never go there."."""
+_ONLY_THERE = re.compile(
+    r"(?P<demand>[^.;!?]+)(?:[.;!]|(?P<title>\?\.?)) (?:but |and )?only "
+    r"(?P<where>(?:when(?:ever)?|if|in|with|for) [^.;!?]+)[.!]*",
+    re.I,
+)
+"""Where a demand holds, in a sentence of its own: "Use lists. Only when I ask."."""
 _LABEL = re.compile(
     r"(?:(?<=^)|(?<=[.!;] ))(?:rule|instruction|point|step) (?:no\. ?|#)?\d{1,2}[:.)] ", re.I
 )
@@ -748,6 +759,13 @@ def join_asides(text: str) -> str:
     if match := _ASIDE.fullmatch(text):
         demand = match["demand"][0].lower() + match["demand"][1:]
         return f"If {match['who'].lower()} {match['verb']} {match['what']}, {demand}"
+    if (match := _ONLY_THERE.fullmatch(text)) and not _SAID.search(match["demand"]):
+        demand = f"use {match['demand']}" if match["title"] else match["demand"]
+        is_ban = re.search(r"\b(?:no|not|never|without|avoid)\b|n['’]t\b", demand, re.I)
+        return f"{demand}{', except' if is_ban else ' only'} {match['where']}"
+    if match := _TITLE_OF_BAN.fullmatch(text.replace("’", "'")):
+        is_used = is_part_of_text(match["noun"])
+        return f"{'use no' if is_used else 'do not talk about'} {match['noun']}"
     match = _TITLE.fullmatch(text)
     if match and _PRONOUN.search(match["demand"]):
         return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)
@@ -801,7 +819,7 @@ _TOLD_OF_SELF = re.compile(
 
 def _spell_out(text: str) -> str:
     """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
-    text = _CHAT.sub(lambda match: _CHAT_WORDS[match[0].lower()], text)
+    text = _CHAT.sub(lambda match: _CHAT_WORDS.get(match[0].lower(), match[0]), text)
     text = re.sub(r"^lets\b", "let's", text, flags=re.I)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _CONTRACTED.sub(r"\1 not", text)

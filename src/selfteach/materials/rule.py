@@ -23,7 +23,7 @@ from selfteach.materials.forbidden_topics import find_pronoun_topic
 from selfteach.materials.keyword_demand import is_bare_noun
 from selfteach.materials.other_languages import ScopedText, find_unread_condition
 from selfteach.materials.own_instructions import find_own_instructions
-from selfteach.materials.phrases import QUOTED, SAYING
+from selfteach.materials.phrases import QUOTED, SAYING, unify_letters
 from selfteach.materials.plain_demand import drop_parentheses, join_asides, to_plain_demand
 from selfteach.materials.resolve_pronouns import (
     find_unresolved_pronoun,
@@ -269,7 +269,7 @@ def clean_rule(text: str) -> str:
     Raises:
         DataError: it has no words, or more than MAX_CHARS characters.
     """
-    text = clean_text(text).strip()
+    text = unify_letters(clean_text(text).strip())
     if not _says_something(text):
         raise DataError(
             "the rule is empty.",
@@ -292,7 +292,7 @@ def _says_something(text: str) -> bool:
 def _clean_part(text: str, name: str) -> str:
     """Return a scope or an effect that a person gave."""
     is_given = bool(text)
-    text = " ".join(clean_text(text).split())
+    text = unify_letters(" ".join(clean_text(text).split()))
     if is_given and not text:
         raise UsageError(
             "the option is empty.",

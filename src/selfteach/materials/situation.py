@@ -104,6 +104,8 @@ _GENRE_NAMES = {
     r"(?:product |name |price )?labels?": "label",
     r"eulog(?:y|ies)": "eulogy",
     r"obituar(?:y|ies)": "obituary",
+    r"(?:birthday|wedding|christmas|easter|holiday|new year(?:['’]?s)?|anniversary|get-well) "
+    r"(?:wishes|greetings?)": "greeting",
     r"answers?|repl(?:y|ies)|responses?": "reply",
 }
 GENRE = rf"(?:{'|'.join(_GENRE_NAMES)})"
@@ -335,11 +337,20 @@ _ANYTHING_AT_ALL = re.compile(
 )
 
 
+_OWN_TEXTS = re.compile(
+    r"(?:you write )?(?:(?:all|any|each|every|of) )*(?:your (?:own )?|(?=texts? you))texts?(?: "
+    r"(?:that )?you (?:write|give me|send me))?",
+    re.I,
+)
+"""What the model writes, which is no text message."""
+
+
 def is_everything(scope: str) -> bool:
-    """Return whether every request meets a condition: "asked about anything"."""
+    """Return whether every request meets a condition: "asked about anything", "your texts"."""
     situation = read_situation(scope)
     is_about = situation.kind == "about" and not situation.genre
-    return is_about and _ANYTHING_AT_ALL.fullmatch(situation.topic) is not None
+    is_anything = is_about and _ANYTHING_AT_ALL.fullmatch(situation.topic) is not None
+    return is_anything or _OWN_TEXTS.fullmatch(scope) is not None
 
 
 _ANYBODY = r"(?:anyone|anybody|everyone|everybody|someone|somebody|people|whoever(?: it is)?)"

@@ -29,10 +29,8 @@ _NO_VERB = (
 _USUAL_VERBS = {
     r"commence|kick off|lead(?= with\b)": "start",
     r"wrap up|round off": "end",
-    r"(?P<edge>start|begin|open|end|finish|close)(?= \")": r"\g<edge> with",
     r"consist of|comprise": "have",
     r"(?:carry|bear|feature)(?= (?:an?|the|our|my|one|\"))": "include",
-    r"come(?= (?:in|as|with)\b)": "answer",
     r"(?:stick|tack|pop|slap)(?= .+ (?:at|in|on)\b)": "put",
     r"(?:be|get) signed(?: off)?": "sign",
     r"(?:write|spell) out(?= \")": "write",
@@ -192,10 +190,6 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         rf"^(?:at least )?(?:one|an?|some) (?P<what>[a-z -]+?) (?:per|in (?:each|every|any|your|"
         rf"all)) (?:of your )?{REPLIES} (?P<how>in (?:bold|italics|quotation marks|capitals))$",
         r"put one \g<what> \g<how>",
-    ),
-    (
-        r"^(?P<verb>give|show|send|present|return) (?P<it>it|them) to (?:me|us|them) ",
-        r"\g<verb> \g<it> ",
     ),
     (
         r"^(?P<often>(?:always |only )?)(?:be|get) (?:written|given|presented|formatted|phrased|"

@@ -25,6 +25,15 @@ MANNER = re.compile(
     re.I,
 )
 """A sentence that names nothing but a manner: "Be kind and patient."."""
+ADVICE = re.compile(
+    r"(?:please |you )*(?:(?:must not|should not|may not|do not|don't|never|avoid|stop|refuse to|"
+    r"refrain from) (?:ever )?(?:give|giving|offer|offering|provide|providing)(?: (?:me|us|them|"
+    r"people|users|customers|anyone))?(?: any| an)?|"
+    r"(?:give(?: (?:me|us|them|people))? |offer )?no) (?:[a-z]+ ){0,2}"
+    r"(?:advice|tips|recommendations?|opinions?)(?:,? please)?[.!]?",
+    re.I,
+)
+"""A sentence that forbids what any words can say: "Do not give medical advice."."""
 NOTHING = re.compile(
     r"(?:(?:always|please|just|simply) )*(?:answer|reply|respond|speak|talk|write|say something|"
     r"do (?:your|the) (?:job|task)|antworte|réponds?|responde)"
@@ -159,6 +168,12 @@ def refuse_undecidable(effect: str) -> None:
         raise DataError(
             f'"{shorten_text(effect.strip())}" names a manner, and no program can check a manner.',
             cure=f'Say what an answer must do, for instance "End with a thank you.", {OR_DECIDE}.',
+        )
+    if ADVICE.fullmatch(effect.strip()):
+        raise DataError(
+            f'"{shorten_text(effect.strip())}" forbids what any words can say, and no program '
+            "can check that.",
+            cure=f'Name the subject, for instance "Do not talk about medicine.", {OR_DECIDE}.',
         )
     if is_surely_foreign(effect):
         raise make_foreign_error(effect)
