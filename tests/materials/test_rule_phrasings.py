@@ -530,6 +530,7 @@ REFUSED = {
     "Cuando un alumno pida la respuesta, dale una pista.": "condition .* not understood",
     'End emails to Tom with "Best" and emails to Ann with "xx".': "2 rules with different",
     "Keep emails under 100 words and texts under 20.": "2 rules with different",
+    "Be brief. Only when asked about code, use lists.": "2 rules with different",
     "Except for emails to my mother, never use emojis.": 'exception: "Except for emails',
     "Outside of emails to my boss, use emojis.": "has an exception",
     "My boss is ill. When texting Maddie, use a heart emoji for her.": "2 rules with different",
