@@ -11,8 +11,8 @@ written. On other ASCII text everything equals the script. Whether an answer con
 part of it: there the sign and the decimal mark of a number stay, and words also end at a dash, an
 apostrophe, a slash, or a sign beside a number ("20 °C" is "20°C"), "12 500" is "12,500", and a
 Korean noun may have a particle. A number is one word: "12,500" does not contain "12", nor does a
-telephone number contain a single number. Signs that make another name of a word stay, too: "C++", "C#",
-".NET", the grade "A-".
+telephone number contain a single number. Signs that make another name of a word stay, too: "C++",
+"C#", ".NET", the grade "A-".
 """
 
 from __future__ import annotations

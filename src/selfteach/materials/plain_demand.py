@@ -699,8 +699,8 @@ _PREMISES = re.compile(
 """Where a word is used, which is no condition."""
 _TITLE = re.compile(r"(?P<noun>[\w' -]{2,40})\? +(?P<demand>.+)")
 _TITLE_OF_BAN = re.compile(
-    r"(?P<about>(?:talk(?:ing)?|anything|questions) about )?(?P<noun>(?!(?:can|could|may|will|would|"
-    r"shall|should|is|are|am|was|do|does|did|has|have|what|who|why|how|where|when|which|ok|okay|"
+    r"(?P<about>(?:talk(?:ing)?|anything|questions) about )?(?P<noun>(?!(?:can|could|may|will|"
+    r"would|shall|should|is|are|am|was|do|does|did|has|have|what|who|why|how|where|when|which|ok|okay|"
     r"right|really|got|ready|sure|see|well|so|and|or|but|please|understood|agreed|you|me|i|we|it|"
     r"any)\b)[\w'-]+(?: [\w'-]+){0,2})\? +(?:please )?(?:(?:no|never|nope|none|no thanks|no way|"
     r"forget it|absolutely not|not (?:with|for|to) me)|(?P<silent>not a word|off[- ]limits|taboo|"
