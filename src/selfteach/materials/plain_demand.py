@@ -19,6 +19,7 @@ from selfteach.materials.phrases import (
     THEM,
     straighten_quotes,
 )
+from selfteach.materials.scope import split_rule
 from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
@@ -710,12 +711,10 @@ _TITLE_OF_BAN = re.compile(
 """A noun, and that it is not wanted: "Golf? Never go there.", "Emojis? No thanks."."""
 _ONLY_THERE = re.compile(
     r"(?P<demand>[^.;!?]+)(?:[.;!]|(?P<title>\?\.?)) (?:but |and )?only "
-    r"(?P<where>(?:when(?:ever)?|if|in|with|for) [^,.;!?]+)[.!]*",
+    r"(?P<where>(?:when(?:ever)?|if|in|with|for) [^.;!?]+)[.!]*",
     re.I,
 )
-"""Where a demand holds, in a sentence of its own: "Use lists. Only when I ask."; after a comma
-another demand may follow.
-"""
+"""Where a demand holds, in a sentence of its own: "Use lists. Only when I ask."."""
 _LABEL = re.compile(
     r"(?:(?<=^)|(?<=[.!;] ))(?:rule|instruction|point|step) (?:no\. ?|#)?\d{1,2}[:.)] ", re.I
 )
@@ -769,7 +768,8 @@ def join_asides(text: str) -> str:
     if (match := _ONLY_THERE.fullmatch(text)) and not _SAID.search(match["demand"]):
         demand = f"use {match['demand']}" if match["title"] else match["demand"]
         is_ban = re.search(r"\b(?:no|not|never|without|avoid)\b|n['’]t\b", demand, re.I)
-        return f"{demand}{', except' if is_ban else ' only'} {match['where']}"
+        if not split_rule(match["where"]).scope:  # "only in emails mention them" demands more
+            return f"{demand}{', except' if is_ban else ' only'} {match['where']}"
     if match := _TITLE_OF_BAN.fullmatch(text.replace("’", "'")):
         is_topic = (match["about"] or match["silent"]) and not is_part_of_text(match["noun"])
         return f"{'do not talk about' if is_topic else 'no'} {match['noun']}"

@@ -19,8 +19,8 @@ from selfteach.text import shorten_text
 
 AUTO_JUDGE = "auto"
 MANNER = re.compile(
-    r"(?!.*\b(?:lines?|paragraphs?|words?|sentences?)\b)(?:always |please )*(?:be|stay|remain|"
-    r"sound|sei|seid|sois|soyez|sé|sea)(?: (?:always|more|very|immer|sehr|toujours|très|siempre|"
+    r"(?!.*\b(?:lines?|paragraphs?|words?|sentences?|away from|clear of)\b)"
+    r"(?:always |please )*(?:be|stay|remain|sound|sei|seid|sois|soyez|sé|sea)(?: (?:always|more|very|immer|sehr|toujours|très|siempre|"
     r"muy|and|und|et|y))*(?: (?!an? |the |in |on |at )[^\W\d]+,?){1,3}[.!]?",
     re.I,
 )
