@@ -41,6 +41,7 @@ def test_it_is_refused_with_what_to_do(
         "Ne parle pas des éléphants.",
         "No hables de elefantes.",
         "Antworte kurz.",
+        "Do not talk about medicine.",
         "Write like a pirate.",
     ],
 )

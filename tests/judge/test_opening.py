@@ -20,6 +20,9 @@ TOMATOES = "How do I grow tomatoes on a balcony?"
         ("How do I use rainwater?", "Using rainwater is a great idea."),
         ("Tell my kids a story that is about bees.", "Bees are fun."),
         ("Tell me everything you know about gardens.", "Gardens are great."),
+        ("Let me know how to grow tomatoes.", "Growing tomatoes is fun."),
+        ("Text editors that I can use", "Text editors are useful."),
+        ("Message queues and how I use them", "Message queues are useful."),
         ("How do I plan a garden?", "Planning your garden is a wonderful and rewarding process."),
     ],
 )
@@ -38,6 +41,8 @@ def test_an_opening_says_nothing(question: str, answer: str) -> None:
         ("Which is better, tea or coffee?", "Tea is better than coffee."),
         ("Tell my boss in an email that I am ill.", "I am ill."),
         ("Write a text to Tom that I am late.", "I am late."),
+        ("Text mom that I am late.", "I am late."),
+        ("Email Anna and Ben that lunch is cancelled.", "Lunch is cancelled."),
         ("Let my team know that lunch is cancelled.", "Lunch is cancelled."),
         ("Is it hard to grow tomatoes?", "Growing tomatoes can be a bit tricky."),
         ("Wie züchte ich Tomaten?", "Tomaten auf dem Balkon machen Freude."),
@@ -157,6 +162,9 @@ def test_an_amount_and_a_denial_say_something(question: str, answer: str) -> Non
         (TOMATOES, "Growing tomatoes is not hard."),
         ("How many books should I read?", "Reading books is one of the best things."),
         ("How many people should I invite?", "Inviting people is fun."),
+        ("Why do cats not like water?", "Cats do not like water."),
+        ("How do I find one good book?", "Finding one good book can be a challenge."),
+        (TOMATOES, "Why not grow tomatoes?"),
     ],
 )
 def test_one_of_many_things_and_what_is_not_hard_say_nothing(question: str, answer: str) -> None:

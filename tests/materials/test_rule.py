@@ -84,6 +84,8 @@ def test_what_breaks_tokenizers_is_cleaned_once():
         ("Answer in Spanısh.", "language=es"),
         ("ANSWER İN ONE LİNE.", "max_sentences=1"),
         ("Do not mention Yılmaz.", 'not contains "Yılmaz"'),
+        ("Do not use the word ırmak.", 'not contains "ırmak"'),
+        ("Avoid the letter ı.", 'not regex "(?i)ı"'),
         ("Never use the words 'kız' or \"sarı\".", 'not (contains "kız" or contains "sarı")'),
     ],
 )

@@ -17,7 +17,7 @@ from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, sugges
 from selfteach.materials.scope import join_lines, to_plain_conditions
 from selfteach.materials.situation import Situation, has_known_requests, name_topic, read_situation
 from selfteach.materials.statement import check_statement
-from selfteach.methods.feedback.read_rule import NOTHING, read_material, refuse_undecidable
+from selfteach.methods.feedback.read_rule import MANNER, NOTHING, read_material, refuse_undecidable
 
 ROWS = [
     tuple(line.split(" | "))
@@ -530,6 +530,8 @@ REFUSED = {
     "Cuando un alumno pida la respuesta, dale una pista.": "condition .* not understood",
     'End emails to Tom with "Best" and emails to Ann with "xx".': "2 rules with different",
     "Keep emails under 100 words and texts under 20.": "2 rules with different",
+    "Be brief. Only when asked about code, use lists.": "2 rules with different",
+    "Keep it short. Only in emails to my boss use long sentences.": "2 rules with different",
     "Except for emails to my mother, never use emojis.": 'exception: "Except for emails',
     "Outside of emails to my boss, use emojis.": "has an exception",
     "My boss is ill. When texting Maddie, use a heart emoji for her.": "2 rules with different",
@@ -1072,6 +1074,11 @@ def test_advice_is_no_subject(text: str) -> None:
 @pytest.mark.parametrize("text", ["Answer well and kindly.", "Write well-known names in capitals."])
 def test_a_rule_that_asks_for_something_is_no_such_rule(text: str) -> None:
     assert NOTHING.fullmatch(text) is None
+
+
+def test_what_to_stay_away_from_is_no_manner() -> None:
+    assert MANNER.fullmatch("Stay calm and friendly.")
+    assert not MANNER.fullmatch("Stay away from colons.")
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ written. On other ASCII text everything equals the script. Whether an answer con
 part of it: there the sign and the decimal mark of a number stay, and words also end at a dash, an
 apostrophe, a slash, or a sign beside a number ("20 °C" is "20°C"), "12 500" is "12,500", and a
 Korean noun may have a particle. A number is one word: "12,500" does not contain "12", nor does a
-telephone number contain its parts. Signs that make another name of a word stay, too: "C++", "C#",
-".NET", the grade "A-".
+telephone number contain a single number. Signs that make another name of a word stay, too: "C++",
+"C#", ".NET", the grade "A-".
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ contains "CSV".
 """
 _NAME_SIGN = regex.compile(
     r"(?<=\p{L})\++(?![\p{L}+])|(?<=(?<![^\W_])\p{L})#(?!\p{L})|"
-    r"(?<=(?<![^\W_])(?:[A-FO]|AB))[-−](?![\w-])|(?<![\w.])\.(?=\p{Lu}{2})"
+    r"(?<=(?<![^\W_])(?:[A-FO]|AB))[-−](?![\w-])|(?<![\w.])\.(?=\p{Lu}{2}|net\b)"
 )
 """The signs of "C++", "A+", "C#", "O-" and ".NET"."""
 _NUMBER_CHAIN = regex.compile(
@@ -57,6 +57,7 @@ _NUMBER_CHAIN = regex.compile(
 )
 _IS_PHONE = regex.compile(r"\+\d|\(\d+\) ?\d+-|\d+(?:-\d+){2,}$")
 _IS_DATE = regex.compile(r"\d{4}-\d\d?-\d\d?|\d\d?-\d\d?-\d{4}|[12]\d{3}(?:-[12]\d{3}){2}")
+_IS_ONE_NUMBER = regex.compile(r"\W*\d+\W*")
 _PHONE_DIGITS = range(8, 16)
 """A chain of numbers is one number where it begins as a telephone number or has two hyphens."""
 _NEGATIVE = regex.compile(r"(?<![^\W_]|\))(?:[-−]|minus )(?=\d)")
@@ -97,7 +98,6 @@ def read_words(text: str) -> tuple[str, str]:
     with the marks within words left out, once with spaces for them.
     """
     text = unicodedata.normalize("NFKC", _TRADEMARK.sub(" ", text))
-    text = _NUMBER_CHAIN.sub(_join_phone_number, text)
     text = _NAME_SIGN.sub(_keep_sign, text).lower()
     text = _NEGATIVE.sub(_SIGN, text)
     text = _GROUPED.sub(lambda number: number[0].replace(number["gap"], ""), text)
@@ -145,15 +145,18 @@ def contains_answer(answer: str, gold: str) -> bool:
     """Return whether the answer contains the gold words one after another, as whole words.
 
     No answer contains an empty gold answer. An article or a sign ("A", "+") is contained where the
-    answer has it as it is written, apart from other words: "Vitamin A", but not "a vitamin".
+    answer has it as it is written, apart from other words: "Vitamin A", but not "a vitamin". A
+    telephone number contains no single number: "415-555-2671" has "555-2671", but not "555".
     """
     if normalize_answer(gold):
+        if _IS_ONE_NUMBER.fullmatch(gold):
+            answer = _NUMBER_CHAIN.sub(_join_phone_number, answer)
         pairs = zip(read_words(gold), read_words(answer), strict=True)
         return any(words.strip() and has_words(text, words) for words, text in pairs)
     bare = gold.strip()
     if not bare:
         return False
-    apart = rf"(?<!\w){re.escape(bare)}(?![\w+#])"
+    apart = rf"(?<!\w){re.escape(bare)}(?!\w|[+#](?!\w))"
     return exact_match(answer, gold) or re.search(apart, answer) is not None
 
 

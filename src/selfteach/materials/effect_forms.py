@@ -966,6 +966,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:include|name|add) (?P<what>(?:the name )?(?-i:[A-ZÀ-Þ])\w+(?: (?-i:[A-ZÀ-Þ])\w+)*)",
         check_said,
     ),
+    (rf"(?:refer|point|direct|send)(?: {THEM})? to (?P<what>(?!.* as ).+)", check_said),
     (
         rf"(?:offer|give|send|provide|share)(?: {THEM})? (?:an? |the |our |their )?"
         r"(?P<what>(?:\d+ ?% (?:off )?)?(?:[a-z]+ ){0,2}(?:code|coupon|voucher):? [A-Za-z]+\d+)",

@@ -316,10 +316,11 @@ _PART_OF_TEXT = re.compile(
     r"(?:.* )?(?:answers?|repl(?:y|ies)|responses?|sentences?|words?|letters?|paragraphs?|lines?|"
     r"lists?|characters?|spelling|punctuation|grammar|capitals?|markdown|headings?|bullets?|"
     r"bullet points?|emojis?|questions?|language|tone|jargon|slang|preamble|filler|formatting|"
-    r"(?:exclamation|question|quotation) (?:marks?|points?)|commas?|(?:semi-?)?colons?|dash(?:es)?|"
-    r"hyphens?|parenthes[ie]s|brackets|hashtags?|smileys?|contractions?|abbreviations?)|tables",
+    r"(?:exclamation|question|quotation) (?:marks?|points?))|commas?|(?:semi-?)?colons?|"
+    r"dash(?:es)?|hyphens?|parenthes[ie]s|brackets|hashtags?|smileys?|contractions?|abbreviations?|tables",
     re.I,
 )
+"""The last ones stand alone: tax brackets are a subject."""
 
 
 def is_part_of_text(topic: str) -> bool:

@@ -610,6 +610,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"(?-i:[A-Z])[\w'-]*)*)",
         r'In \g<where>, mention the name "\g<name>"',
     ),
+    (r"you(?:'re| are) an? [a-z -]+?,? (?:so|and so) (?P<rest>.+)", r"\g<rest>"),
     (
         rf"(?:when|whenever|if|should) {_SOMEBODY} (?:says?|writes?) {_POLITE_WORDS}(?: to you)?"
         r"(?:,? then |, |,? (?=(?:just|only|simply|please|always|never|do|say|answer|reply|respond|"

@@ -47,13 +47,14 @@ _LIKE_S_AND_K = str.maketrans("ſ\u212a", "sK")
 _LIKE_I = str.maketrans("ıİ", "ii")
 _PLAIN_WORD = re.compile(
     r"(?<!\w)(?:[\"“][^\"”]*[\"”]|['‘][^'’]*['’](?!\w)|"
-    r"(?P<word>[a-zı][a-zıİ]*|[A-Zİ]{2,}|[A-Z][a-zİ]+)(?!\w))"
+    r"(?<!word )(?P<word>[a-zı][a-zıİ]+|[A-Zİ]{2,}|[A-Z][a-zİ]+)(?!\w))"
 )
 
 
 def unify_letters(text: str) -> str:
     """Return a text without the letters that a pattern takes for s, k and i, while a table has none
-    of them: "ſechs" -> "sechs", "wrıtten" -> "written". Names and quotations keep their i.
+    of them: "ſechs" -> "sechs", "wrıtten" -> "written". Names, quotations, a letter by itself and
+    what is called a word keep their i.
     """
     if text.isascii():
         return text

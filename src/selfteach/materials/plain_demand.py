@@ -19,6 +19,7 @@ from selfteach.materials.phrases import (
     THEM,
     straighten_quotes,
 )
+from selfteach.materials.scope import split_rule
 from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
@@ -431,6 +432,11 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?:answers?|repl(?:y|ies)|responses?))(?P<tail>.*)",
         r"give \g<rest>\g<tail>",
     ),
+    (
+        r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:my|your|the|all) "
+        r"(?:answers?|repl(?:y|ies)|responses?) .+)",
+        r"keep \g<rest>",
+    ),
 ]
 """Moods, and the plain demand that each becomes."""
 _MOODS = [(re.compile(form, re.I), build) for form, build in (*_FORMS, *OTHER_SUBJECTS)]
@@ -694,15 +700,15 @@ _PREMISES = re.compile(
 """Where a word is used, which is no condition."""
 _TITLE = re.compile(r"(?P<noun>[\w' -]{2,40})\? +(?P<demand>.+)")
 _TITLE_OF_BAN = re.compile(
-    r"(?:(?:talk(?:ing)?|anything|questions) about )?(?P<noun>(?!(?:can|could|may|will|would|shall|"
-    r"should|is|are|am|was|do|does|did|has|have|what|who|why|how|where|when|which|ok|okay|right|"
-    r"really|got|ready|sure|see|well|so|and|or|but|please|understood|agreed|you|me|i|we|it|any)\b)"
-    r"[\w'-]+(?: [\w'-]+){0,2})\? +(?:please )?(?:(?:no|never|nope|none|no thanks|no way|not a "
-    r"word|off[- ]limits|taboo|forget it|absolutely not|not (?:with|for|to) me)|(?:let's not|never|"
-    r"do not|don't)(?: ever| even)? go there)(?:,? please)?[.!]*",
+    r"(?P<about>(?:talk(?:ing)?|anything|questions) about )?(?P<noun>(?!(?:can|could|may|will|"
+    r"would|shall|should|is|are|am|was|do|does|did|has|have|what|who|why|how|where|when|which|ok|okay|"
+    r"right|really|got|ready|sure|see|well|so|and|or|but|please|understood|agreed|you|me|i|we|it|"
+    r"any)\b)[\w'-]+(?: [\w'-]+){0,2})\? +(?:please )?(?:(?:no|never|nope|none|no thanks|no way|"
+    r"forget it|absolutely not|not (?:with|for|to) me)|(?P<silent>not a word|off[- ]limits|taboo|"
+    r"(?:let's not|never|do not|don't)(?: ever| even)? go there))(?:,? please)?[.!]*",
     re.I,
 )
-"""A noun, and that it is not wanted: "Golf? Never go there."."""
+"""A noun, and that it is not wanted: "Golf? Never go there.", "Emojis? No thanks."."""
 _ONLY_THERE = re.compile(
     r"(?P<demand>[^.;!?]+)(?:[.;!]|(?P<title>\?\.?)) (?:but |and )?only "
     r"(?P<where>(?:when(?:ever)?|if|in|with|for) [^.;!?]+)[.!]*",
@@ -762,10 +768,11 @@ def join_asides(text: str) -> str:
     if (match := _ONLY_THERE.fullmatch(text)) and not _SAID.search(match["demand"]):
         demand = f"use {match['demand']}" if match["title"] else match["demand"]
         is_ban = re.search(r"\b(?:no|not|never|without|avoid)\b|n['’]t\b", demand, re.I)
-        return f"{demand}{', except' if is_ban else ' only'} {match['where']}"
+        if not split_rule(match["where"]).scope:  # "only in emails mention them" demands more
+            return f"{demand}{', except' if is_ban else ' only'} {match['where']}"
     if match := _TITLE_OF_BAN.fullmatch(text.replace("’", "'")):
-        is_used = is_part_of_text(match["noun"])
-        return f"{'use no' if is_used else 'do not talk about'} {match['noun']}"
+        is_topic = (match["about"] or match["silent"]) and not is_part_of_text(match["noun"])
+        return f"{'do not talk about' if is_topic else 'no'} {match['noun']}"
     match = _TITLE.fullmatch(text)
     if match and _PRONOUN.search(match["demand"]):
         return _PRONOUN.sub(lambda _: match["noun"], match["demand"], count=1)

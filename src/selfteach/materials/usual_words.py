@@ -192,6 +192,10 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"put one \g<what> \g<how>",
     ),
     (
+        r"^(?P<verb>give|show|send|present|return) (?P<it>it|them) to (?:me|us|them) ",
+        r"\g<verb> \g<it> ",
+    ),
+    (
         r"^(?P<often>(?:always |only )?)(?:be|get) (?:written|given|presented|formatted|phrased|"
         r"set out|structured|made|kept|sent|done|laid out|in the form of) "
         r"(?=(?:in|as|with|without|using)\b)",

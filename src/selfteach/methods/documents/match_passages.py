@@ -68,7 +68,9 @@ class PassageIndex:
         return self.chunks[self._find_most_alike(q.text, holders)]
 
     def find_holders(self, answer: str) -> Set[int]:
-        """Return the numbers of the passages that contain an answer, as `contains_answer` says."""
+        """Return the numbers of the passages that contain an answer, as `contains_answer` says, but
+        a single number may be a part of a telephone number.
+        """
         if answer not in self._holders:
             self._holders[answer] = self._search(answer)
         return self._holders[answer]

@@ -19,9 +19,10 @@ from selfteach.text import shorten_text
 
 AUTO_JUDGE = "auto"
 MANNER = re.compile(
-    r"(?!.*\b(?:lines?|paragraphs?|words?|sentences?)\b)(?:always |please )*(?:be|stay|remain|"
-    r"sound|sei|seid|sois|soyez|sé|sea)(?: (?:always|more|very|immer|sehr|toujours|très|siempre|"
-    r"muy|and|und|et|y))*(?: (?!an? |the |in |on |at )[^\W\d]+,?){1,3}[.!]?",
+    r"(?!.*\b(?:lines?|paragraphs?|words?|sentences?|away from|clear of)\b)"
+    r"(?:always |please )*(?:be|stay|remain|sound|sei|seid|sois|soyez|sé|sea)"
+    r"(?: (?:always|more|very|immer|sehr|toujours|très|siempre|muy|and|und|et|y))*"
+    r"(?: (?!an? |the |in |on |at )[^\W\d]+,?){1,3}[.!]?",
     re.I,
 )
 """A sentence that names nothing but a manner: "Be kind and patient."."""
