@@ -20,6 +20,8 @@ TOMATOES = "How do I grow tomatoes on a balcony?"
         ("How do I use rainwater?", "Using rainwater is a great idea."),
         ("Tell my kids a story that is about bees.", "Bees are fun."),
         ("Tell me everything you know about gardens.", "Gardens are great."),
+        ("Let me know how to grow tomatoes.", "Growing tomatoes is fun."),
+        ("Email templates that get replies?", "Email templates are useful."),
         ("How do I plan a garden?", "Planning your garden is a wonderful and rewarding process."),
     ],
 )
@@ -155,6 +157,8 @@ def test_an_amount_and_a_denial_say_something(question: str, answer: str) -> Non
         (TOMATOES, "One important step is growing tomatoes."),
         (TOMATOES, "There are many ways to grow tomatoes."),
         (TOMATOES, "Growing tomatoes is not hard."),
+        (TOMATOES, "It is not difficult to grow tomatoes."),
+        (TOMATOES, "One can grow tomatoes with care."),
         ("How many books should I read?", "Reading books is one of the best things."),
         ("How many people should I invite?", "Inviting people is fun."),
     ],

@@ -35,7 +35,7 @@ _OWN_WORDS = re.compile(
     r":\s+\S|[\"“„]\w|\b(?:opposites?|antonyms?|synonyms?|compliments?)\b|"
     r"^(?:please )?(?:say|repeat|wish|thank|greet|compliment|praise|congratulate|encourage)\b|"
     rf"^(?:please )?(?:(?:tell|inform|remind|notify|warn|assure) (?!me\b|us\b){_WHOM}that|"
-    rf"let {_WHOM}know|(?:text|e-?mail|message) {_WHOM}(?:that|saying|I|we)|(?:write|send|draft) "
+    rf"let (?!me\b|us\b){_WHOM}know|(?:write|send|draft) "
     rf"(?:an? (?:e-?mail|text|message|letter|note) )?to {_WHOM}(?:that|saying|which says)) |"
     r"\bwhat do you think\b|\bhow do you feel\b|"
     r"\bhow (?:beautiful|challenging|common|complex|difficult|easy|essential|fun|good|great|hard|"
@@ -50,11 +50,11 @@ boss that I am ill.", "How was the movie?".
 _ASKS_FOR_AMOUNT = re.compile(r"\bhow (?:many|much|often)\b", re.I)
 _AMOUNT = r"\b(?:one|few|many|most|several|lots|both)\b(?: of)?"
 _COUNTS = re.compile(rf"{_AMOUNT}\W+((?:\w+ )?\w+)|{_AMOUNT}()\W*$", re.I)
-_IS_ONE = re.compile(r"\bone (?!of\b)((?:\w+ )?\w+)", re.I)
+_IS_ONE = re.compile(r"\bone (\w+)", re.I)
 _DENIES = re.compile(
     r"(?:\b(?:not|never|cannot)|n['’]t) (?!(?:only|just|always)\b)((?:\w+ ){0,2}\w+)", re.I
 )
-"""An amount or a denial, and the words after it."""
+"""An amount or a denial, and the words after it; the first content word is what it is about."""
 _LEANS = re.compile(
     r"(?:it|this|that|these|those|they|them|he|she|its|their|such|however|but|and|so|also|"
     r"additionally|moreover|furthermore|therefore|then|otherwise|instead|for (?:example|instance)|"
@@ -118,13 +118,17 @@ def _counts_or_denies(question: str, sentence: str) -> bool:
         if found and (found[1] is None or asked & _stem_words(found[1])):
             return True
     after = [*_IS_ONE.findall(sentence), *_DENIES.findall(sentence)]
-    return any((asked - _EMPTY) & _stem_words(words) for words in after)
+    return any(set(_list_stems(words)[:1]) & asked - _EMPTY for words in after)
 
 
 def _stem_words(text: str) -> set[str]:
     """Return the content words of a text without their endings: "planning" and "plan" are one."""
+    return set(_list_stems(text))
+
+
+def _list_stems(text: str) -> list[str]:
     words = filter(is_content_word, _WORD.findall(text.lower()))
-    return {_DOUBLED.sub(r"\1", _ENDING.sub("", word)) for word in words}
+    return [_DOUBLED.sub(r"\1", _ENDING.sub("", word)) for word in words]
 
 
 _EMPTY = _stem_words(
