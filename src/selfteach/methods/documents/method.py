@@ -9,7 +9,7 @@ sentence in many forms, or only what it does not know.
   4  score and filter: keep consistent labels of unknown facts. All K scores are stored, so that
      thresholds can be changed afterwards (`label_questions`, `calibrate_knowledge_judges`)
   5  train on study data (each sentence in many forms), the filtered pairs, and the base's own
-     answers to other prompts; in one stage or several (`select_study_rows`, `model_study`,
+     answers to other prompts; in one stage or several (`select_study_rows`,
      `general_examples`, `plan_stages`)
   6  knowledge map: known, unknown or unsure, before and after, by document, chunk and question
      (`knowledge_map`)
