@@ -67,6 +67,8 @@ OBJECTIVE_WEIGHTS = {
 }
 DISTILL_WEIGHTS = {"study": {"distill": 1.0}}
 """The objectives of study data with `study.distill`."""
+COSTS_OF_CHOICE = ("samples", "calibrate")
+"""Settings of `select` that are lowered to save time, as the preset `quick` does."""
 
 
 def describe_idle_choice(config: Settings) -> str:
@@ -77,7 +79,7 @@ def describe_idle_choice(config: Settings) -> str:
     changed = [
         f"select.{name}"
         for name in type(usual).model_fields
-        if name != "calibrate" and getattr(config.select, name) != getattr(usual, name)
+        if name not in COSTS_OF_CHOICE and getattr(config.select, name) != getattr(usual, name)
     ]
     if not changed:
         return ""
