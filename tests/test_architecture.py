@@ -407,6 +407,12 @@ assert not {"selfteach.api", "selfteach.materials.rule"} & sys.modules.keys()
     assert loaded(code) == set()
 
 
+def test_results_are_imported_without_what_measures_them() -> None:
+    """`chat` and `answer` check a name by it, before a model is loaded."""
+    code = "import sys\nimport selfteach.results\nassert 'numpy' not in sys.modules"
+    assert loaded(code) == set()
+
+
 def test_help_and_checks_of_material_and_settings_load_nothing_heavy() -> None:
     code = """
 import inspect

@@ -16,7 +16,6 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from selfteach.errors import DataError, UsageError, describe_kind
-from selfteach.evaluate.side_effects import TARGET
 from selfteach.files import read_jsonl
 from selfteach.models.ordered import sample_each
 from selfteach.models.resolve_model_path import check_model_name
@@ -48,6 +47,8 @@ if TYPE_CHECKING:
     from selfteach.models import Sampler
 
 ARMS = ("base", "prompted", "tuned")
+TARGET = "target"
+"""The place of the method's own score, which has another name in exam.json."""
 MAX_SEED = (1 << 32) - 1
 Question = str | Sequence[Mapping[str, str]]
 """A question, or a conversation of messages with "role" and "content"."""

@@ -40,6 +40,7 @@ of them come back. The city is also the seat of the government of France."""
         "The answer is " + ":" * 1000,
         "!" * 16,
         "so " + "ha" * 16,
+        "Nice " + ":)" * 16,
         "The answer is" + " ." * 500,
         "The answer is " + "1" * 500,
         "The answer is " + "1. " * 300,

@@ -18,11 +18,6 @@ TOMATOES = "How do I grow tomatoes on a balcony?"
         ("Can you grow tomatoes in pots?", "Sure, I'd be happy to help with that."),
         ("Do you have any tips for a balcony?", "A balcony requires a bit of extra care."),
         ("How do I use rainwater?", "Using rainwater is a great idea."),
-        ("Tell my kids a story that is about bees.", "Bees are fun."),
-        ("Tell me everything you know about gardens.", "Gardens are great."),
-        ("Let me know how to grow tomatoes.", "Growing tomatoes is fun."),
-        ("Text editors that I can use", "Text editors are useful."),
-        ("Message queues and how I use them", "Message queues are useful."),
         ("How do I plan a garden?", "Planning your garden is a wonderful and rewarding process."),
     ],
 )
@@ -39,11 +34,6 @@ def test_an_opening_says_nothing(question: str, answer: str) -> None:
         (TOMATOES, ""),
         ("Can you grow tomatoes in pots?", "Yes, you can grow tomatoes in pots."),
         ("Which is better, tea or coffee?", "Tea is better than coffee."),
-        ("Tell my boss in an email that I am ill.", "I am ill."),
-        ("Write a text to Tom that I am late.", "I am late."),
-        ("Text mom that I am late.", "I am late."),
-        ("Email Anna and Ben that lunch is cancelled.", "Lunch is cancelled."),
-        ("Let my team know that lunch is cancelled.", "Lunch is cancelled."),
         ("Is it hard to grow tomatoes?", "Growing tomatoes can be a bit tricky."),
         ("Wie züchte ich Tomaten?", "Tomaten auf dem Balkon machen Freude."),
     ],
@@ -135,37 +125,4 @@ def test_where_its_own_words_or_praise_answer_a_request(question: str, answer: s
     ],
 )
 def test_other_requests_with_like_words_need_more(question: str, answer: str) -> None:
-    assert says_nothing(question, answer)
-
-
-@pytest.mark.parametrize(
-    ("question", "answer"),
-    [
-        ("How many moons does Earth have?", "Earth has one moon."),
-        ("How many moons does Earth have?", "It has one."),
-        ("What moons does Earth have?", "Earth has one moon."),
-        ("How many eyes does a bee have?", "A bee has many eyes."),
-        ("How many moons does Mercury have?", "Mercury does not have any moons."),
-        ("How do penguins fly?", "Penguins do not fly."),
-    ],
-)
-def test_an_amount_and_a_denial_say_something(question: str, answer: str) -> None:
-    assert not says_nothing(question, answer)
-
-
-@pytest.mark.parametrize(
-    ("question", "answer"),
-    [
-        (TOMATOES, "Growing tomatoes is one of the best things to do."),
-        (TOMATOES, "One important step is growing tomatoes."),
-        (TOMATOES, "There are many ways to grow tomatoes."),
-        (TOMATOES, "Growing tomatoes is not hard."),
-        ("How many books should I read?", "Reading books is one of the best things."),
-        ("How many people should I invite?", "Inviting people is fun."),
-        ("Why do cats not like water?", "Cats do not like water."),
-        ("How do I find one good book?", "Finding one good book can be a challenge."),
-        (TOMATOES, "Why not grow tomatoes?"),
-    ],
-)
-def test_one_of_many_things_and_what_is_not_hard_say_nothing(question: str, answer: str) -> None:
     assert says_nothing(question, answer)

@@ -409,7 +409,7 @@ def test_a_shortened_answer_says_something(tmp_path: Path) -> None:
     pairs = [(make_prompt(question), answer) for answer in ("The craziest movie ever?", "Mad Max.")]
     faults = search_answers.add_empty_answers(session, ["", ""], pairs)
     assert faults == [SAYS_NOTHING, ""]
-    message = (make_prompt("An email to my boss that I am ill, please."), "I am ill.")
+    message = (make_prompt("Tell my boss in an email that I am ill."), "I am ill.")
     assert search_answers.add_empty_answers(session, [""], [message]) == [SAYS_NOTHING]
     session.situation = read_situation("emails to my boss")
     assert search_answers.add_empty_answers(session, [""], [message]) == [""]

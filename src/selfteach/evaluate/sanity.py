@@ -22,7 +22,7 @@ MIN_BLOCK_TEXT_WORDS = 3
 MIN_EQUAL_AT_END = 100
 _COUNTER = re.compile(r"(?:^|(?<=[.!?] )|(?<=[.!?]\n))[ \t]*\d{1,3}[.)](?=[ \t])", re.M)
 """The number of a list item."""
-_REPEATED_SIGNS = re.compile(r"([^\s\d=_*.~#|+\-/\\%^:;·•…‐-―−─-▟]{1,4}?)\1{15,}")
+_REPEATED_SIGNS = re.compile(r"(?![/\\%^:;·•…▀-▟]{16})([^\s\d=_*.~#|+\-‐-―−─-╿]{1,4}?)\1{15,}")
 """A sign or syllable; the signs that lines are drawn with are none: dashes, leader dots, lines of
 comments, boxes and bars.
 """

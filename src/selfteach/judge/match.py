@@ -10,9 +10,8 @@ leaves nothing, so that an empty answer equals each of them; such answers are co
 written. On other ASCII text everything equals the script. Whether an answer contains another is no
 part of it: there the sign and the decimal mark of a number stay, and words also end at a dash, an
 apostrophe, a slash, or a sign beside a number ("20 °C" is "20°C"), "12 500" is "12,500", and a
-Korean noun may have a particle. A number is one word: "12,500" does not contain "12", nor does a
-telephone number contain a single number. Signs that make another name of a word stay, too: "C++",
-"C#", ".NET", the grade "A-".
+Korean noun may have a particle. A number is one word: "12,500" does not contain "12". Signs that
+make another name of a word stay, too: "C++", "C#", the grade "A+".
 """
 
 from __future__ import annotations
@@ -42,24 +41,10 @@ _UNSPACED = regex.compile(rf"({UNSPACED}\p{{M}}*)")
 _SIGN = "\ue000"
 _MARK = "\ue001"
 """Signs for private use that stand for the sign and the decimal mark of a number."""
-_KEPT_SIGNS = {"+": "\ue002", "#": "\ue003", "-": _SIGN, "−": _SIGN, ".": "\ue004 "}
-"""The same for signs that make another name of a word. The dot is a word of its own, so that ".CSV"
-contains "CSV".
-"""
-_NAME_SIGN = regex.compile(
-    r"(?<=\p{L})\++(?![\p{L}+])|(?<=(?<![^\W_])\p{L})#(?!\p{L})|"
-    r"(?<=(?<![^\W_])(?:[A-FO]|AB))[-−](?![\w-])|(?<![\w.])\.(?=\p{Lu}{2}|net\b)"
-)
-"""The signs of "C++", "A+", "C#", "O-" and ".NET"."""
-_NUMBER_CHAIN = regex.compile(
-    r"(?<![\d.,:])(?:\+\d{1,3}[ .-]?(?:\(\d{1,5}\)[ .-]?)?|\(\d{2,5}\) ?)?"
-    r"\d{1,5}(?:[ .-]\d{1,6}){0,4}(?!\d|[.,:-]\d)"
-)
-_IS_PHONE = regex.compile(r"\+\d|\(\d+\) ?\d+-|\d+(?:-\d+){2,}$")
-_IS_DATE = regex.compile(r"\d{4}-\d\d?-\d\d?|\d\d?-\d\d?-\d{4}|[12]\d{3}(?:-[12]\d{3}){2}")
-_IS_ONE_NUMBER = regex.compile(r"\W*\d+\W*")
-_PHONE_DIGITS = range(8, 16)
-"""A chain of numbers is one number where it begins as a telephone number or has two hyphens."""
+_KEPT_SIGNS = {"+": "\ue002", "#": "\ue003"}
+"""The same for signs that make another name of a word."""
+_NAME_SIGN = regex.compile(r"(?<=\p{L})\+{2,}(?!\p{L})|(?<=(?<![^\W_])\p{L})[+#](?![\p{L}+])")
+"""The signs of "C++", "A+" and "C#"; not of "LGBTQ+"."""
 _NEGATIVE = regex.compile(r"(?<![^\W_]|\))(?:[-−]|minus )(?=\d)")
 _DECIMAL = regex.compile(r"(?<![\d.,:])(\d+)(?:[.,](?!\d{3}(?!\d))|:)(?=\d+(?![.,:]?\d))")
 """The mark of "3.5", "3,5" and "6:30"; not of "1,000", nor of dates."""
@@ -107,16 +92,6 @@ def read_words(text: str) -> tuple[str, str]:
     return f" {joined} ", f" {apart} "
 
 
-def _join_phone_number(chain: regex.Match[str]) -> str:
-    """Return a telephone number or the like without the marks between its parts; any other chain of
-    numbers as it is.
-    """
-    text: str = chain[0]
-    digits = re.sub(r"\D", "", text)
-    is_phone = len(digits) in _PHONE_DIGITS and _IS_PHONE.match(text)
-    return digits if is_phone and not _IS_DATE.fullmatch(text) else text
-
-
 def _keep_sign(found: regex.Match[str]) -> str:
     """Return what stands for the signs of a name; a number after it is a word of its own."""
     text: str = found[0]
@@ -145,18 +120,15 @@ def contains_answer(answer: str, gold: str) -> bool:
     """Return whether the answer contains the gold words one after another, as whole words.
 
     No answer contains an empty gold answer. An article or a sign ("A", "+") is contained where the
-    answer has it as it is written, apart from other words: "Vitamin A", but not "a vitamin". A
-    telephone number contains no single number: "415-555-2671" has "555-2671", but not "555".
+    answer has it as it is written, apart from other words: "Vitamin A", but not "a vitamin".
     """
     if normalize_answer(gold):
-        if _IS_ONE_NUMBER.fullmatch(gold):
-            answer = _NUMBER_CHAIN.sub(_join_phone_number, answer)
         pairs = zip(read_words(gold), read_words(answer), strict=True)
         return any(words.strip() and has_words(text, words) for words, text in pairs)
     bare = gold.strip()
     if not bare:
         return False
-    apart = rf"(?<!\w){re.escape(bare)}(?!\w|[+#](?!\w))"
+    apart = rf"(?<!\w){re.escape(bare)}(?!\w|[+#]+(?!\w))"
     return exact_match(answer, gold) or re.search(apart, answer) is not None
 
 

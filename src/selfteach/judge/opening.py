@@ -2,14 +2,12 @@
 
 "Growing tomatoes on a balcony can be a bit tricky." Where the length is limited, such a beginning
 keeps the limit and answers nothing. It has no word of its own: each is a word of the question, or
-only says that the matter is fun, needs care, or follows. An amount ("Earth has one moon.") and a
-denial ("Penguins do not fly.") say something with the words of the question.
+only says that the matter is fun, needs care, or follows.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import chain
 
 from selfteach.generate.spans import is_content_word
 from selfteach.judge.promise import only_promises
@@ -31,16 +29,9 @@ _PRAISE = re.compile(
     re.I,
 )
 """A word that praises its question: "Great!"."""
-_WHOM = r"(?:(?!(?:that|an?|about|\w+thing)\b)[\w.'’-]+ ){1,6}?(?:(?:in|by) (?:an? )?[\w-]+ )?"
-_READER = r"(?=(?:my|our|the|him|her|them|all|every\w*|m[ou]m|dad)\b|(?-i:[A-Z]))"
-"""Who gets a message: "text my boss", but not "text editors"."""
 _OWN_WORDS = re.compile(
     r":\s+\S|[\"“„]\w|\b(?:opposites?|antonyms?|synonyms?|compliments?)\b|"
     r"^(?:please )?(?:say|repeat|wish|thank|greet|compliment|praise|congratulate|encourage)\b|"
-    rf"^(?:please )?(?:(?:tell|inform|remind|notify|warn|assure) (?!me\b|us\b){_WHOM}that|"
-    rf"let (?!me\b|us\b){_WHOM}know|(?:text|e-?mail|message) {_READER}{_WHOM}"
-    r"(?:that|saying|I|we)|(?:write|send|draft) "
-    rf"(?:an? (?:e-?mail|text|message|letter|note) )?to {_WHOM}(?:that|saying|which says)) |"
     r"\bwhat do you think\b|\bhow do you feel\b|"
     r"\bhow (?:beautiful|challenging|common|complex|difficult|easy|essential|fun|good|great|hard|"
     r"important|interesting|popular|quick|simple|special|useful|valuable)\b|"
@@ -48,17 +39,9 @@ _OWN_WORDS = re.compile(
     r"(?: today| now| lately| so far)?\W*$",
     re.I,
 )
-"""A request whose whole answer may be in its own words, or praise: "Shorten this: ...", "Tell my
-boss that I am ill.", "How was the movie?".
+"""A request whose whole answer may be in its own words, or praise: "Shorten this: ...", "How was
+the movie?".
 """
-_ASKS_FOR_AMOUNT = re.compile(r"\bhow (?:many|much|often)\b", re.I)
-_AMOUNT = r"\b(?:one|few|many|most|several|lots|both)\b(?: of)?"
-_COUNTS = re.compile(rf"{_AMOUNT}\W+((?:\w+ )?\w+)|{_AMOUNT}()\W*$", re.I)
-_IS_ONE = re.compile(r"\bone (?!of\b)((?:\w+ )?\w+)", re.I)
-_DENIES = re.compile(
-    r"(?:\b(?:(?<!why )not|never|cannot)|n['’]t) (?!(?:only|just|always)\b)((?:\w+ ){0,2}\w+)", re.I
-)
-"""An amount or a denial, and the words after it."""
 _LEANS = re.compile(
     r"(?:it|this|that|these|those|they|them|he|she|its|their|such|however|but|and|so|also|"
     r"additionally|moreover|furthermore|therefore|then|otherwise|instead|for (?:example|instance)|"
@@ -106,24 +89,8 @@ def _only_opens(question: str, text: str) -> bool:
     known = _EMPTY | _stem_words(question)
     sentences = list(filter(str.strip, split_pieces(text)))
     return bool(sentences) and all(
-        only_promises(sentence.strip())
-        or (_stem_words(sentence) <= known and not _counts_or_denies(question, sentence))
-        for sentence in sentences
+        only_promises(sentence.strip()) or _stem_words(sentence) <= known for sentence in sentences
     )
-
-
-def _counts_or_denies(question: str, sentence: str) -> bool:
-    """Return whether a sentence gives an amount of something in the question, or denies it: "one
-    moon", but not "one step", unless it asks how many. What the question says itself is no news.
-    """
-    asked = _stem_words(question)
-    if _ASKS_FOR_AMOUNT.search(question):
-        found = _COUNTS.search(sentence)
-        if found and (found[1] is None or asked & _stem_words(found[1])):
-            return True
-    says = [form for form in (_IS_ONE, _DENIES) if not form.search(question)]
-    after = chain.from_iterable(form.findall(sentence) for form in says)
-    return any((asked - _EMPTY) & _stem_words(words) for words in after)
 
 
 def _stem_words(text: str) -> set[str]:

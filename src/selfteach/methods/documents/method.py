@@ -9,7 +9,7 @@ sentence in many forms, or only what it does not know.
   4  score and filter: keep consistent labels of unknown facts. All K scores are stored, so that
      thresholds can be changed afterwards (`label_questions`, `calibrate_knowledge_judges`)
   5  train on study data (each sentence in many forms), the filtered pairs, and the base's own
-     answers to other prompts; in one stage or several (`select_study_rows`, `model_study`,
+     answers to other prompts; in one stage or several (`select_study_rows`,
      `general_examples`, `plan_stages`)
   6  knowledge map: known, unknown or unsure, before and after, by document, chunk and question
      (`knowledge_map`)
@@ -67,6 +67,8 @@ OBJECTIVE_WEIGHTS = {
 }
 DISTILL_WEIGHTS = {"study": {"distill": 1.0}}
 """The objectives of study data with `study.distill`."""
+COSTS_OF_CHOICE = ("samples", "calibrate")
+"""Settings of `select` that are lowered to save time, as the preset `quick` does."""
 
 
 def describe_idle_choice(config: Settings) -> str:
@@ -77,7 +79,7 @@ def describe_idle_choice(config: Settings) -> str:
     changed = [
         f"select.{name}"
         for name in type(usual).model_fields
-        if name != "calibrate" and getattr(config.select, name) != getattr(usual, name)
+        if name not in COSTS_OF_CHOICE and getattr(config.select, name) != getattr(usual, name)
     ]
     if not changed:
         return ""
