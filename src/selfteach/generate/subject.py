@@ -45,8 +45,8 @@ MIN_RARE_PROBABILITY = 0.9
 """A name that fewer than MIN_LISTS lists have must tell the topic so surely: p(topic | name)."""
 NUM_RIVALS = 8
 """Other topics that this probability is among; there are many such names."""
-MAX_LETTERS_OF_WORDS = 3
-"""Topics of so few letters must be words; longer ones may be parts of words ("goldfish")."""
+MAX_LETTERS_OF_WORDS = 2
+"""Topics of so few letters must be words; longer ones may be parts of words ("bulldog")."""
 MAX_WORDS = 16
 """The most frequent names that are kept as words of the topic."""
 MAX_CANDIDATES = 40
@@ -439,7 +439,7 @@ def is_new_name(name: str, topic: str, foreign: Collection[str]) -> bool:
 def names_topic(name: str, topic: str) -> bool:
     """Return whether a name contains the topic, or a part of one that names several.
 
-    A topic of few letters must be a word of the name: "ai" is in "email", and "cat" in "education".
+    A topic of two letters must be a word of the name: "ai" is in "email".
     """
     stems = [to_singular(part.lower()) for part in list_alternatives(topic)]
     return any(_contains_topic(name.lower(), stem) for stem in stems)
