@@ -21,6 +21,7 @@ from selfteach.evaluate.exam import Answers, Arm, Exam, ExamState, TunedModel
 from selfteach.evaluate.side_effects import find_side_effects, mark_intact
 from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
 from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.subject import Subject
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.methods.feedback import exam as feedback
@@ -87,7 +88,7 @@ def session(folder: Path, model: Scripted, **changes: Any) -> Any:
         "model": Base(),
     }
     fields |= {"situation": None, "request_judge": None, "forbidden_topic": "cats", "effect": None}
-    fields |= {"may_change": lambda answer: False}
+    fields |= {"subject": Subject("cats"), "may_change": lambda answer: False}
     return SimpleNamespace(**(fields | {"base_logits": proof, "rule": "A rule."} | changes))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from types import SimpleNamespace
 from typing import Any
@@ -312,3 +313,24 @@ def test_right_answers_of_the_base_are_chosen_by_others_than_those_that_are_comp
     assert after == [True, True, True, False]
     greedy = FORBIDS.score({"base": say(GOOD, []), "tuned": say(BAD, [])})
     assert greedy.list_right_before("tuned") == ([True] * 8, [False] * 8), "without samples"
+
+
+def say_of_wifi(*kept: tuple[str, bool]) -> str:
+    """Return the verdict's sentence of a rule about the wifi that all other prompts keep."""
+    scorer = replace(IN_EMAILS, topic="wifi", find_named=lambda texts: ["wifi" in t for t in texts])
+    named = [(f"Is there wifi on floor {i}?", True) for i in range(20)]
+    questions, flags = zip(*named, *kept, strict=True)
+    target = {
+        "base": answer(questions, [GOOD] * len(questions), sampled=True),
+        "prompted": answer(questions, [GOOD] * len(questions), sampled=True),
+        "tuned": answer(questions, [SHORT if flag else GOOD for flag in flags], sampled=True),
+    }
+    near = arms("near", OTHER, base=GOOD, prompted=GOOD, tuned=GOOD)
+    return judge(scorer, {"target": target, **near})["sentence"]
+
+
+def test_the_verdict_tells_what_prompts_without_the_name_of_a_topic_show() -> None:
+    some = say_of_wifi(("How do I get online?", False), ("Is there a hotspot?", True))
+    assert some.endswith('; 2 of 22 prompts do not say "wifi": there it is kept in 50 %.')
+    none = '; all prompts say "wifi", so requests in other words are not examined.'
+    assert say_of_wifi().endswith(none)

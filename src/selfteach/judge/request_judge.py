@@ -138,7 +138,7 @@ class RequestJudge:
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it is about the topic."""
-        named = list(map(self._names_topic, texts))
+        named = self.find_named(texts)
         left = [i for i, found in enumerate(named) if not found]
         if not left or math.isinf(self.threshold):
             return named
@@ -147,6 +147,10 @@ class RequestJudge:
         for i, score in zip(left, scores, strict=True):
             named[i] = self._is_about(texts[i], score)
         return named
+
+    def find_named(self, texts: Sequence[str]) -> list[bool]:
+        """Return for each request whether it names the topic."""
+        return list(map(self._names_topic, texts))
 
     def find_strays(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request that was written about the topic whether it is about something

@@ -2,6 +2,7 @@
 
 kept         share of answers that keep the rule, greedy and at T = 1, of the target prompts on
              which the base breaks it; paraphrases count as one
+kept_unnamed the same of those target prompts alone that do not name the topic of a condition
 needless     share of declines, and of the effect, where the rule asks for nothing
 gain         kept answers, tuned minus base and tuned minus prompted, paired by prompt
 recovery     (tuned - base) / (prompted - base)
@@ -41,7 +42,7 @@ from selfteach.judge.check import CheckJudge
 from selfteach.judge.decline import is_decline
 from selfteach.judge.recorded_judge import describe_judge
 from selfteach.judge.repair import repair_answer
-from selfteach.materials.situation import has_built_requests
+from selfteach.materials.situation import has_built_requests, has_known_requests
 from selfteach.methods.feedback.conversations import (
     AFTER_DECLINES,
     ELSEWHERE,
@@ -144,6 +145,8 @@ class RuleScorer:
         forbids: whether the rule forbids a subject, so that a decline keeps it.
         replacements, statement: see `Effect`; with them an answer can be changed to keep the rule.
         unchecked: manners that the rule asks for too, and that the judge does not decide.
+        topic: what is asked about where the rule holds, or "".
+        find_named: returns which prompts name it.
     """
 
     judge: ThresholdJudge
@@ -155,6 +158,8 @@ class RuleScorer:
     replacements: Sequence[tuple[str, str]] = ()
     statement: str = ""
     unchecked: Sequence[str] = ()
+    topic: str = ""
+    find_named: Callable[[Sequence[str]], list[bool]] = find_none
 
     @property
     def says_decline(self) -> bool:
@@ -169,6 +174,7 @@ class RuleScorer:
         judge = describe_judge(self.judge)
         texts = [get_user_text(prompt) for prompt in chain.from_iterable(questions.values())]
         about = compress(texts, self.find_about(texts)) if self.forbids else ()
+        named = compress(texts, self.find_named(texts)) if self.topic else ()
         return judge and {
             "judge": judge,
             "about": list(about),
@@ -178,6 +184,8 @@ class RuleScorer:
             "replacements": [list(pair) for pair in self.replacements],
             "statement": self.statement,
             "unchecked": list(self.unchecked),
+            "topic": self.topic,
+            "named": list(named),
         }
 
     def repair(self, answer: str) -> str:
@@ -348,6 +356,8 @@ class RuleScorer:
         }
         if state.tuned is None:
             return found
+        if self.topic:
+            found["kept_unnamed"] = self.measure_unnamed(state)
         found["needless"]["excess"] = self.compare_needless(state.answers)
         found["needless"]["excess_by_scope"] = self.compare_needless_by_scope(
             state.answers, "tuned"
@@ -402,8 +412,38 @@ class RuleScorer:
             prompt_objection=" and ".join(prompt_objections),
             closing=(
                 f" (in the prompt: {percent['prompted']}){outside if effects.intact else ''}"
-                f"{self.describe_unchecked()}"
+                f"{self.describe_unnamed(state)}{self.describe_unchecked()}"
             ),
+        )
+
+    def measure_unnamed(self, state: ExamState) -> dict[str, Measure]:
+        """Return the share of groups in which the tuned model keeps the rule, of those groups of
+        `RuleScores` whose prompts do not name the topic.
+
+        A model that writes the prompts itself names it in nearly all of them, and people do not: "I
+        can't get online with my tablet." asks about the wifi.
+        """
+        scores: RuleScores = state.scores
+        named = self.find_named(state.answers[TARGET]["base"].questions)
+        is_unnamed = [not any(named[i] for i in places) for places in scores.groups]
+        return {
+            name: statistics.share(list(compress(scores.kept("tuned", flags), is_unnamed)))
+            for name, flags in (("greedy", scores.greedy), ("sampled", scores.sampled))
+            if flags["tuned"]
+        }
+
+    def describe_unnamed(self, state: ExamState) -> str:
+        """Return the words about such groups, if there is a topic; or ""."""
+        if not self.topic:
+            return ""
+        kept = self.measure_unnamed(state)
+        count = kept["greedy"].n
+        if not count:
+            return f'; all prompts say "{self.topic}", so requests in other words are not examined'
+        share = format_kept([one.value for one in kept.values()])
+        return (
+            f'; {count} of {len(state.scores.groups)} prompts do not say "{self.topic}": there it '
+            f"is kept in {share}"
         )
 
     def describe_unchecked(self) -> str:
@@ -566,7 +606,18 @@ def make_scorer(
         replacements=effect.replacements if effect else (),
         statement=effect.statement if effect else "",
         unchecked=effect.unchecked if effect and not session.config.check else (),
+        topic=get_asked_topic(session),
+        find_named=judged.find_named if judged else find_none,
     )
+
+
+def get_asked_topic(session: Session) -> str:
+    """Return the topic that people ask about where the rule holds; "" if it forbids the topic, or
+    the topic is a form of request, or the model itself.
+    """
+    subject = session.subject
+    is_other = subject.forbidden or subject.is_form or has_known_requests(subject.topic)
+    return "" if is_other else subject.topic
 
 
 def make_header(session: Session, judge: ThresholdJudge) -> JsonObject:

@@ -14,6 +14,7 @@ from selfteach.records import JsonMapping
 def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: ExamSetup) -> Grading:
     """Return the scorer of a rule, with the judge that the run calibrated."""
     about = set(record["about"])
+    named = set(record.get("named", ()))
     scorer = RuleScorer(
         read_judge(record["judge"], sitting.base, sitting.open_teacher),
         count_searched=lambda: 0,  # it explains why nothing was trained
@@ -24,6 +25,8 @@ def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: ExamSe
         unchecked=record.get("unchecked", ()),
         replacements=[(old, new) for old, new in record.get("replacements", ())],
         statement=str(record.get("statement", "")),
+        topic=str(record.get("topic", "")),
+        find_named=lambda texts: [text in named for text in texts],
     )
     drift = partial(measure_rule_drift, scorer.repair)
     return Grading(scorer, drift, find_allowed_repeats=scorer.find_allowed_repeats)
