@@ -12,7 +12,8 @@ import pytest
 from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import TARGET, Arm, plan_second_sample
+from selfteach.evaluate.exam import Arm, plan_second_sample
+from selfteach.evaluate.scopes import TARGET
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt
 from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge

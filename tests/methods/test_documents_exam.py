@@ -12,8 +12,9 @@ import pytest
 from scripted import Scripted
 from selfteach.config import DocumentsConfig
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
-from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ExamState, measures_to_json
+from selfteach.evaluate.exam import Answers, ExamState, measures_to_json
 from selfteach.evaluate.knowledge import GradedAnswers, grade_answers
+from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import choose_verdict, reach_verdict
 from selfteach.generate.answers import LabelledQuestion

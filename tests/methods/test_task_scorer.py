@@ -14,7 +14,8 @@ from rich.console import Console
 
 from scripted import Scripted
 from selfteach import statistics
-from selfteach.evaluate.exam import GENERAL, TARGET, Answers, Arm, ExamState, measures_to_json
+from selfteach.evaluate.exam import Answers, Arm, ExamState, measures_to_json
+from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.judge.pairwise import ReferencePairwiseJudge

@@ -14,7 +14,8 @@ import pytest
 from scripted import Scripted
 from selfteach.config import TasksConfig
 from selfteach.errors import UsageError
-from selfteach.evaluate.exam import GENERAL, TARGET, make_arms
+from selfteach.evaluate.exam import make_arms
+from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.judge.pairwise import ReferencePairwiseJudge
 from selfteach.materials.tasks import OWN_SEEDS, Instance, Task
 from selfteach.methods.tasks import pairwise_exam

@@ -24,8 +24,8 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from selfteach.evaluate import side_effects
 from selfteach.evaluate.sanity import measure_sanity_by_arm
+from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.evaluate.side_effects import SideEffects, find_side_effects
 from selfteach.evaluate.verdict import Evidence, reach_verdict
 from selfteach.judge import PromptAnswer
@@ -49,9 +49,6 @@ from selfteach.statistics import share
 if TYPE_CHECKING:  # torch is loaded by the functions that need it: a plug-in may import this module
     from selfteach.train.train import TrainingResult
 
-TARGET = side_effects.TARGET
-NEAR = "near"
-GENERAL = "general"
 PROBE_PAIRS: Sequence[PromptAnswer] = (
     (make_prompt("What is the capital of Norway?"), "The capital of Norway is Oslo."),
     (make_prompt("Name a colour."), "Blue."),

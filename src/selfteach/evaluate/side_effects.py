@@ -13,10 +13,10 @@ from typing import Any, Protocol
 from selfteach import statistics
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.sanity import is_empty, is_looping
+from selfteach.evaluate.scopes import TARGET
 from selfteach.evaluate.verdict import MAX_DEGRADED, sort_harms
 from selfteach.records import Completion, JsonObject, Measure
 
-TARGET = "target"
 OVERAPPLIED = 0.6
 """An answer outside the scope counts as a taught answer from this ROUGE-L on."""
 

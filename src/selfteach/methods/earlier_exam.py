@@ -27,9 +27,10 @@ from selfteach.config import load_yaml
 from selfteach.dedup.overlap import rouge_l
 from selfteach.errors import IntegrityError, SelfteachError
 from selfteach.evaluate.describe_change import describe_change
-from selfteach.evaluate.exam import TARGET, TunedModel, measures_to_json
+from selfteach.evaluate.exam import TunedModel, measures_to_json
 from selfteach.evaluate.metrics import best_rouge
 from selfteach.evaluate.recorded_exam import read_prompt, read_prompts, read_settings
+from selfteach.evaluate.scopes import TARGET
 from selfteach.files import read_own_json
 from selfteach.judge.check import parse_check
 from selfteach.judge.match import contains_answer

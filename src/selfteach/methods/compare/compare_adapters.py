@@ -25,8 +25,9 @@ from safetensors import safe_open
 
 from selfteach import registry
 from selfteach.errors import DataError, IntegrityError, UsageError
-from selfteach.evaluate.exam import TARGET, Exam, TunedModel, measures_to_json
+from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
 from selfteach.evaluate.retention import measure_retention
+from selfteach.evaluate.scopes import TARGET
 from selfteach.files import count_folder_bytes
 from selfteach.methods.compare.cells import ON_POLICY, RUN_OBJECTIVE, Comparison
 from selfteach.methods.compare.learning_rates import (

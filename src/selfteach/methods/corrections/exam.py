@@ -33,8 +33,6 @@ from selfteach.evaluate.corrections import (
     measure_fall,
 )
 from selfteach.evaluate.exam import (
-    GENERAL,
-    TARGET,
     Answers,
     Arm,
     ArmAnswers,
@@ -52,6 +50,7 @@ from selfteach.evaluate.held_out_corrections import (
     measure_held_out_amounts,
 )
 from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope, read_prompt
+from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.evaluate.side_effects import mark_intact
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence, sort_harms
 from selfteach.generate.correct import Corrector, Revision

@@ -23,8 +23,6 @@ from selfteach import statistics
 from selfteach.evaluate import knowledge
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS, CommonQuestion
 from selfteach.evaluate.exam import (
-    GENERAL,
-    TARGET,
     Answers,
     Arm,
     ArmAnswers,
@@ -38,6 +36,7 @@ from selfteach.evaluate.exam import (
 )
 from selfteach.evaluate.knowledge import GradedAnswers
 from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope
+from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.evaluate.verdict import MAX_DEGRADED, Evidence, sort_harms
 from selfteach.generate.answers import make_open_book_chat
 from selfteach.judge import pairwise

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfteach.evaluate.exam import TARGET, TunedModel, answer
+from selfteach.evaluate.exam import TunedModel, answer
+from selfteach.evaluate.scopes import TARGET
 from selfteach.generate.answers import LabelledQuestion
 from selfteach.judge.contradiction import KnowledgeScores
 from selfteach.judge.match import contains_answer

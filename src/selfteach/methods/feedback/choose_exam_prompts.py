@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 from itertools import compress
 
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import TARGET, Arm, plan_second_sample
+from selfteach.evaluate.exam import Arm, plan_second_sample
+from selfteach.evaluate.scopes import TARGET
 from selfteach.generate.ask import GeneratedPrompt, Scope
 from selfteach.judge import ThresholdJudge
 from selfteach.methods.feedback.prompts_in_scope import drop_insiders, drop_strays

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import cast
 
-from selfteach.evaluate.exam import TARGET, Exam, TunedModel, answer_exam, measures_to_json
+from selfteach.evaluate.exam import Exam, TunedModel, answer_exam, measures_to_json
+from selfteach.evaluate.scopes import TARGET
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.methods.feedback.exam import RuleScorer
 from selfteach.methods.session import Session

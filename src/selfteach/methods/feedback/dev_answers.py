@@ -7,7 +7,8 @@ from itertools import compress
 from statistics import mean
 from typing import cast
 
-from selfteach.evaluate.exam import TARGET, Arm, Exam, answer_all, make_requests
+from selfteach.evaluate.exam import Arm, Exam, answer_all, make_requests
+from selfteach.evaluate.scopes import TARGET
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge

@@ -24,17 +24,9 @@ from itertools import chain, compress
 from operator import attrgetter, or_
 
 from selfteach import statistics
-from selfteach.evaluate.exam import (
-    GENERAL,
-    NEAR,
-    TARGET,
-    Answers,
-    ArmAnswers,
-    Exam,
-    ExamState,
-    make_arms,
-)
+from selfteach.evaluate.exam import Answers, ArmAnswers, Exam, ExamState, make_arms
 from selfteach.evaluate.gains import measure_gains
+from selfteach.evaluate.scopes import GENERAL, NEAR, TARGET
 from selfteach.evaluate.verdict import MIN_GAIN_PROMPTS, Evidence, sort_harms
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Scope
 from selfteach.judge import ThresholdJudge

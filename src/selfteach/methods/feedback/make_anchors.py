@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import GENERAL, NEAR
+from selfteach.evaluate.scopes import GENERAL, NEAR
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.decline import is_decline
 from selfteach.methods.anchors import OwnAnswer, keep_answers, make_anchors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from selfteach.evaluate.exam import TARGET
+from selfteach.evaluate.scopes import TARGET
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try
 from selfteach.judge import ViolationJudge
 from selfteach.judge.check import Check

@@ -28,7 +28,8 @@ from dataclasses import dataclass, field
 
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import GENERAL, NEAR, TARGET, Exam, TunedModel
+from selfteach.evaluate.exam import Exam, TunedModel
+from selfteach.evaluate.scopes import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.search import SearchTrace
 from selfteach.materials.rule import Rule, read_rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from selfteach.evaluate.exam import GENERAL, NEAR, TARGET
+from selfteach.evaluate.scopes import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge.check import parse_check
 from selfteach.methods.calibrate_rule_judges import add_other_names

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import compress, islice
 
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.evaluate.exam import GENERAL, TARGET
+from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.methods.calibrate_rule_judges import (

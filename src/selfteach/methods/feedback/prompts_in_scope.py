@@ -12,7 +12,7 @@ from statistics import median
 import numpy as np
 
 from selfteach.errors import DataError, UsageError
-from selfteach.evaluate.exam import TARGET
+from selfteach.evaluate.scopes import TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.subject import Subject, list_alternatives
 from selfteach.judge.check import Check, parse_check

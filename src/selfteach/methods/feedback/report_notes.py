@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from selfteach.evaluate.exam import GENERAL, NEAR
+from selfteach.evaluate.scopes import GENERAL, NEAR
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.search import SearchTrace, Try
 from selfteach.methods.session import Session

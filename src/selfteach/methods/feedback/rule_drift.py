@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from selfteach.evaluate.exam import GENERAL, TARGET, Answers, ArmAnswers, ExamState, measure_drift
+from selfteach.evaluate.exam import Answers, ArmAnswers, ExamState, measure_drift
+from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.records import JsonObject
 from selfteach.train.edit_mask import EditMask, mark_edited_tokens
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 
 from selfteach.dedup.overlap import split_words
-from selfteach.evaluate.exam import TARGET
+from selfteach.evaluate.scopes import TARGET
 from selfteach.generate.search import (
     TOP_P,
     AnswerSearch,

@@ -6,7 +6,7 @@ from typing import Any
 
 from selfteach.config.training import FeedbackTrainConfig
 from selfteach.errors import UsageError
-from selfteach.evaluate.exam import GENERAL, NEAR
+from selfteach.evaluate.scopes import GENERAL, NEAR
 from selfteach.judge.check import Check
 from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.effect_checks import Effect

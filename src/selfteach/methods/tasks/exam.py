@@ -26,8 +26,6 @@ from itertools import compress
 
 from selfteach import statistics
 from selfteach.evaluate.exam import (
-    GENERAL,
-    TARGET,
     Answers,
     Arm,
     ArmAnswers,
@@ -40,6 +38,7 @@ from selfteach.evaluate.gains import measure_gains
 from selfteach.evaluate.metrics import best_over, best_rouge, bleu_with_interval, report_labels
 from selfteach.evaluate.recorded_exam import ExamSetup, Grading, PromptsByScope
 from selfteach.evaluate.retention import is_retained, make_choices, measure_retention
+from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.evaluate.verdict import Evidence
 from selfteach.judge.contrast import to_messages
 from selfteach.materials.tasks import Task

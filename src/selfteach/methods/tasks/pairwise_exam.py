@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from selfteach.errors import UsageError
-from selfteach.evaluate.exam import TARGET, Answers, ArmAnswers, ExamState
+from selfteach.evaluate.exam import Answers, ArmAnswers, ExamState
 from selfteach.evaluate.metrics import best_over
+from selfteach.evaluate.scopes import TARGET
 from selfteach.judge.pairwise import (
     AnswerPair,
     ModelPairwiseJudge,
