@@ -7,8 +7,8 @@ python tools/reference.py [ROOT]
 
 from __future__ import annotations
 
+import argparse
 import inspect
-import sys
 import textwrap
 from collections.abc import Iterator
 from functools import cached_property
@@ -289,4 +289,6 @@ def main(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parents[1])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("root", type=Path, nargs="?", default=Path(__file__).parents[1])
+    main(parser.parse_args().root)
