@@ -78,11 +78,13 @@ NAME_LISTS: dict[str, Pairs] = {
 """Kinds of names that belong to a topic, each with (topic, names)."""
 TOPIC_BREADTHS: Pairs = _TABLES["topic_breadths"]
 """Topics, each "narrow" or "broad"."""
-ASKED_BY: Pairs = _TABLES["asked_by"]
+REQUESTS_BY: dict[str, dict[str, tuple[str, ...]]] = read_tables("asked_by.json")
+"""Those who ask, the topics that they ask about, and requests about each, as people say them."""
+ASKED_BY: Pairs = tuple((who, ", ".join(topics)) for who, topics in REQUESTS_BY.items())
 """(those who ask, what they ask about)."""
 SAME_AUDIENCES: dict[str, str] = _TABLES["same_audiences"]
 """Other names of those who ask: "pupils" ask what students ask."""
-CUSTOMERS_TOPICS: tuple[str, ...] = tuple(dict(ASKED_BY)["customers"].split(", "))
+CUSTOMERS_TOPICS: tuple[str, ...] = tuple(REQUESTS_BY["customers"])
 """Topics that customers ask about."""
 EVERYDAY_TOPICS: tuple[str, ...] = _TABLES["everyday_topics"]
 """Topics that a word of more than one meaning may belong to."""

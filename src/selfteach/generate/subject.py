@@ -261,15 +261,19 @@ def list_asked_topics(model: Sampler, audience: str, seed: int) -> list[str]:
     Args:
         audience: in the plural: "guests", "museum visitors".
     """
-    known = dict(few_shot.ASKED_BY)
-    head = audience.split(" ")[-1]
-    head = few_shot.SAME_AUDIENCES.get(head, head)
-    if head in known:
-        return known[head].split(", ")
+    if requests := get_requests_by(audience):
+        return list(requests)
     plan = ListPlan("They ask about", few_shot.ASKED_BY, SIBLING_LIST_SAMPLING, NUM_SIBLING_LISTS)
     (listed,) = count_names(model, audience, [plan], seed).values()
-    common = [name for name in select_common(listed) if to_singular(head) not in name]
+    head = to_singular(audience.split(" ")[-1])
+    common = [name for name in select_common(listed) if head not in name]
     return common[:MAX_ASKED_SIBLINGS]
+
+
+def get_requests_by(audience: str) -> Mapping[str, Sequence[str]]:
+    """Return the requests of a known audience by topic; none of any other."""
+    head = audience.split(" ")[-1]
+    return few_shot.REQUESTS_BY.get(few_shot.SAME_AUDIENCES.get(head, head), {})
 
 
 def find_frequent_names(listed: Sequence[Counter[str]], plans: Sequence[ListPlan]) -> list[str]:

@@ -141,15 +141,21 @@ def list_topics_of_askers(model: Sampler, rule: Rule, answer: str, seed: int) ->
     """Return what those who ask about a topic ask about otherwise, as far as it is known.
 
     Args:
-        answer: what the rule answers, or "". Where it gives an answer, those who ask are customers
-            if its words do not tell.
+        answer: what the rule answers, or "".
     """
-    audience = read_audience(rule.text)
+    audience = find_askers(rule.text, answer)
     if not audience:
-        return CUSTOMERS_TOPICS if answer else ()
+        return ()
     asked = list_asked_topics(model, audience, seed)
     is_short = len(asked) <= MAX_ASKED_SIBLINGS  # the model has listed them
     return [*asked, *CUSTOMERS_TOPICS] if answer and is_short else asked
+
+
+def find_askers(rule: str, answer: str) -> str:
+    """Return who asks about a rule's topic, in the plural; "" where its words do not tell. Where it
+    gives an answer, they are customers then.
+    """
+    return read_audience(rule) or ("customers" if answer else "")
 
 
 def get_answer(situation: Situation | None, effect: Effect | None) -> str:

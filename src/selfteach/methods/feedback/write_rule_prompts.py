@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from operator import itemgetter
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
@@ -29,7 +30,7 @@ from selfteach.generate.situations import (
     list_occasions_of_topic,
     write_occasions,
 )
-from selfteach.generate.subject import Subject, list_alternatives
+from selfteach.generate.subject import Subject, get_requests_by, list_alternatives
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
 from selfteach.judge.violation import list_forbidden_texts
@@ -47,9 +48,13 @@ from selfteach.methods.feedback.shared_openings import (
     write_opening_prompts,
 )
 from selfteach.methods.feedback.shared_words import find_shared_words, write_shared_word_prompts
-from selfteach.methods.feedback.understand_rule import get_answer
+from selfteach.methods.feedback.understand_rule import find_askers, get_answer
 from selfteach.methods.session import Session
-from selfteach.methods.write_prompts import make_novelty_check, write_scope_prompts
+from selfteach.methods.write_prompts import (
+    keep_usable_prompts,
+    make_novelty_check,
+    write_scope_prompts,
+)
 from selfteach.records import digest, make_prompt
 from selfteach.run.stage_labels import label_stage
 from selfteach.select.clusters import SPLIT_NAMES, split_prompts
@@ -58,6 +63,10 @@ TWIN = "twin"
 """The form of a prompt that is a target prompt with a sibling, or a kind, in the topic's place."""
 PROMPTS_PER_KIND_TWIN = 3
 """One target prompt in so many is asked again about a kind of the topic."""
+ASKED = "asked"
+"""The form of a worked request of those who ask."""
+MIN_NEAR_PER_ASKED = 2
+"""At most one near prompt in so many is a worked one."""
 TARGETS_PER_ANSWERED = 6
 """One target prompt in so many is written for the rule's answer."""
 NOT_AMONG_FIRST = "others fit the answer better"
@@ -100,9 +109,10 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     subject = session.subject
     config = session.config.ask
     counts: dict[Scope, int] = {"target": config.target, "near": 0, "general": 0}
+    asked = list_requests_of_askers(session)
     if subject.topic:
         near = count_near_requests(config.near, subject.name_words)
-        counts |= {"near": near, "general": config.general}
+        counts |= {"near": max(near - len(asked), 0), "general": config.general}
     parts = {scope: list_form_counts(session, scope, count) for scope, count in counts.items()}
     sample_first_rounds(session, parts)
     rounds = range(config.rounds)
@@ -114,6 +124,8 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             is_talk=asks_for_nothing(subject, scope),
         )
         own: list[GeneratedPrompt] = []
+        if scope == "near" and asked:
+            own += keep_asked_prompts(session, asked, pool)
         for count, forms in of_scope:
             own += write_scope_prompts(session, subject, scope, count, rounds, find_fault, forms)
         if scope == "target":
@@ -122,6 +134,39 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             own += write_word_neighbors(session, found["target"], own, find_fault)
         found[scope] = own
     return found
+
+
+def list_requests_of_askers(session: Session) -> list[GeneratedPrompt]:
+    """Return worked requests of those who ask about the topic of a condition, about other topics.
+
+    A small model writes "What is noise?" about noise at night, and no guest asks that. The model's
+    own answers to them are learned, as to other neighbors. There are none where a subject is
+    forbidden, or where it is not known who asks.
+    """
+    subject = session.subject
+    if subject.forbidden or subject.is_form or has_known_requests(subject.topic):
+        return []
+    answer = get_answer(session.situation, session.effect)
+    requests = get_requests_by(find_askers(session.rule, answer))
+    ranked = [
+        (place, GeneratedPrompt(text, "near", ASKED, topic))
+        for topic, texts in requests.items()
+        for place, text in enumerate(texts)
+        if topic in subject.siblings
+    ]
+    ranked.sort(key=itemgetter(0))  # the topics take turns
+    return [prompt for _, prompt in ranked[: session.config.ask.near // MIN_NEAR_PER_ASKED]]
+
+
+def keep_asked_prompts(
+    session: Session, asked: Sequence[GeneratedPrompt], pool: OverlapIndex
+) -> list[GeneratedPrompt]:
+    """Return the worked requests that are like no other prompt; they go into `pool`. People also
+    report something without a question: "My key doesn't work any more.".
+    """
+    find_fault = make_novelty_check(pool, session.config.ask.max_overlap, is_talk=True)
+    faults = ((prompt, find_fault(prompt.text)) for prompt in asked)
+    return keep_usable_prompts(session, "ask asked", len(asked), faults)
 
 
 def write_word_neighbors(
