@@ -26,6 +26,7 @@ from selfteach.materials.loose_demand import (
 from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.phrases import (
+    AUDIENCE,
     MORE_DEMANDS,
     REPLIES,
     SAYING,
@@ -604,12 +605,26 @@ _OF_SPEAKER = re.compile(
 """What the person tells of herself behind a statement: "tell me to warm up, I always forget it"."""
 
 
+_OFTEN = (
+    rf"(?:(?:they|{AUDIENCE}) (?:always|often|usually|sometimes|still|just|all|tend to)|"
+    r"(?:half|most|many|some) of them)"
+)
+_TELLS_WHY = (
+    rf"(?:{_OFTEN} (?:forget|miss|overlook|complain|moan|wonder|worry|assume|think|turn up|show up|"
+    r"get (?:lost|confused|cross|annoyed|upset)|ask(?= (?:me|us|about|again|why|how)\b|$)|(?:call|"
+    rf"ring|phone)(?= (?:me|us)\b))\b|(?:they|{AUDIENCE}) (?:keep (?:on )?(?:ask|forgett|phon|ring|"
+    r"call|complain|think|miss)ing|(?:never|hardly ever|rarely) (?:read|notice|look|check|think|"
+    r"ask))\b|otherwise (?:they|people|I|we|he|she)\b|(?:it|this|that) (?:saves (?:me|us)|"
+    r"(?:question )?(?:keeps coming|comes) up)\b|we (?:get|hear) (?:this|that|the same) question\b)"
+    r"(?!.*(?:\d|\b(?:please|must|should|can|may|costs?|free|needs?|have to|which)\b)).*"
+)
+"""Why something must be said, which no answer says: "They always forget to ask and phone us."."""
 _OF_PERSON = re.compile(
     r"(?:(?:so|but) )?(?:(?:I|my) .+|we (?:had|got|lost|were|[a-z]+ed)\b.*\b(?:last|once|already|"
-    r"before|recently|ago)\b.*)",
+    rf"before|recently|ago)\b.*|{_TELLS_WHY})",
     re.I,
 )
-"""What the person tells of herself in a sentence of its own, which no answer says."""
+"""What the person tells in a sentence of its own, which no answer says."""
 
 
 _DECLINES_FIRST = re.compile(

@@ -103,12 +103,13 @@ _REACHED = re.compile(
 
 
 _SAY_DO = re.compile(
-    r"say (?:please )?(?P<what>(?:turn|call|ring|come|go|visit|check|see|contact|wait|take|bring|"
-    r"book|press|open|close|read|try|drink|rest|stop|switch|unplug|write to|speak to|talk to|park|"
-    r"use the) .+)",
+    r"say (?:please )?(?P<what>(?:(?:never|always|do not|don't) (?=[a-z]+ [a-z]))?(?:turn|call|"
+    r"ring|come|go|visit|check|see|contact|wait|take|bring|book|press|open|close|read|try|drink|"
+    r"rest|stop|switch|unplug|write to|speak to|talk to|park|use the|mix|eat|wear|touch|feed|"
+    r"leave|keep|lift|wash|heat|pour|lock|carry|put|store|give) .+)",
     re.I,
 )
-"""What somebody is told to do: "say turn off the stopcock"."""
+"""What somebody is told to do: "say turn off the stopcock", "say never eat them raw"."""
 
 
 def read_clause(text: str) -> str:
