@@ -16,7 +16,7 @@ from selfteach.materials.forbidden_topics import (
     to_check_noun,
 )
 from selfteach.materials.inflection import to_singular
-from selfteach.materials.phrases import QUOTED, unify_letters
+from selfteach.materials.phrases import MORE_DEMANDS, QUOTED, unify_letters
 from selfteach.materials.pictures import (
     ANY_EMOJI,
     ANY_SMILEY,
@@ -342,7 +342,8 @@ _ADDRESS_LEAD = r"(?:the|our|my|your) (?:[a-z-]+ ){0,2}address[,:]?"
 
 _POLITE_PHRASE = re.compile(
     r"Thank (?:you|God)\b|Thanks\b|See you\b|(?:Talk|Speak|Write) to you\b|Have an? \w+ \w+$|"
-    r"Yours\b|Take care\b|All the best\b|Looking forward\b|Love you\b|Miss you\b"
+    r"Yours\b|Take care\b|All the best\b|Looking forward\b|Love you\b|Miss you\b|"
+    r"Your (?!name|signature|address|title|question|opinion|own)[a-z]+$"
 )
 """What begins or ends a letter, though its words are common: "See you soon"."""
 
@@ -884,7 +885,7 @@ def check_said(match: re.Match[str]) -> str | None:
     if len(parts) == 2 and all(map(_is_plain_noun, parts)):
         nouns = [_to_check_nouns(part.split(), match.string) for part in parts]
         return join_checks([f"contains {quote_value(noun)}" for noun in nouns])
-    if codes := find_codes(text):
+    if (codes := find_codes(text)) and not MORE_DEMANDS.search(text):
         return join_checks([f"contains {quote_value(code)}" for code in codes])
     text = TOPIC_LEAD.sub("", text)
     words = text.split()

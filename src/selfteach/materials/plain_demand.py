@@ -108,7 +108,7 @@ _YOU_DO = (
     r"not)? ?(?P<often>(?:(?:always|only|please|just|also) )*)(?P<verb>[a-z]+)(?P<rest>\b.*)"
 )
 _YOU_DID = (
-    rf"(?=you (?:(?:could|would|can|didn't|did not)\b|(?:(?:always|never|only|also|just) )*(?:"
+    rf"(?=you (?:(?:could|would|can|didn't|did not) [a-z]|(?:(?:always|never|only|also|just) )*(?:"
     rf"{'|'.join(_PASTS)})\b)){_YOU_DO}"
 )
 """What is wished for: "(it would be nice if) you could use lists", "(...) you told them"."""
@@ -138,11 +138,11 @@ _LEFT_OUT = (
 """Signs that are not wanted; of a subject ("Skip the politics.") it says less."""
 TEXTS = r"(?:e-?mails|mails|texts|messages|letters|notes|cards|replies|posts)"
 """Texts that somebody gets."""
-_BARE_TEXTS = (
-    r"(?!.*\b(?:should|must|shall|has|have|needs?|always|never|can|will|are|is|stay|use|write|"
-    r"start|begin|open|end|finish|close|go|goes|come|comes|get|gets)\b)"
-    rf"(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
+_VERBLESS = (
+    r"(?!.*\b(?:should|must|shall|ought|may|has|have|needs?|always|never|can|will|are|is|stay|use|"
+    r"write|start|begin|open|end|finish|close|go|goes|come|comes|get|gets)\b)"
 )
+_BARE_TEXTS = rf"{_VERBLESS}(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
 """Texts that no verb follows: "Emails to Paul in French"."""
 _WISHED_VERBS = {
     "ended": "end",
@@ -280,9 +280,9 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (rf"{_BARE_TEXTS} with (?P<how>.+)", r"\g<what> should have \g<how>"),
     (rf"{_BARE_TEXTS} (?P<how>(?:in|without|under|below) .+)", r"\g<what> should be \g<how>"),
     (
-        rf"(?P<what>(?:every|each) {GENRE}|(?:(?:all|my|our|the) )*(?:(?:product|job|meeting|"
-        rf"birthday|bedtime|blog) )?(?!answers|repl|respon){GENRE}(?<=s)) (?P<how>(?:in|without|"
-        r"under|below|at most|no (?:longer|more) than) "
+        rf"{_VERBLESS}(?P<what>(?:every|each) {GENRE}|(?:(?:all|my|our|the) )*(?:(?:product|job|"
+        rf"meeting|birthday|bedtime|blog) )?(?!answers|repl|respon){GENRE}(?<=s)) (?P<how>(?:in|"
+        r"without|under|below|at most|no (?:longer|more) than) "
         r"[^,;]+)",
         r"\g<what> should be \g<how>",
     ),

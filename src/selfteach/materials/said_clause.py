@@ -9,7 +9,7 @@ from selfteach.materials.phrases import AUDIENCE, THEM
 _WHOM_TOLD = rf" {THEM}"
 _WHOM = rf"(?: (?:to )?{THEM})?"
 _TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
-_DIRECTIONS = re.compile(
+DIRECTIONS = re.compile(
     rf"(?:(?:tell|ask|advise|remind|encourage|invite|instruct|warn)(?P<whom>{_WHOM_TOLD})|say) "
     r"(?P<not>not )?to (?P<what>.+)",
     re.I,
@@ -120,7 +120,7 @@ def read_clause(text: str) -> str:
     if match := SAY_THAT.fullmatch(text):
         clause = match["clause"] or match["bare"]
         return speak_as_model(_speak_to_user(clause) if _TELLS_THEM.match(text) else clause)
-    if match := _DIRECTIONS.fullmatch(text):
+    if match := DIRECTIONS.fullmatch(text):
         what = re.sub(r"\btheir\b", "your", match["what"])
         if (match["whom"] or "").strip().lower() in ("me", "us"):
             what = re.sub(r"\b(?:my|our)\b", "your", what)

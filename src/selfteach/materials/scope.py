@@ -355,7 +355,8 @@ _ALONE_THERE = re.compile(
 )
 """The end of a demand before its scope: "Use emoji exclusively" in texts to Maddie."""
 _SECOND_DEMAND = re.compile(
-    rf"(?P<scope>.+?)(?P<demand>,? and (?:{_STRONG}|{_SURE_VERBS}) .+|,(?: but)? (?:no more than|"
+    rf"(?P<scope>.+?)(?P<demand>,? and (?:{_STRONG}|{_SURE_VERBS}) .+|, (?:never|always|do not|"
+    rf"don't|please|avoid|keep|use|start|end|finish|sign) .+|,(?: but)? (?:no more than|"
     rf"at most|under|max(?:imum)?|fewer than|less than) {NUMBER}\b.*)",
     re.I,
 )
@@ -694,7 +695,8 @@ _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
     rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH} |never|always|"
-    r"do not|don't|[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
+    r"do not|don't|[Pp]lease|no(?= (?!one\b|smoking\b)[a-z])|"
+    r"use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
     r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|"
     r"number|replace|spell|state|(?:address|call) (?:him|her|them|me|us)|"
     r"(?:list|name|show|state|describe|give) (?=(?:the|all|every|each|its|their)\b)|"
