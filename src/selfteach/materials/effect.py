@@ -26,17 +26,20 @@ from selfteach.materials.loose_demand import (
 from selfteach.materials.notation_forms import forbids_unit
 from selfteach.materials.other_languages import read_other_effect
 from selfteach.materials.phrases import (
+    AUDIENCE,
     MORE_DEMANDS,
     REPLIES,
     SAYING,
     THEM,
     hide_quotes,
+    show_quotes,
     straighten_quotes,
     unify_letters,
 )
 from selfteach.materials.plain_demand import BECAUSE, to_plain_demand
 from selfteach.materials.quoted_demand import say_quoted_demand
 from selfteach.materials.said_clause import (
+    DIRECTIONS,
     QUOTED_ANSWER,
     SAY_THAT,
     is_whole_answer,
@@ -214,13 +217,16 @@ def _read_beside_manner(parts: list[str]) -> Effect | None:
 
 
 def _split_manner(text: str) -> Effect | None:
-    for joint in list(_BESIDE.finditer(text))[:MAX_JOINTS]:
-        first, second = text[: joint.start()], text[joint.end() :]
-        for manner, demand in ((first, second), (second, first)):
-            effect = _read_sentence(demand) if _MANNER.fullmatch(manner) else None
-            if effect:
-                return replace(effect, unchecked=(manner,))
-    return None
+    """Return the effect of "use two hashtags, be funny, and stay under 30 words" without what is
+    only a manner.
+    """
+    hidden, quotes = hide_quotes(text, QUOTED)
+    parts = [show_quotes(part, quotes) for part in _BESIDE.split(hidden)[: MAX_JOINTS + 1]]
+    manners = tuple(part for part in parts if _MANNER.fullmatch(part))
+    demands = [part for part in parts if part not in manners]
+    is_long = len(parts) > MAX_JOINTS
+    effect = _read_sentence(", ".join(demands)) if manners and demands and not is_long else None
+    return replace(effect, unchecked=manners) if effect else None
 
 
 def _join_effects(effects: list[Effect]) -> Effect:
@@ -584,10 +590,17 @@ _DEMANDS = re.compile(r"(?:do|don't|never|always|use|answer)\b", re.I)
 _SURE_DEMAND = re.compile(
     rf"(?:please|(?:refer|direct|point|send) {THEM} to|"
     r"make sure|always|be|(?:do not|don't|never|avoid) (?:say|mention|tell|talk|speak|discuss|"
-    r"promise|apologi[sz]e|argue|answer))\b",
+    r"promise|apologi[sz]e|argue|answer|give|list|add|offer|include|recommend|suggest|explain))\b",
     re.I,
 )
 """How a demand begins that no statement goes on with."""
+_MODEL_DOES = re.compile(
+    r"(?:(?:do not|don't|never) (?:give|list|add|use|offer|include|recommend|suggest|explain|say|"
+    r"mention|discuss|promise|apologi[sz]e|argue|answer|start|end|write)|keep (?:it|your)|(?:end|"
+    r"start|finish|begin|sign) (?:with|off)|use no)\b",
+    re.I,
+)
+"""What is no part of directions: "(tell them to call) and don't give a list"."""
 _IT_SAID = re.compile(r" that (?:it|the|our|this)\b", re.I)
 """A statement about a thing, which refers nobody to anything."""
 _TO_USER = re.compile(
@@ -604,12 +617,26 @@ _OF_SPEAKER = re.compile(
 """What the person tells of herself behind a statement: "tell me to warm up, I always forget it"."""
 
 
+_OFTEN = (
+    rf"(?:(?:they|{AUDIENCE}) (?:always|often|usually|sometimes|still|just|all|tend to)|"
+    r"(?:half|most|many|some) of them)"
+)
+_TELLS_WHY = (
+    rf"(?:{_OFTEN} (?:forget|miss|overlook|complain|moan|wonder|worry|assume|think|turn up|show up|"
+    r"get (?:lost|confused|cross|annoyed|upset)|ask(?= (?:me|us|about|again|why|how)\b|$)|(?:call|"
+    rf"ring|phone)(?= (?:me|us)\b))\b|(?:they|{AUDIENCE}) (?:keep (?:on )?(?:ask|forgett|phon|ring|"
+    r"call|complain|think|miss)ing|(?:never|hardly ever|rarely) (?:read|notice|look|check|think|"
+    r"ask))\b|otherwise (?:they|people|I|we|he|she)\b|(?:it|this|that) (?:saves (?:me|us)|"
+    r"(?:question )?(?:keeps coming|comes) up)\b|we (?:get|hear) (?:this|that|the same) question\b)"
+    r"(?!.*(?:\d|\b(?:please|must|should|can|may|costs?|free|needs?|have to|which)\b)).*"
+)
+"""Why something must be said, which no answer says: "They always forget to ask and phone us."."""
 _OF_PERSON = re.compile(
     r"(?:(?:so|but) )?(?:(?:I|my) .+|we (?:had|got|lost|were|[a-z]+ed)\b.*\b(?:last|once|already|"
-    r"before|recently|ago)\b.*)",
+    rf"before|recently|ago)\b.*|{_TELLS_WHY})",
     re.I,
 )
-"""What the person tells of herself in a sentence of its own, which no answer says."""
+"""What the person tells in a sentence of its own, which no answer says."""
 
 
 _DECLINES_FIRST = re.compile(
@@ -678,14 +705,16 @@ def _split_second_demand(sentence: str) -> list[str]:
     The second part is a demand if it is of a recognized form, or cannot be said by the model: "we
     open at six and close at nine" is one statement.
     """
-    if not SAY_THAT.fullmatch(sentence):
+    if not (SAY_THAT.fullmatch(sentence) or DIRECTIONS.fullmatch(sentence)):
         return [sentence]
     for joint in list(re.finditer(r",? (?:and|but) |, ", sentence))[:MAX_JOINTS]:
-        demand = sentence[joint.end() :]
+        head, demand = sentence[: joint.start()], sentence[joint.end() :]
+        if DIRECTIONS.fullmatch(head) and _MODEL_DOES.match(demand):
+            return [head, demand]
         is_sure = _SURE_DEMAND.match(demand) and not _TO_USER.match(demand)
-        if _IT_SAID.search(sentence[: joint.start()]) and demand.lower().startswith("refer to "):
+        if _IT_SAID.search(head) and demand.lower().startswith("refer to "):
             is_sure = True
         is_demand = starts_effect(demand) and (is_sure or _read_sentence(demand))
-        if is_demand and SAY_THAT.fullmatch(sentence[: joint.start()]):
-            return [sentence[: joint.start()], demand]
+        if is_demand and SAY_THAT.fullmatch(head):
+            return [head, demand]
     return [sentence]

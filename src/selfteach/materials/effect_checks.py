@@ -16,7 +16,7 @@ from selfteach.materials.forbidden_topics import (
     to_check_noun,
 )
 from selfteach.materials.inflection import to_singular
-from selfteach.materials.phrases import QUOTED, unify_letters
+from selfteach.materials.phrases import MORE_DEMANDS, QUOTED, unify_letters
 from selfteach.materials.pictures import (
     ANY_EMOJI,
     ANY_SMILEY,
@@ -58,7 +58,7 @@ AT_MOST = (
     *("up to", "within", "a maximum of", "maximum", "max", "tops"),
 )
 AT_LEAST = ("at least", "no fewer than", "no less than", "a minimum of", "minimum", "or more")
-OVER = ("more than", "longer than", "over")
+OVER = ("more than", "longer than", "over", "past", "beyond", "above")
 UNDER = ("fewer than", "less than", "shorter than", "under", "below")
 EXACT = ("exactly", "only", "just", "long")
 MANY = {
@@ -333,11 +333,19 @@ LINK = (
 """What is said before an address: "a link to our website"."""
 
 
-_EMOTICON = re.compile(r"[:;=8][-']?[()DPpOo/|*3]|<3|\^_?\^")
+_EMOTICON = re.compile(r"x{1,3}|xoxo|[:;=8][-']?[()DPpOo/|*3]|<3|\^_?\^")
 FULL_STOP = r'regex "\\.[\\s*\"]*$"'
 """The condition that finds a full stop at the end."""
 _NUMBER_LEAD = r"(?:the|our|my|your) (?:[a-z-]+ ){0,2}(?:number|hotline|code|extension)[,:]?"
 _ADDRESS_LEAD = r"(?:the|our|my|your) (?:[a-z-]+ ){0,2}address[,:]?"
+
+
+_POLITE_PHRASE = re.compile(
+    r"Thank (?:you|God)\b|Thanks\b|See you\b|(?:Talk|Speak|Write) to you\b|Have an? \w+ \w+$|"
+    r"Yours\b|Take care\b|All the best\b|Looking forward\b|Love you\b|Miss you\b|"
+    r"Your (?!name|signature|address|title|question|opinion|own)[a-z]+$"
+)
+"""What begins or ends a letter, though its words are common: "See you soon"."""
 
 
 def _check_edge(name: str, value: str) -> str | None:
@@ -364,6 +372,8 @@ def _check_edge(name: str, value: str) -> str | None:
         mark = "?" if "question" in value.lower() else "!"
         opens = name == "starts" and "mark" not in value.lower()
         return rf'regex "^[^.!?]*\\{mark}"' if opens else f'{name} "{mark}"'
+    if re.fullmatch(r"(?:an? |one )?hashtags?", value, re.I):
+        return r'regex "^\\W{0,3}#\\w"' if name == "starts" else r'regex "#\\w+\\W*$"'
     if re.fullmatch(r"an? (?:full stop|period)", value, re.I):
         return FULL_STOP if name == "ends" else None
     if _EMOTICON.fullmatch(value):
@@ -371,7 +381,7 @@ def _check_edge(name: str, value: str) -> str | None:
     if _CONTRASTED.search(value):
         return None
     plain = re.fullmatch(r"[^\W\d_]+(?:[ ,'-]+[^\W\d_]+){0,3}[!?]?", value)
-    is_literal = all(word[0].isupper() for word in value.split())
+    is_literal = all(word[0].isupper() for word in value.split()) or _POLITE_PHRASE.match(value)
     if plain and value[0].isupper() and (is_literal or not VAGUE.search(value)):
         return f"{name} {quote_value(value)}"
     return None
@@ -875,7 +885,7 @@ def check_said(match: re.Match[str]) -> str | None:
     if len(parts) == 2 and all(map(_is_plain_noun, parts)):
         nouns = [_to_check_nouns(part.split(), match.string) for part in parts]
         return join_checks([f"contains {quote_value(noun)}" for noun in nouns])
-    if codes := find_codes(text):
+    if (codes := find_codes(text)) and not MORE_DEMANDS.search(text):
         return join_checks([f"contains {quote_value(code)}" for code in codes])
     text = TOPIC_LEAD.sub("", text)
     words = text.split()

@@ -336,7 +336,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_bound,
     ),
     (
-        rf"{_NOT} (?:(?:{_USE}|(?:answer|reply|respond|write|speak)(?: (?:in|with))?|go|be) )?"
+        rf"{_NOT} (?:(?:{_USE}|(?:answer|reply|respond|write|speak)(?: (?:in|with))?|go|run|be) )?"
         rf"(?P<before>{'|'.join((*OVER, *UNDER))}) {_COUNT}(?: long)?{_WHERE}",
         check_forbidden_bound,
     ),
@@ -805,7 +805,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        rf"call (?P<old>(?:the|my|our|your) [a-z]+s) (?P<new>(?!{_NO_NAME})[a-z]+s)",
+        r"call (?P<old>(?:the|my|our|your) (?:[a-z]+s|children|people|men|women|staff)) "
+        rf"(?P<new>(?!{_NO_NAME})[a-z]+s)",
         rename,
     ),
     (

@@ -156,7 +156,8 @@ FORBIDDING_FORMS = (
     r"(?: in (?:it|them))?",
     r"i (?:do not|don't|never) (?:want|wish) (?:(?:you )?to|you(?= \w+ing\b)) "
     rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
-    r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
+    rf"(?:avoid|{_NEVER} (?:contain|include|have)(?= the (?:word|term|phrase|name)s? )) "
+    r"(?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
     rf"{_NEVER} (?:recommend|suggest|advis|propos|offer|nam)(?:e|ing)? (?P<topic>(?:{_SUBJECTS}|"
     rf"{_FOODS}|{_MEDICINES})(?:(?:,| and| or|, and|, or) (?:{_SUBJECTS}|{_FOODS}|{_MEDICINES}))*)",

@@ -94,9 +94,9 @@ _LEXICON = [
     ("filler", r"at all times|all the time|(?:every|each)(?: single)? time(?=[,.!]?$)"),
     (
         "most",
-        r"at (?:the )?most|at (?:the )?max(?:imum)?|(?:no|not|never) (?:more|longer|over) than|up "
-        r"to|within|a maximum of|maximum(?: of)?|max\.?|limit(?:ed)? (?:\w+ )??to|cap(?:ped)? at|"
-        r"(?:not|never) (?:exceed|go over|be longer than)",
+        r"stop after|at (?:the )?most|at (?:the )?max(?:imum)?|(?:no|not|never) (?:more|longer|"
+        r"over) than|up to|within|a maximum of|maximum(?: of)?|max\.?|limit(?:ed)? (?:\w+ )??to|"
+        r"cap(?:ped)? at|(?:not|never) (?:exceed|go over|be longer than)",
     ),
     ("fewer", r"fewer than|less than|under|below|shorter than"),
     (

@@ -76,10 +76,12 @@ _ELSE = re.compile(
     r"may)\b))\b|(?:it|they|that|this) (?:feels?|looks?|seems?|sounds?)|(?:my|our|his|her|their|"
     r"the) [\w' -]+?(?:'ll| (?:will|would|won't|can't|cannot|could|might|gets?|goes|go|thinks?|"
     r"clicks?|complains?|laughs?|hates?|loses?|misses|doesn't|don't|breaks?|crashes|panics?|"
-    r"yells?|chokes?|freezes?|fails?|rejects?|refuses?))\b)[^\"]*",
+    r"yells?|never|always|chokes?|freezes?|fails?|rejects?|refuses?))\b)[^\"]*",
     re.I,
 )
 """What happens otherwise: "or they'll think I'm a crank"."""
+_HABIT = re.compile(r"(?<=\w)(?<!and)(?<!but)(?<!or) (?:never|always)\b", re.I)
+"""What is told of somebody: "otherwise they never fall asleep"."""
 _FELT = re.compile(
     r" or (?:else )?(?:it|they|that|this) (?:feels?|looks?|seems?|sounds?) [^\",]+$", re.I
 )
@@ -203,7 +205,7 @@ def split_demands(text: str) -> list[str]:
             "",
             part.strip(" .!"),
         )
-        is_other = _ELSE.fullmatch(bare) and not asks_more(bare)
+        is_other = _ELSE.fullmatch(bare) and not asks_more(_HABIT.sub("", bare))
         if not bare or is_other or _EXAMPLE.fullmatch(bare) or is_example(bare) or tells_only(bare):
             continue
         if _CONTRAST.match(bare):

@@ -357,7 +357,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"say \g<quote> instead of \g<olds>",
     ),
     (
-        rf"{_WANTED}(?:list|give|show|present|write|format|put) (?:the|all|your|its|their) "
+        rf"{_WANTED}(?:list|give|show|present|write|format|put)(?: (?:me|us|them))? "
+        r"(?:the|all|your|its|their) "
         rf"(?:[a-z]+ ){{1,3}}?(?:as|in(?: the form of)?) (?P<form>{_LIST_FORMS})",
         r"\g<lead>use \g<form>",
     ),
@@ -495,7 +496,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     (
         rf"(?P<when>(?:when|whenever|if) {_SOMEBODY} [^,]+?),? (?:they|he|she) (?:should|must|have "
         rf"to|"
-        r"has to|needs? to) (?:hear|be told|know|learn|be informed) (?P<what>that .+)",
+        r"has to|needs? to) (?:hear|be told|know|learn|be informed) (?P<what>(?:that|it|we) .+)",
         r"\g<when>, tell them \g<what>",
     ),
     (

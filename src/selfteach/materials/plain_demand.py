@@ -20,6 +20,7 @@ from selfteach.materials.phrases import (
     straighten_quotes,
 )
 from selfteach.materials.scope import split_rule
+from selfteach.materials.situation import GENRE
 from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
@@ -60,6 +61,9 @@ _CHAT = re.compile(
 )
 _NO_APOSTROPHE = re.compile(
     r"\b(do|does|did|ca|wo|should|must|is|are|was|were|have|has|could|would|need)nt\b", re.I
+)
+_HAD_BETTER = re.compile(
+    r"\b(?:had better|ha(?:s|ve) got to|(?:is|are) (?:supposed|meant|expected) to)\b", re.I
 )
 _CONTRACTED = re.compile(r"\b(must|should|may|might|need)n't\b", re.I)
 _QUOTED = re.compile(r'("[^"]*")')
@@ -103,14 +107,18 @@ _YOU_DO = (
     r"you (?:(?:could|would|can|will)(?: please)? )?(?P<not>didn't|did not|don't|do not|never|"
     r"not)? ?(?P<often>(?:(?:always|only|please|just|also) )*)(?P<verb>[a-z]+)(?P<rest>\b.*)"
 )
+_YOU_DID = (
+    rf"(?=you (?:(?:could|would|can|didn't|did not) [a-z]|(?:(?:always|never|only|also|just) )*(?:"
+    rf"{'|'.join(_PASTS)})\b)){_YOU_DO}"
+)
+"""What is wished for: "(it would be nice if) you could use lists", "(...) you told them"."""
 _WHO = r"(?:you|we|anyone|anybody|somebody|us)"
 
 
 def _make_imperative(match: re.Match[str]) -> str:
     """Return "you stayed off X" as "stay off X", and "you didn't X" as "do not X"."""
-    verb = str(match["verb"])
-    plain = f"do not {verb}" if match["not"] else _PASTS.get(verb.lower(), verb)
-    return f"{match['often']}{plain}{match['rest']}"
+    verb = _PASTS.get(match["verb"].lower(), match["verb"])
+    return f"{match['often']}{'do not ' if match['not'] else ''}{verb}{match['rest']}"
 
 
 _SIGNS = (
@@ -130,14 +138,15 @@ _LEFT_OUT = (
 """Signs that are not wanted; of a subject ("Skip the politics.") it says less."""
 TEXTS = r"(?:e-?mails|mails|texts|messages|letters|notes|cards|replies|posts)"
 """Texts that somebody gets."""
-_BARE_TEXTS = (
-    r"(?!.*\b(?:should|must|shall|has|have|needs?|always|never|can|will|are|is|stay|use|write|"
-    r"start|begin|open|end|finish|close|go|goes|come|comes|get|gets)\b)"
-    rf"(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
+_VERBLESS = (
+    r"(?!.*\b(?:should|must|shall|ought|may|has|have|needs?|always|never|can|will|are|is|stay|use|"
+    r"write|start|begin|open|end|finish|close|go|goes|come|comes|get|gets)\b)"
 )
+_BARE_TEXTS = rf"{_VERBLESS}(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
 """Texts that no verb follows: "Emails to Paul in French"."""
 _WISHED_VERBS = {
     "ended": "end",
+    "stayed": "stay",
     "started": "start",
     "began": "begin",
     "opened": "open",
@@ -153,6 +162,21 @@ _WISHED_VERBS = {
     "are": "be",
     "has": "have",
 }
+_WANTS = r"(?:I|we)(?: (?:want|need|prefer|expect|would (?:like|love))|'d (?:like|love|prefer))"
+_WISHES = (
+    r"(?:(?:it|that)(?:(?:'d| would| will|'s| is) be|'s| is)|(?:I|we)(?:'d| would) (?:be|like|love|"
+    r"prefer|appreciate)(?: it)?)(?: (?:really|so|very))?(?: (?:great|good|nice|better|best|"
+    r"lovely|helpful|kind|cool|happy|glad|grateful|wonderful|appreciated))?"
+)
+_SOME_TEXTS = (
+    r"(?:(?:all|every|each|any|the|my|our|your|of) )*(?:(?!(?:no|less|fewer|you|to|it)\b)[a-z-]+ )"
+    rf"{{0,2}}?{GENRE}(?: (?:to|for|about|on|with|from|of) [\w'’ -]+?)?"
+)
+"""Texts of a kind: "every newsletter", "the tweets for our bakery", "answers about history"."""
+_DOES = (
+    r"(?:(?:always|never|only|not) )*(?:be|stay|have|start|begin|open|end|finish|close|contain|"
+    r"include|use|mention|say|sound|keep|fit|run|rhyme|consist|come|sign)\b"
+)
 _ENSURE = r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)?"
 _FORMS: list[tuple[str, Rewrite]] = [
     (rf"{_ENSURE} there(?:['’]s| is| are) (?P<rest>.+)", r"there must be \g<rest>"),
@@ -237,13 +261,31 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"write) .+",
         "no contractions",
     ),
+    (rf"{_WANTS} (?P<what>{_SOME_TEXTS}) to (?P<do>{_DOES}.*)", r"\g<what> should \g<do>"),
     (
-        rf"i (?:want|need|prefer|expect|would like|'d like)(?: all| my)? (?P<what>{TEXTS} "
-        r"(?:to|for) .+?) to (?P<do>.+)",
+        rf"{_WANTS} (?P<who>(?:those|{AUDIENCE}) (?:who (?:asks?|wants?)|asking) .+?) to (?P<do>(?:"
+        r"hear|know|learn|be (?:told|informed|reminded|warned)) .+)",
+        r"\g<who> should \g<do>",
+    ),
+    (
+        rf"(?:please )?(?:could|would|can(?= (?:all|every|each)\b)) (?P<what>{_SOME_TEXTS}) "
+        rf"(?:please )?(?P<do>{_DOES}.*)",
         r"\g<what> should \g<do>",
+    ),
+    (
+        rf"(?:never|do not|don't)(?: ever)? let (?P<what>{_SOME_TEXTS}) (?P<do>(?:go|run|get|be|"
+        r"exceed|start|begin|end|finish|contain|include|have|use)\b.+)",
+        r"\g<what> must not \g<do>",
     ),
     (rf"{_BARE_TEXTS} with (?P<how>.+)", r"\g<what> should have \g<how>"),
     (rf"{_BARE_TEXTS} (?P<how>(?:in|without|under|below) .+)", r"\g<what> should be \g<how>"),
+    (
+        rf"{_VERBLESS}(?P<what>(?:every|each) {GENRE}|(?:(?:all|my|our|the) )*(?:(?:product|job|"
+        rf"meeting|birthday|bedtime|blog) )?(?!answers|repl|respon){GENRE}(?<=s)) (?P<how>(?:in|"
+        r"without|under|below|at most|no (?:longer|more) than) "
+        r"[^,;]+)",
+        r"\g<what> should be \g<how>",
+    ),
     (
         r"(?:your name (?:is|shall be|should be|must be)|you(?: are|'re) (?:called|named)|call "
         r"yourself|introduce yourself as|you(?: are|'re)(?= (?!AI\b|\w+"
@@ -257,12 +299,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
         _make_imperative,
     ),
     (
-        r"(?:it(?:'d| would| will|'s| is) be|it(?:'s| is)|that(?:'d| would) be|"
-        r"i(?:'d| would) (?:be|like|love|appreciate)(?: it)?) ?"
-        r"(?:really |so |very )?(?:great|good|nice|better|best|lovely|helpful|kind|cool|happy|"
-        r"glad|grateful|wonderful|appreciated)? ?(?:if|when) you (?:could |would |can )"
-        r"(?:please )?(?P<not>not |never )?(?P<rest>.+)",
-        lambda match: f"do not {match['rest']}" if match["not"] else match["rest"],
+        rf"(?P<lead>(?:(?:when|whenever|if|for|in) [^,\"]+, )?){_WISHES} (?:if|when) {_YOU_DID}",
+        lambda match: f"{match['lead']}{_make_imperative(match)}",
     ),
     (
         rf"(?:please )?(?:can|could|would|will|may) {_WHO}(?: all)?(?: please)?"
@@ -321,16 +359,12 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"end with \g<what>",
     ),
     (
-        r"i wish (?:that )?your (?:answers?|repl(?:y|ies)|responses?) (?:had|contained|used) no "
-        r"(?P<rest>.+)",
-        r"use no \g<rest>",
-    ),
-    (
-        r"(?:i'd|i would) (?:love|like|prefer|appreciate) it if (?P<what>(?:every|each|all|any|"
-        r"your|the) [a-z ]+?) (?P<verb>ended|started|began|opened|finished|closed|contained|used|"
-        r"had|included|was|were) (?P<rest>.+)",
+        rf"(?:{_WISHES} if|i wish(?: that)?) (?P<what>{_SOME_TEXTS}) (?P<not>never )?"
+        r"(?P<verb>ended|started|began|opened|finished|closed|contained|used|had|included|was|"
+        r"were|stayed) (?P<rest>.+)",
         lambda match: (
-            f"{match['what']} must {_WISHED_VERBS[match['verb'].lower()]} {match['rest']}"
+            f"{match['what']} must {match['not'] or ''}{_WISHED_VERBS[match['verb'].lower()]} "
+            f"{match['rest']}"
         ),
     ),
     (
@@ -350,11 +384,6 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (
         r"i(?:'d| would) be (?:grateful|glad|thankful|happy) for (?P<rest>.+)",
         r"give \g<rest>",
-    ),
-    (
-        r"(?P<lead>(?:[^,\"]+, )?)it (?:would|'d) be (?:good|great|nice|best|better|kind) if you "
-        r"told (?:the person|people|them) (?P<rest>(?:to|that) .+)",
-        r"\g<lead>tell them \g<rest>",
     ),
     (
         r"(?:(?:any|every|all)(?: the)? questions? (?:about|on|regarding)|(?:where|when|whenever|"
@@ -436,6 +465,11 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"i (?:want|like|need|prefer|would like|'d like) (?P<rest>(?:my|your|the|all) "
         r"(?:answers?|repl(?:y|ies)|responses?) .+)",
         r"keep \g<rest>",
+    ),
+    (
+        rf"{_WANTS} (?P<what>(?!(?:an?|some|only|just|short|long) ){_SOME_TEXTS}) (?P<how>(?:in|as|"
+        r"without|under|below) .+)",
+        r"\g<what> should be \g<how>",
     ),
 ]
 """Moods, and the plain demand that each becomes."""
@@ -711,7 +745,8 @@ _TITLE_OF_BAN = re.compile(
 """A noun, and that it is not wanted: "Golf? Never go there.", "Emojis? No thanks."."""
 _ONLY_THERE = re.compile(
     r"(?P<demand>[^.;!?]+)(?:[.;!]|(?P<title>\?\.?)) (?:but |and )?only "
-    r"(?P<where>(?:when(?:ever)?|if|in|with|for) [^.;!?]+)[.!]*",
+    r"(?P<where>(?:when(?:ever)?|if|in|with|for) [^.;!?]+?)"
+    r"(?:,? (?:of course|obviously|though|please))?[.!]*",
     re.I,
 )
 """Where a demand holds, in a sentence of its own: "Use lists. Only when I ask."."""
@@ -765,7 +800,12 @@ def join_asides(text: str) -> str:
     if match := _ASIDE.fullmatch(text):
         demand = match["demand"][0].lower() + match["demand"][1:]
         return f"If {match['who'].lower()} {match['verb']} {match['what']}, {demand}"
-    if (match := _ONLY_THERE.fullmatch(text)) and not _SAID.search(match["demand"]):
+    match = _ONLY_THERE.fullmatch(text)
+    if match and _SAID.search(match["demand"]):
+        is_asked = re.match(rf"(?:when(?:ever)?|if) {_ASKER}?{_ASKS}\b", match["where"], re.I)
+        demand = match["demand"][0].lower() + match["demand"][1:]
+        return f"{match['where']}, {demand}" if is_asked else text
+    if match:
         demand = f"use {match['demand']}" if match["title"] else match["demand"]
         is_ban = re.search(r"\b(?:no|not|never|without|avoid)\b|n['’]t\b", demand, re.I)
         if not split_rule(match["where"]).scope:  # "only in emails mention them" demands more
@@ -829,6 +869,7 @@ def _spell_out(text: str) -> str:
     text = _CHAT.sub(lambda match: _CHAT_WORDS.get(match[0].lower(), match[0]), text)
     text = re.sub(r"^lets\b", "let's", text, flags=re.I)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
+    text = _HAD_BETTER.sub("must", text)
     text = _CONTRACTED.sub(r"\1 not", text)
     return re.sub(r"([!?])[!?]+", r"\1", text)
 

@@ -382,15 +382,17 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
         if before:
             _refuse_exception_sentence(said)
         sentence = _ALSO.sub("", said) if before else said
-        _refuse_scope_without_effect(sentence)
         refuse_exception(sentence)
+        _refuse_scope_without_effect(sentence)
         refuse_one_subject(sentence)
         _refuse_circumstance(sentence)
         part = split_rule(sentence)
         is_before = not sentence.rstrip(" .!").endswith(part.effect)
         if part.scope and is_before and _EXCEPTION_END.search(part.effect):
             raise _make_exception_error(sentence)
-        follows = sentence != said or _FOLLOWS.fullmatch(sentence)
+        follows = sentence != said or _FOLLOWS.fullmatch(sentence) is not None
+        if found and _OF_LETTERS.fullmatch(sentence):
+            follows = follows or read_situation(found[-1][1].scope).kind == "writing"
         if found and found[-1][1].scope and not part.scope and follows:
             part = ScopedText(found[-1][1].scope, part.effect)
         if before.endswith(";") and found and found[-1][1].scope and not part.scope:
@@ -435,6 +437,14 @@ _SECOND_TEXTS = re.compile(
 """Texts of another kind with a demand of their own: "... and emails to my friends with "xx"."."""
 _FOLLOWS = re.compile(r".+ (?:instead|there|then|in (?:them|those))[ .!]*", re.I)
 """What a demand ends with that holds where the one before does."""
+_OF_LETTERS = re.compile(
+    r"(?:please |always )*(?:(?:end|finish|close|sign(?: off)?)(?: (?:with|as|off with))? (?:.*\b)?"
+    r"(?:regards|wishes|yours|sincerely|faithfully|love|greetings|hugs)\b.*|(?:start|begin|open) "
+    r"with [\"']?(?:Dear|Hi|Hello)\b.*|(?:keep|make|write|end|finish|sign|start|begin) (?:them|"
+    r"these|those)\b.*)",
+    re.I,
+)
+"""A demand on the texts that the one before is about: "Finish with Kind regards."."""
 _AS_SCOPE = re.compile(rf"(?:in|for|with) (?:(?:my|our|the|all|any) )*{GENRE} (?:to|for) ", re.I)
 """An effect that begins as a scope: "in texts to Tom be informal"."""
 _STATES = re.compile(r"(?:say|tell|mention|explain)\b", re.I)
@@ -505,7 +515,7 @@ def _is_scope_alone(sentence: str) -> bool:
 
 
 def _refuse_scope_without_effect(sentence: str) -> None:
-    if _is_scope_alone(sentence):
+    if _is_scope_alone(re.sub("^(?:(?:but|and) )?(?:only|just) ", "", sentence, flags=re.I)):
         raise DataError(
             f'the rule says when, but not what to do then: "{shorten_text(sentence)}".',
             where="rule",

@@ -9,7 +9,7 @@ from selfteach.materials.phrases import AUDIENCE, THEM
 _WHOM_TOLD = rf" {THEM}"
 _WHOM = rf"(?: (?:to )?{THEM})?"
 _TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
-_DIRECTIONS = re.compile(
+DIRECTIONS = re.compile(
     rf"(?:(?:tell|ask|advise|remind|encourage|invite|instruct|warn)(?P<whom>{_WHOM_TOLD})|say) "
     r"(?P<not>not )?to (?P<what>.+)",
     re.I,
@@ -103,12 +103,13 @@ _REACHED = re.compile(
 
 
 _SAY_DO = re.compile(
-    r"say (?:please )?(?P<what>(?:turn|call|ring|come|go|visit|check|see|contact|wait|take|bring|"
-    r"book|press|open|close|read|try|drink|rest|stop|switch|unplug|write to|speak to|talk to|park|"
-    r"use the) .+)",
+    r"say (?:please )?(?P<what>(?:(?:never|always|do not|don't) (?=[a-z]+ [a-z]))?(?:turn|call|"
+    r"ring|come|go|visit|check|see|contact|wait|take|bring|book|press|open|close|read|try|drink|"
+    r"rest|stop|switch|unplug|write to|speak to|talk to|park|use the|mix|eat|wear|touch|feed|"
+    r"leave|keep|lift|wash|heat|pour|lock|carry|put|store|give) .+)",
     re.I,
 )
-"""What somebody is told to do: "say turn off the stopcock"."""
+"""What somebody is told to do: "say turn off the stopcock", "say never eat them raw"."""
 
 
 def read_clause(text: str) -> str:
@@ -119,7 +120,7 @@ def read_clause(text: str) -> str:
     if match := SAY_THAT.fullmatch(text):
         clause = match["clause"] or match["bare"]
         return speak_as_model(_speak_to_user(clause) if _TELLS_THEM.match(text) else clause)
-    if match := _DIRECTIONS.fullmatch(text):
+    if match := DIRECTIONS.fullmatch(text):
         what = re.sub(r"\btheir\b", "your", match["what"])
         if (match["whom"] or "").strip().lower() in ("me", "us"):
             what = re.sub(r"\b(?:my|our)\b", "your", what)

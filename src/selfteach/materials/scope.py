@@ -26,9 +26,14 @@ from selfteach.materials.situation import (
 )
 from selfteach.number_words import NUMBER
 
+_TOLD_FACT = (
+    r"(?:we (?:need|have|are|open|close|charge|deliver|accept|offer|sell)|there (?:is|are))"
+)
+"""What begins no demand: "note that we need two days"."""
 POLITE = re.compile(
     r"^(?:(?:please|kindly|hey|hi|hello|ok(?:ay)?|from now on|in (?:the )?future|so|also|remember "
-    r"to|remember that|remember|note that|(?:can|could|would|will) you(?: please)?|i(?:'d| "
+    rf"to|remember that|remember|note that(?! {_TOLD_FACT})|"
+    r"(?:can|could|would|will) you(?: please)?|i(?:'d| "
     r"would)? (?:want|like|need|prefer|expect)(?: for)? you to|i want that you|it is important "
     r"(?:to|that you)|you (?:must|should|shall|need to|have to|are to|ought to)(?! not)|make sure "
     r"(?:to|that you|you)|(?:make sure(?: that)?|see to it that)(?= (?:every|each|all|any|the|my) "
@@ -350,8 +355,9 @@ _ALONE_THERE = re.compile(
 )
 """The end of a demand before its scope: "Use emoji exclusively" in texts to Maddie."""
 _SECOND_DEMAND = re.compile(
-    rf"(?P<scope>.+?)(?P<demand>,? and (?:{_STRONG}|{_SURE_VERBS}) .+|, (?:no more than|at most|"
-    rf"under|max(?:imum)?|fewer than|less than) {NUMBER} .+)",
+    rf"(?P<scope>.+?)(?P<demand>,? and (?:{_STRONG}|{_SURE_VERBS}) .+|, (?:never|always|do not|"
+    rf"don't|please|avoid|keep|use|start|end|finish|sign) .+|,(?: but)? (?:no more than|"
+    rf"at most|under|max(?:imum)?|fewer than|less than) {NUMBER}\b.*)",
     re.I,
 )
 
@@ -361,7 +367,7 @@ def _move_second_demand(found: ScopedText) -> ScopedText:
     match = _SECOND_DEMAND.fullmatch(found.scope)
     if not match or not _is_scope(match["scope"]):
         return found
-    demand = re.sub("^, (?=and )", " ", match["demand"])
+    demand = re.sub("^, but ", ", ", re.sub("^, (?=and )", " ", match["demand"]))
     return ScopedText(match["scope"], found.effect + demand)
 
 
@@ -689,11 +695,13 @@ _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
     rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH} |never|always|"
-    r"do not|don't|[Pp]lease|use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
+    r"do not|don't|[Pp]lease|no(?= (?!one\b|smoking\b)[a-z])|"
+    r"use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
     r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|"
     r"number|replace|spell|state|(?:address|call) (?:him|her|them|me|us)|"
     r"(?:list|name|show|state|describe|give) (?=(?:the|all|every|each|its|their)\b)|"
-    rf"the (?:first|last) (?:line|word|sentence)|the [a-z]+ (?:must|should|has to|is always)|they "
+    rf"the (?:first|last) (?:line|word|sentence)|there (?:must|should|has to) be|"
+    rf"the [a-z]+ (?:must|should|has to|is always)|they "
     rf"{_BE_TOLD_SO})\b)"
 )
 _STRONG_DEMAND = re.compile(
@@ -908,10 +916,10 @@ _BARE_VERB = re.compile(
 
 
 _TELL_WHO = re.compile(
-    rf"(?P<verb>tell|remind|inform|advise|ask|give|offer) (?:those|{AUDIENCE}) (?:who "
-    rf")?(?:(?:asks?|"
-    r"asking|inquires?|inquiring) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? to [a-z]+(?: [a-z "
-    r"]+?)?)) (?P<said>(?:that|to) .+)",
+    r"(?:always |please )*(?P<verb>tell|let|remind|inform|advise|ask|give|offer|explain to|point "
+    rf"out to|make (?:it )?clear to) (?:those|{AUDIENCE}) (?:who )?(?:(?:asks?|asking|inquires?|"
+    r"inquiring|wants? to know) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? (?!to know\b)"
+    r"(?:to )?[a-z]+(?: [a-z ]+?)?)) (?P<said>(?:that|to|know that) .+)",
     re.I,
 )
 
@@ -935,10 +943,11 @@ def _split_told(text: str) -> ScopedText | None:
     match = _TELL_WHO.fullmatch(text)
     if not match:
         return None
+    effect = f"{match['verb'].replace(' it ', ' ')} them {match['said']}"
     if wants := match["wants"]:
-        return ScopedText(f"somebody {wants}", f"{match['verb']} them {match['said']}")
-    scope = _shorten_asked(f"asked {match['scope']}")
-    return ScopedText(scope, f"{match['verb']} them {match['said']}")
+        who = "somebody" if re.match("wants", wants, re.I) else "people"
+        return ScopedText(f"{who} {wants}", effect)
+    return ScopedText(_shorten_asked(f"asked {match['scope']}"), effect)
 
 
 _SUMMARIZED = re.compile(
@@ -1179,6 +1188,10 @@ def _is_text(scope: str) -> bool:
     return found.kind in ("writing", "task") and bool(found.genre)
 
 
+_NO_SUBJECT = re.compile(r" (?:who|that|which)$|^(?:can|could|may|would|will|does|do) ", re.I)
+"""The end of no scope, and the start of a question: "can emails" have emojis."""
+
+
 def _find_subject(text: str) -> re.Match[str] | None:
     """Return the shorter scope of both forms; "recipes for people who" is none."""
     matches = [_TEXT_SUBJECT.fullmatch(text), _SUBJECT.fullmatch(text)]
@@ -1186,7 +1199,7 @@ def _find_subject(text: str) -> re.Match[str] | None:
     found = [
         match
         for match, is_known in zip(matches, (is_text[0], True), strict=True)
-        if match and is_known and not re.search(r" (?:who|that|which)$", match["scope"])
+        if match and is_known and not _NO_SUBJECT.search(match["scope"])
     ]
     return min(found, key=lambda match: len(match["scope"]), default=None)
 

@@ -280,7 +280,10 @@ _EMPTY = re.compile(
     r"simple as that|end of story|no exceptions?|no excuses|(?:just )?for (?:fun|a laugh|once|a "
     r"change|convenience|safety)|as (?:on|in|at) (?:the )?[a-z]+(?: [a-z]+)?|as (?:usual|always|"
     r"agreed)|like (?:on|in) the [a-z]+|(?:so )?(?:please )?(?:spell|write) (?:it|them) out(?: in "
-    r"full)?|(?:to be on|just to be on) the safe side)",
+    r"full)?|(?:to be on|just to be on) the safe side|(?:they|he|she|I|we|people|nobody|(?:my|our|"
+    r"his|her) [a-z]+) (?:(?:never|always|hardly ever|rarely|just) )?(?:reads?|looks?|listens?|"
+    r"understands?|notices?|forgets?|complains?|laughs?|skims?|panics?|falls? asleep|gets? (?:"
+    r"confused|bored|annoyed|cross|lost|upset))\b[^,;:\"\d]*)",
     re.I,
 )
 
