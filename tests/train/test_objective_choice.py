@@ -20,6 +20,7 @@ from selfteach.methods.feedback.training_settings import (
     choose_objective,
     choose_training,
     complete_training,
+    raise_epochs,
 )
 from selfteach.methods.finetune.method import choose_objectives
 from selfteach.methods.finetune.read_datasets import refuse_too_little
@@ -151,6 +152,25 @@ def test_the_rate_of_a_model_stands_where_none_is_given() -> None:
     given = FeedbackTrainConfig(learning_rate=3e-3)
     assert complete(given, lora_rate=1e-4).learning_rate == 3e-3
     assert find_lora_rate("embedded", 2.5e-3) == 2.5e-3
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows", "epochs"),
+    [
+        ({}, 128, 8),
+        ({}, 300, 4),
+        ({}, 1600, 2),
+        ({"learning_rate": 2.5e-3}, 128, 2),
+        ({"max_steps": 9}, 128, 2),
+        ({"epochs": 4}, 1600, 4),
+        ({"adapter": "reft"}, 128, 2),
+    ],
+)
+def test_few_examples_are_seen_more_often_by_a_larger_model(
+    changes: dict[str, Any], rows: int, epochs: int
+) -> None:
+    settings = FeedbackTrainConfig(**{"learning_rate": 6.8e-4, "epochs": 2, **changes})
+    assert raise_epochs(settings, rows).epochs == epochs
 
 
 @pytest.mark.parametrize("objective", ["auto", "sft", "dpo"])

@@ -436,7 +436,8 @@ class FeedbackTrainConfig(MethodTrainConfig):
 
     epochs: Positive | None = None  # type: ignore[assignment]
     """Number of times that all examples are seen. null is 4 for a rule that has a condition, or
-    limits words or characters. For other rules it is 2."""
+    limits words or characters. For other rules it is 2. A larger model than the default one sees
+    few examples up to 8 times."""
 
     once: list[str] | None = None
     """Kinds of example that are seen once in the whole training. null is near and general for a

@@ -76,6 +76,7 @@ from selfteach.methods.feedback.prompts_in_scope import (
 )
 from selfteach.methods.feedback.recorded_grading import read_grading
 from selfteach.methods.feedback.report_notes import note_clusters, show_arms, summarize_search
+from selfteach.methods.feedback.training_settings import raise_epochs
 from selfteach.methods.feedback.understand_rule import bind_rule
 from selfteach.methods.feedback.write_more_prompts import (
     write_name_prompts,
@@ -107,6 +108,7 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         DataError: an empty rule, or one that no judge can decide.
     """
     run = session.run
+    chooses_epochs = session.config.train.epochs is session.config.train.learning_rate is None
     with run.time_stage("ask"):
         session.display.start_stage("ask")
         rule = bind_rule(session, text)  # 1
@@ -127,7 +129,7 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         probed = probe_prompts(session, parts["train"], judges)  # 4
         probed += probe_more_prompts(session, probed, judges, pool)
         parts["test"] = choose_exam_prompts(session, parts["test"], judges.exam, pool)
-    training = RuleTraining(session, rule, parts, pool, judges)
+    training = RuleTraining(session, rule, parts, pool, judges, chooses_epochs)
     with run.time_stage("search"):
         learned = training.add_examples(probed)  # 5
     if learned:
@@ -143,6 +145,7 @@ class RuleTraining:
     """Hold what is known of one rule; every balance round adds examples.
 
     Attributes:
+        chooses_epochs: whether neither the epochs nor the learning rate were given.
         traces: the searches, for the report.
         rounds: how many balance rounds are done.
         exam_limits: how many prompts of each scope the exam asks, if it has further prompts.
@@ -159,6 +162,7 @@ class RuleTraining:
     parts: dict[str, list[GeneratedPrompt]]
     pool: OverlapIndex
     judges: RuleJudges
+    chooses_epochs: bool = False
     examples: list[Example] = field(default_factory=list)
     traces: list[SearchTrace] = field(default_factory=list)
     objectives: ObjectiveWeights = field(default_factory=dict)
@@ -174,6 +178,8 @@ class RuleTraining:
         """Return what is trained and how it is examined, with what is known so far."""
         session = self.session
         session.run.ledger.set_note("search", summarize_search(self.traces))
+        if self.chooses_epochs:
+            self.train_long_enough()
         return TrainingPlan(
             examples=list(self.examples),
             objectives=self.objectives,
@@ -186,6 +192,20 @@ class RuleTraining:
             shown=show_arms,
             overhead=make_prompt("x", system=session.rule),
         )
+
+    def train_long_enough(self) -> None:
+        """Raise the epochs of the session's training where a larger model would take too few steps
+        with the examples so far (step 7).
+        """
+        session = self.session
+        train = session.config.train
+        raised = raise_epochs(train, len(self.examples))
+        if raised.epochs != train.epochs:
+            session.display.print_line(
+                f"{len(self.examples)} examples are few for the learning rate of a model of this "
+                f"size: {raised.epochs} epochs, not {train.epochs}"
+            )
+            session.config = session.config.model_copy(update={"train": raised})
 
     def make_exam(
         self, examples: Sequence[Example], limits: Mapping[str, int] | None = None
