@@ -251,8 +251,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _keep_out,
     ),
     (
-        r"(?P<what>[^,\"]+?) (?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be kept|"
-        r"be left) out of (?P<where>[^,]+)",
+        r"(?P<what>[^,\"]+?) (?:(?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be kept|"
+        r"be left)|stays?) out of (?P<where>[^,]+)",
         _keep_out,
     ),
     (
@@ -320,8 +320,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _ban_name,
     ),
     (
-        rf"(?P<lead>(?:in|for) [^,\"']+?,? )?(?:we|I) prefer {_QUOTE} (?:over|to) "
-        rf"(?P<old>{_QUOTED})",
+        rf"(?P<lead>(?:in|for) [^,\"']+?,? )?(?:we|I)(?:'d| would)? prefer {_QUOTE} (?:over|to) "
+        rf"(?P<old>{_QUOTED})(?: in (?:any|every)thing)?",
         r"\g<lead>say \g<quote> instead of \g<old>",
     ),
     (

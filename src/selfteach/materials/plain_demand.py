@@ -53,6 +53,12 @@ _CHAT_WORDS = {
     "exclaimation": "exclamation",
     "excalmation": "exclamation",
     "punctation": "punctuation",
+    "longer then": "longer than",
+    "shorter then": "shorter than",
+    "more then": "more than",
+    "less then": "less than",
+    "fewer then": "fewer than",
+    "rather then": "rather than",
 }
 """Short forms of chats, and frequent slips."""
 _CHAT = re.compile(
@@ -109,8 +115,8 @@ _WHO = r"(?:you|we|anyone|anybody|somebody|us)"
 def _make_imperative(match: re.Match[str]) -> str:
     """Return "you stayed off X" as "stay off X", and "you didn't X" as "do not X"."""
     verb = str(match["verb"])
-    plain = f"do not {verb}" if match["not"] else _PASTS.get(verb.lower(), verb)
-    return f"{match['often']}{plain}{match['rest']}"
+    plain = _PASTS.get(verb.lower(), verb)
+    return f"{match['often']}{'do not ' if match['not'] else ''}{plain}{match['rest']}"
 
 
 _SIGNS = (
@@ -420,6 +426,26 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"avoid \g<rest>",
     ),
     (
+        # "I want casinos never to come up", "I don't want my ex to be mentioned"
+        r"(?:i|we)(?:'d| would)? (?P<not>do not |don't |never )?(?:want|like|wish|prefer) "
+        r"(?P<topic>[\w' -]+?) (?(not)|(?:never|not) )to (?:ever )?(?:come up|crop up|be "
+        r"(?:mentioned|discussed|named|brought up|talked about))(?P<rest>.*)",
+        r"do not talk about \g<topic>\g<rest>",
+    ),
+    (
+        # "It would be nice not to read another word about golf"
+        r"(?:it(?:'d| would) be (?:so )?(?:nice|good|great|lovely|best|better|wonderful)|i(?:'d| "
+        r"would) (?:be (?:so )?(?:happy|glad|grateful|pleased)|love|like|prefer)) (?:not to|never "
+        r"to|to (?:not|never)) (?:ever )?(?:have to )?(?P<rest>(?:hear|read|see|be reminded) .+)",
+        r"i never want to \g<rest>",
+    ),
+    (
+        # "We never speak of the flood at this hotel and neither should you"
+        r"we (?P<rest>(?:never|do not|don't) .+?)(?: here| (?:at|in|on) (?:this|our|the) [a-z]+)?,? "
+        r"(?:and|so) (?:(?:neither|nor) (?:should|must|may|do) you|you (?:should|must) not either)",
+        r"\g<rest>",
+    ),
+    (
         r"i (?:do not|don't) (?:want|like|need|wish)(?: to (?:see|get|have|hear|read))? "
         r"(?:any )?(?P<rest>(?!to |you |it |your |that |the |about |of |us )[\w-]+(?: "
         r"[\w-]+){0,3}?)(?: in (?:what(?:ever)?|anything|everything) you (?:write|say|send|give "
@@ -440,7 +466,11 @@ _FORMS: list[tuple[str, Rewrite]] = [
 ]
 """Moods, and the plain demand that each becomes."""
 _MOODS = [(re.compile(form, re.I), build) for form, build in (*_FORMS, *OTHER_SUBJECTS)]
-_LEAD = re.compile(r"^(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? ", re.I)
+_LEAD = re.compile(
+    r"^(?:(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? |(?:whatever|no matter what) (?:i|we|"
+    r"they|people|anyone) asks?(?: you| about| for)?, )",
+    re.I,
+)
 _FEAR = re.compile(
     r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b(?:phobia of|fear of|afraid of|scared of|allergic "
     r"to|sick of|tired of|upset (?:by|about)|hates?|detest|dislike|can(?:'t|not) stand|trauma "
@@ -496,7 +526,7 @@ _USE_ANY = re.compile(
     r"them)(?: at all| please)?[.!]*$",
     re.I,
 )
-_NONE = re.compile(r"\bnone\b(?=[.!]*$)", re.I)
+_NONE = re.compile(r"\b(?:none|not (?:a single |even )?one)\b(?=(?:,? please)?[.!]*$)", re.I)
 _PRONOUN = re.compile(
     r"\b(?:them|it|that|those|him|her)\b(?= (?:up|at all|anywhere|ever|out of|please)\b|"
     r",? please|[.!]*$)",
@@ -816,8 +846,8 @@ def drop_parentheses(text: str) -> str:
 
 
 _TOLD_OF_SELF = re.compile(
-    r"^(?:i|we|(?:my|our) [a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|"
-    r"never|hate|can't|cannot)\b)[a-z]+ [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|"
+    r"^(?:i'm|i've|we're|we've|(?:i|we|(?:my|our) [a-z]+) (?!(?:want|need|would|prefer|expect|"
+    r"wish|like|don't|do not|never|hate|can't|cannot)\b)[a-z]+) [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|"
     r"love)|please|i (?:want|need|don't|do not|never)|so)\b)",
     re.I,
 )

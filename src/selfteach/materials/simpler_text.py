@@ -30,7 +30,9 @@ _CALLS = re.compile(
 _REASON = re.compile(r",? (?:cos|coz|cuz|'cause|because|even (?:though|when|if)) .+$", re.I)
 """A reason without a comma: "be brief cos I read it aloud"."""
 _SO = re.compile(
-    r"(?P<lead>[^.;:!?]+?)(?:,? so|,? and so|,? therefore|[.;:]| [-–—]),? (?P<rest>.+)", re.I
+    r"(?P<lead>[^.;:!?]+?)(?:(?:,? so|,? and so|,? therefore|[.;:]| [-–—]),? |, (?=(?:please|never|"
+    r"do not|don't|avoid) ))(?P<rest>.+)",
+    re.I,
 )
 """What is told, and the demand that follows from it."""
 _NARROWS = re.compile(
