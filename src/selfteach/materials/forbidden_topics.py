@@ -37,10 +37,11 @@ TOPIC_LEAD = re.compile(
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TAIL = re.compile(
     r"(?:,? (?:at all costs|(?-i:yet)|altogether|completely|entirely|in any way|by name|at all|"
-    r"ever|any ?more|again|under any circumstances?|(?:to|with) (?:me|us)|please|(?-i:here|already|today|"
-    r"tonight|now|right now|just now|for now|lol)|etc\.?|thanks|thank you|thx|ok(?:ay)?|around "
-    r"(?:me|here)|with (?:my|our|the) (?:[a-z]+ )?(?:guests|customers|clients|patients|users|"
-    r"readers|pupils|students|visitors)|in (?:your|any|all|my|our)(?: [a-z]+)? (?:answers?|"
+    r"ever|any ?more|again|under any circumstances?|(?:to|with) (?:me|us)|please|"
+    r"(?-i:here|already|today|tonight|now|right now|just now|for now|lol)|etc\.?|thanks|"
+    r"thank you|thx|ok(?:ay)?|around (?:me|here)|with (?:my|our|the) (?:[a-z]+ )?"
+    r"(?:guests|customers|clients|patients|users|readers|pupils|students|visitors)|"
+    r"in (?:your|any|all|my|our)(?: [a-z]+)? (?:answers?|"
     r"repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|to (?:any(?:one|body)|"
     r"every(?:one|body)) who (?:writes|talks|comes|speaks|calls|contacts) .+|"
     rf"with (?:others|strangers|{THEM}|(?:the|my|our) (?:children|kids|pupils))|"
@@ -65,7 +66,8 @@ _TALK = (
     r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|discuss(?:ing)?|"
     r"(?:suggest(?:ing)?|recommend(?:ing)?) or mention(?:ing)?|mention(?:ing)? or (?:suggest|"
     r"recommend)(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
-    r"bring(?:ing)? up(?! with)|(?:remind(?:ing)? (?:me|us)|be reminded) of|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|"
+    r"bring(?:ing)? up(?! with)|(?:remind(?:ing)? (?:me|us)|be reminded) of|"
+    r"(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|"
     r"on))"
 )
 _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
@@ -150,12 +152,16 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} (?:nam(?:e|ing)|recommend(?:ing)?|suggest(?:ing)?|prais(?:e|ing)|advertis(?:e|ing)|"
     rf"endors(?:e|ing)) (?P<topic>(?:my|our|the) (?:(?:main|old|biggest|local|former) )?"
     rf"(?:competitor|rival|company|product|brand|supplier)s? {_NAMES})",
+    # "never name our old manager, Mr Pettersen"; "never name our dog Rex" calls it otherwise
+    rf"{_NEVER} nam(?:e|ing) (?P<topic>(?:my|our|his|her|their) [a-z'-]+(?: [a-z'-]+)?"
+    rf"(?:, | (?=(?:Mrs?|Ms|Dr)\b)){_NAMES})",
     rf"(?:(?:(?:give|make|write|keep) (?:it|them) )?{_NEVER} "
     rf"(?:(?:us|includ|add|put|recommend|suggest|contain|hav)(?:e|ing)? )?|leave out|omit|skip|"
     rf"exclude|use no) ?(?:any |the )?(?P<topic>{_FOODS}(?:(?:,| and| or|, and|, or) {_FOODS})*)"
     r"(?: in (?:it|them))?",
     r"i (?:do not|don't|never) (?:want|wish) (?:(?:you )?to|you(?= \w+ing\b)) "
-    rf"(?:{_TALK}|(?:hear|read|see)(?: (?:anything|(?:another|one more|a(?: single)?) word))? {_ABOUT}) (?P<topic>.+)",
+    rf"(?:{_TALK}|(?:hear|read|see)(?: (?:anything|(?:another|one more|a(?: single)?) word))? "
+    rf"{_ABOUT}) (?P<topic>.+)",
     r"avoid (?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
     rf"{_NEVER} (?:recommend|suggest|advis|propos|offer|nam)(?:e|ing)? (?P<topic>(?:{_SUBJECTS}|"
@@ -220,6 +226,7 @@ MAX_TOPIC_WORDS = 4
 MAX_QUOTED_WORDS = 8
 _JOINING = ("in", "on", "at", "of", "by", "from", "with", "for", "to", "about", "during")
 """What joins the two parts of a topic: "elections in Germany". An answer about it has both."""
+_WHEN = re.compile(r"^(?:upcoming|planned|recent|current|possible|latest|ongoing|pending) ")
 _YEAR = re.compile(r"(?:1[89]|20)\d\d")
 _ARTICLES = ("the", "a", "an", "our", "my", "your", "his", "her", "their")
 
@@ -405,7 +412,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             topics.append(part)
             found.append(f"contains {quote_value(works['name'])}")
             continue
-        part = re.sub(r"^(?:upcoming|planned|recent|current|possible|latest|ongoing|pending) ", "", part)
+        part = _WHEN.sub("", part)
         if " as " in part and not literal:
             return None
         if _OF_SOMEBODY.fullmatch(part) or (found and _DEMAND.match(part)):
@@ -446,9 +453,9 @@ def _find_topic(words: Sequence[str], sentence: str) -> str:
     """Return the condition that finds a topic: each of its two parts, if a preposition joins
     them ("elections in Germany").
     """
-    if _YEAR.fullmatch(words[0]) and len(words) > 1:  # "the flood in 2019" is the 2019 flood
-        words = [*words[1:], "in", words[0]]
     joint = next((at for at, word in enumerate(words) if word in _JOINING and at), 0)
+    if not joint and len(words) > 1 and _YEAR.fullmatch(words[0]):  # "the 2019 flood"
+        joint, words = len(words) - 1, [*words[1:], "in", words[0]]
     if not joint:
         return _find_text(words)
     head = [*words[: joint - 1], to_check_noun(words[joint - 1], sentence)]

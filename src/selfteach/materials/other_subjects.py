@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from selfteach.materials.phrases import REPLIES
+from selfteach.materials.phrases import AUDIENCE, REPLIES
 from selfteach.materials.situation import GENRE
 
 Rewrite = str | Callable[[re.Match[str]], str]
@@ -251,8 +251,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _keep_out,
     ),
     (
-        r"(?P<what>[^,\"]+?) (?:(?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be kept|"
-        r"be left)|stays?) out of (?P<where>[^,]+)",
+        r"(?P<what>[^,\"]+?) (?:(?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be "
+        r"kept|be left)|stays?) out of (?P<where>[^,]+)",
         _keep_out,
     ),
     (
@@ -395,6 +395,12 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"she's|these are) (?:an? |the )?(?P<new>[\w-]{3,})[.;,] (?:please )?(?:never|not|don't|"
         r"do not)(?: (?:call|name) (?:them|it|him|her)| write| say| use)? (?:an? |the )?"
         r"(?P<old>[\w-]{3,})(?:, .+)?",
+        r'say "\g<new>" instead of "\g<old>"',
+    ),
+    (
+        # "our visitors are patrons, never customers"
+        rf"(?:our|my|the) (?:{AUDIENCE}|pupils|kids|children|residents|employees|staff|volunteers|"
+        r"tenants|passengers) are (?:always )?(?P<new>[a-z]+s), never (?P<old>[a-z]+s)",
         r'say "\g<new>" instead of "\g<old>"',
     ),
     (

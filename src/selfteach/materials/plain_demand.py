@@ -20,6 +20,7 @@ from selfteach.materials.phrases import (
     straighten_quotes,
 )
 from selfteach.materials.scope import split_rule
+from selfteach.materials.situation import GENRE
 from selfteach.number_words import NUMBER
 
 _CHAT_WORDS = {
@@ -441,8 +442,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         # "We never speak of the flood at this hotel and neither should you"
-        r"we (?P<rest>(?:never|do not|don't) .+?)(?: here| (?:at|in|on) (?:this|our|the) [a-z]+)?,? "
-        r"(?:and|so) (?:(?:neither|nor) (?:should|must|may|do) you|you (?:should|must) not either)",
+        r"we (?P<rest>(?:never|do not|don't) .+?)(?: here| (?:at|in|on) (?:this|our|the) [a-z]+)?"
+        r",? (?:and|so) (?:(?:neither|nor) (?:should|must|may) you|you (?:should|must) not either)",
         r"\g<rest>",
     ),
     (
@@ -475,8 +476,8 @@ _FEAR = re.compile(
     r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b(?:phobia of|fear of|afraid of|scared of|allergic "
     r"to|sick of|tired of|upset (?:by|about)|hates?|detest|dislike|can(?:'t|not) stand|trauma "
     r"with|sad about|terrified of|obsessed with|had (?:quite |more than )?enough of|(?:has |have "
-    r")?banned|forbids?) (?P<noun>[^,.;]+?)(?: here)?(?:[,;.](?: (?:so|therefore|hence|which is "
-    r"why))?| (?:so|therefore|hence|which is why)),? (?P<demand>.+)",
+    r")?banned|forbids?) (?P<noun>(?!it when)[^,.;]+?)(?: here)?(?:[,;.](?: (?:so|therefore|hence|"
+    r"which is why))?| (?:so|therefore|hence|which is why)),? (?P<demand>.+)",
     re.I,
 )
 _STORY = re.compile(
@@ -555,23 +556,33 @@ _OTHER_WORD = re.compile(
     re.I,
 )
 """A word in the place of another: 'Don't use the term "user"; say "customer" instead.'."""
+_IT = (
+    r"(?:it|them|that|those|(?:the|this|that) (?:topic|subject|word|phrase|theme)(?=$|[,.!]| (?:"
+    r"again|ever|please|altogether|entirely|at all|out|up|in|with)\b))"
+)
 _BANS_PRONOUN = re.compile(
-    r"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) (?:it|them|that|those) out\b.*|"
+    rf"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) {_IT} out\b.*|"
     r"(?:do not|don't|never)(?: ever| even)? (?:mention|bring up|suggest|recommend|use|write|say|"
-    r"discuss|talk about|write about|put|include) (?:it|them|that|those)\b.*|(?:do not|don't|"
-    r"never) bring (?:it|them) up\b.*|(?:i|we) (?:do not|don't|never) (?:ever )?want to (?:see|"
-    r"read|hear)(?: (?:about|of))? (?:it|them)\b.*|(?:not a word|nothing) about (?:it|them)\b.*|"
-    r"(?:i|we) (?:should|would|'d)(?: be)? (?:grateful|glad|happy|appreciate it) if (?:it|they) "
-    r"never (?:came|come) up\b.*)",
+    rf"discuss|talk about|write about|put|include) {_IT}\b.*|(?:do not|don't|never) bring {_IT} "
+    rf"up\b.*|(?:avoid|skip|drop|leave out|stay off|stop using|(?:steer clear|stay away|keep away) "
+    rf"(?:of|from)) {_IT}\b.*|(?:do not|don't|never) go there\b.*|(?:i|we) (?:do not|don't|never) "
+    rf"(?:ever )?want to (?:see|read|hear)(?: (?:about|of))? {_IT}\b.*|(?:not a word|nothing) "
+    rf"about {_IT}\b.*|(?:i|we)(?: should|'d| would)(?: be)? (?:grateful|glad|happy|appreciate it) "
+    r"if (?:(?:it|they) never (?:came|come) up|i never (?:saw|read|heard) (?:it|them)|you "
+    r"(?:just )?never (?:went there|mentioned (?:it|them)|brought (?:it|them) up))\b.*)",
     re.I,
 )
 _UNWANTED_NOUN = re.compile(
     r"(?:.*\b(?:tired|sick|fed up|weary) (?:of|with) (?:(?:hearing|reading|talk) (?:about|of) )?|"
-    r".*\bgrudge against |.*\b(?:so|too) much |.*\bcan't (?:stand|bear) )(?P<after>(?:the "
+    r".*\bgrudge against |.*\b(?:so|too) much |.*\bcan't (?:stand|bear) |(?:i (?:hate|dislike|"
+    r"can't stand|don't like) it|it (?:bugs|annoys|irritates|bothers|drives) me(?: [a-z ]+)?) "
+    r"when(?:ever)? you (?P<used>use|write|put|add|include) )(?P<after>(?:the "
     r")?[\"']?[\w' -]+?[\"']?)(?: in (?:this|our|my) [a-z]+)?|(?:[^,]*, (?:but |so "
-    r")?)?(?P<before>[\w'-]+(?: [\w'-]+)?) (?:bores?|scares?|upsets?|annoys?|makes?|gives?|"
-    r"reminds?|triggers?|disgusts?|depresses|(?:is|are) (?:bad luck|out|off|banned|a sore point|"
-    r"dead to me|nothing but trouble))\b.*",
+    r")?)?(?P<before>(?:the (?:word|phrase) (?:[\"'][\w' -]+[\"']|[\w-]+)|[\w'-]+(?: [\w'-]+)?)) "
+    r"(?:bores?|scares?|upsets?|annoys?|makes?|gives?|reminds?|triggers?|disgusts?|depresses|"
+    r"(?:freaks?|creeps?|drives?) (?:me|us)|gets? on (?:my|our)|(?:is|are) (?:bad luck|out|off|"
+    r"banned|(?:a|my) (?:[a-z]+ )?(?:sore (?:point|spot)|(?:sensitive|painful|touchy|difficult) "
+    r"(?:topic|subject)|phobia|trigger)|dead to me|nothing but trouble))\b.*",
     re.I,
 )
 
@@ -581,7 +592,7 @@ _LEAVES_OUT = re.compile(r"\b(?:keep|leave|use|write|put|include|see|read)\b", r
 
 def _read_unwanted(text: str) -> str:
     """Return "Golf bores me. Keep it out." as a demand of what is not talked about; or ""."""
-    for joint in re.finditer(r"[.;!] |,? (?:and|so) |, ", text):
+    for joint in re.finditer(r"[.;!] |,? (?:and|so) |, | that (?=i would|i'd)", text, re.I):
         lead, rest = text[: joint.start()], text[joint.end() :]
         noun = _UNWANTED_NOUN.fullmatch(lead)
         if noun is None or not _BANS_PRONOUN.fullmatch(rest.strip()):
@@ -589,12 +600,14 @@ def _read_unwanted(text: str) -> str:
         what = noun["after"] or noun["before"]
         if what.lower() in ("it", "that", "this", "he", "she", "they", "i", "we"):
             return ""
-        if re.search("[\"']", what):
-            quoted = re.sub(r"^the (?:word|phrase) |[\"']", "", what)
+        if re.match(r"[\"']|the (?:word|phrase) ", what, re.I):
+            quoted = re.sub(r"^the (?:word|phrase) |[\"']", "", what, flags=re.I)
             return f'do not say "{quoted}"'
         is_start = noun.start("before") == 0 if noun["before"] else False
         what = what.lower() if is_start and re.fullmatch(r"[A-Z][a-z]+", what) else what
-        is_used = is_part_of_text(what) and _LEAVES_OUT.search(rest)
+        is_used = is_part_of_text(what) and (noun["used"] or _LEAVES_OUT.search(rest))
+        if noun["used"] and not is_used:
+            return ""
         return f"use no {what}" if is_used else f"do not talk about {what}"
     return ""
 
@@ -745,6 +758,21 @@ _ONLY_THERE = re.compile(
     re.I,
 )
 """Where a demand holds, in a sentence of its own: "Use lists. Only when I ask."."""
+_HOLDS_THERE = re.compile(
+    r"(?P<demand>[^.;!?]+)[.;!] (?:this|that|it|the rule)(?: rule)? (?:(?:only |just )?(?:counts|"
+    r"holds|applies|goes)(?: only| just)?|is (?:only|just|meant)(?: meant| only)?) (?:for|in|to) "
+    rf"(?P<texts>(?:(?:my|our|the|all|any|every) )*(?:[a-z-]+ )??{GENRE}\b"
+    r"(?!.*\b(?:too|also|as well)\b)[^.;!?]*)[.!]*",
+    re.I,
+)
+"""The texts of a demand, in the next sentence: "Be brief. This only goes for emails to Tom."."""
+_SPELLED_OUT = re.compile(
+    r"\b(?:spell|write) out (?P<full>(?-i:[A-ZÀ-Þ])[\w'-]+(?: (?-i:[A-ZÀ-Þ])[\w'-]+| of| the| for|"
+    r" and)+)[.,;:]? (?:and |so )?(?:please )?(?:no|not|never|instead of|rather than) (?:just )?"
+    r"[\"']?(?P<short>(?-i:(?!(?:WHO|US|IT)\b)[A-Z]{2,}))\b[\"']?",
+    re.I,
+)
+"""A name and its abbreviation: "Spell out United Nations. No UN."."""
 _LABEL = re.compile(
     r"(?:(?<=^)|(?<=[.!;] ))(?:rule|instruction|point|step) (?:no\. ?|#)?\d{1,2}[:.)] ", re.I
 )
@@ -764,6 +792,7 @@ def join_asides(text: str) -> str:
     text = _COUNTED.sub(
         lambda match: f"{match['what'] or ''}{match['noun'] or ''}", _LABEL.sub("", text)
     )
+    text = _SPELLED_OUT.sub(r'say "\g<full>" instead of "\g<short>"', text)
     if persona := _read_persona(text.replace("’", "'")):
         return persona
     if match := _FACT.fullmatch(text):
@@ -800,6 +829,8 @@ def join_asides(text: str) -> str:
         is_ban = re.search(r"\b(?:no|not|never|without|avoid)\b|n['’]t\b", demand, re.I)
         if not split_rule(match["where"]).scope:  # "only in emails mention them" demands more
             return f"{demand}{', except' if is_ban else ' only'} {match['where']}"
+    if (match := _HOLDS_THERE.fullmatch(text)) and not _SAID.search(match["demand"]):
+        return f"{match['demand']} in {match['texts']}"
     if match := _TITLE_OF_BAN.fullmatch(text.replace("’", "'")):
         is_topic = (match["about"] or match["silent"]) and not is_part_of_text(match["noun"])
         return f"{'do not talk about' if is_topic else 'no'} {match['noun']}"
@@ -846,9 +877,10 @@ def drop_parentheses(text: str) -> str:
 
 
 _TOLD_OF_SELF = re.compile(
-    r"^(?:i'm|i've|we're|we've|(?:i|we|(?:my|our) [a-z]+) (?!(?:want|need|would|prefer|expect|"
-    r"wish|like|don't|do not|never|hate|can't|cannot)\b)[a-z]+) [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|"
-    r"love)|please|i (?:want|need|don't|do not|never)|so)\b)",
+    r"^(?:(?:i|we)'(?:m|ve|re)(?! (?:writing|texting|e-?mailing|messaging)\b)|(?:i|we|(?:my|our)"
+    r" [a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|never|hate|can't|"
+    r"cannot)\b)[a-z]+) [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|love)|please|"
+    r"i (?:want|need|don't|do not|never)|so)\b)",
     re.I,
 )
 """Who the person is, before a wish: "I run an inn and I'd rather you ..."."""
