@@ -284,8 +284,9 @@ def make_edge(name: str) -> Build:
 
 
 _NAMED_WORDS = re.compile(
-    r".* the (?:words|phrase|sentence|line),? ([A-ZÀ-Þ][\w'’-]*(?: (?!(?:and|or|then|but|not|never|"
-    r"in|every|each|only|always|instead)\b)[\w'’-]+){1,6}[!?]?)"
+    r".* (?:the (?:words|phrase|sentence|line),?|with(?= (?:Have|Take|Stay|Enjoy|See|Thank) )) "
+    r"([A-ZÀ-Þ][\w'’-]*(?: (?!(?:and|or|then|but|not|never|in|every|each|only|always|"
+    r"instead)\b)[\w'’-]+){1,6}[!?]?)"
 )
 """What is meant literally: "end with the words Have a good shift"."""
 _FOLLOWED = re.compile(
@@ -551,8 +552,8 @@ def _tells_manner(text: str) -> bool:
 
 _MANNER = re.compile(
     r"^(?:in|with|at|on|for|about|from|as|like|by|under|over|short|long|simple|plain|formal|big|"
-    r"good|bad|happy|sad|full|more|less)\b|\w+ly\b|\d|"
-    r"\b(?:prose|verse|poetry|text|style|speech|humou?r)$",
+    r"good|bad|happy|sad|full|more|less)\b|\w+ly\b|\d|\b(?:prose|verse|poetry|text|style|speech|"
+    r"humou?r)$",
     re.I,
 )
 """How something is written, which is no word for another."""

@@ -399,8 +399,9 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         # "our visitors are patrons, never customers"
-        rf"(?:our|my|the) (?:{AUDIENCE}|pupils|kids|children|residents|employees|staff|volunteers|"
-        r"tenants|passengers) are (?:always )?(?P<new>[a-z]+s), never (?P<old>[a-z]+s)",
+        rf"(?:(?:our|my|the) (?:{AUDIENCE}|pupils|kids|children|residents|employees|staff|"
+        rf"volunteers|tenants|passengers) are|we (?:say|call them)) (?:always )?(?P<new>[a-z]+s), "
+        r"never (?P<old>[a-z]+s)",
         r'say "\g<new>" instead of "\g<old>"',
     ),
     (

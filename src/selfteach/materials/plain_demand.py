@@ -160,6 +160,11 @@ _WISHED_VERBS = {
     "are": "be",
     "has": "have",
 }
+_WISH = (
+    r"(?:it(?:'d| would) be (?:so )?(?:nice|good|great|lovely|best|better|wonderful)|i(?:'d| "
+    r"would) (?:be (?:so )?(?:happy|glad|grateful|pleased)|(?:love|like|prefer|appreciate)(?: "
+    r"it)?))"
+)
 _ENSURE = r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)?"
 _FORMS: list[tuple[str, Rewrite]] = [
     (rf"{_ENSURE} there(?:['’]s| is| are) (?P<rest>.+)", r"there must be \g<rest>"),
@@ -435,10 +440,15 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         # "It would be nice not to read another word about golf"
-        r"(?:it(?:'d| would) be (?:so )?(?:nice|good|great|lovely|best|better|wonderful)|i(?:'d| "
-        r"would) (?:be (?:so )?(?:happy|glad|grateful|pleased)|love|like|prefer)) (?:not to|never "
-        r"to|to (?:not|never)) (?:ever )?(?:have to )?(?P<rest>(?:hear|read|see|be reminded) .+)",
+        rf"{_WISH} (?:not to|never to|to (?:not|never)) (?:ever )?(?:have to )?(?P<rest>(?:hear|"
+        r"read|see|be reminded) .+)",
         r"i never want to \g<rest>",
+    ),
+    (
+        # "I'd be glad if my ex never came up"
+        rf"{_WISH} if (?P<topic>(?!i |you )[\w' -]+?) (?:never came up|(?:was|were) never "
+        rf"(?:mentioned|discussed|named|brought up))(?P<rest>.*)",
+        r"do not talk about \g<topic>\g<rest>",
     ),
     (
         # "We never speak of the flood at this hotel and neither should you"
@@ -529,8 +539,8 @@ _USE_ANY = re.compile(
 )
 _NONE = re.compile(r"\b(?:none|not (?:a single |even )?one)\b(?=(?:,? please)?[.!]*$)", re.I)
 _PRONOUN = re.compile(
-    r"\b(?:them|it|that|those|him|her)\b(?= (?:up|at all|anywhere|ever|out of|please)\b|"
-    r",? please|[.!]*$)",
+    r"(?<!out of )\b(?:them|it|that|those|him|her)\b(?= (?:up|at all|anywhere|ever|out of|"
+    r"please)\b|,? please|[.!]*$)",
     re.I,
 )
 
@@ -561,28 +571,30 @@ _IT = (
     r"again|ever|please|altogether|entirely|at all|out|up|in|with)\b))"
 )
 _BANS_PRONOUN = re.compile(
-    rf"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) {_IT} out\b.*|"
-    r"(?:do not|don't|never)(?: ever| even)? (?:mention|bring up|suggest|recommend|use|write|say|"
-    rf"discuss|talk about|write about|put|include) {_IT}\b.*|(?:do not|don't|never) bring {_IT} "
-    rf"up\b.*|(?:avoid|skip|drop|leave out|stay off|stop using|(?:steer clear|stay away|keep away) "
-    rf"(?:of|from)) {_IT}\b.*|(?:do not|don't|never) go there\b.*|(?:i|we) (?:do not|don't|never) "
-    rf"(?:ever )?want to (?:see|read|hear)(?: (?:about|of))? {_IT}\b.*|(?:not a word|nothing) "
-    rf"about {_IT}\b.*|(?:i|we)(?: should|'d| would)(?: be)? (?:grateful|glad|happy|appreciate it) "
-    r"if (?:(?:it|they) never (?:came|come) up|i never (?:saw|read|heard) (?:it|them)|you "
-    r"(?:just )?never (?:went there|mentioned (?:it|them)|brought (?:it|them) up))\b.*)",
+    rf"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) {_IT} out\b.*|(?:do not|don't|"
+    r"never)(?: ever| even)? (?:mention|bring up|suggest|recommend|use|write|say|discuss|talk "
+    rf"about|write about|put|include) {_IT}\b.*|(?:do not|don't|never) bring {_IT} up\b.*|(?:avoid|"
+    rf"skip|drop|leave out|stay off|stop using|(?:steer clear|stay away|keep away) (?:of|from)) "
+    rf"{_IT}\b.*|(?:do not|don't|never) go there\b.*|(?:i|we) (?:do not|don't|never) (?:ever "
+    rf")?want to (?:see|read|hear)(?: (?:about|of))? {_IT}\b.*|(?:not a word|nothing) about "
+    rf"{_IT}\b.*|no more of (?:it|them)\b.*|(?:i|we)(?: should|'d| would)(?: be)? (?:grateful|glad|"
+    rf"happy|appreciate it) if (?:(?:it|they) never (?:came|come) up|i never (?:saw|read|heard) "
+    r"(?:it|them)|you (?:just )?never (?:went there|mentioned (?:it|them)|brought (?:it|them) "
+    r"up))\b.*)",
     re.I,
 )
 _UNWANTED_NOUN = re.compile(
-    r"(?:.*\b(?:tired|sick|fed up|weary) (?:of|with) (?:(?:hearing|reading|talk) (?:about|of) )?|"
-    r".*\bgrudge against |.*\b(?:so|too) much |.*\bcan't (?:stand|bear) |(?:i (?:hate|dislike|"
-    r"can't stand|don't like) it|it (?:bugs|annoys|irritates|bothers|drives) me(?: [a-z ]+)?) "
-    r"when(?:ever)? you (?P<used>use|write|put|add|include) )(?P<after>(?:the "
-    r")?[\"']?[\w' -]+?[\"']?)(?: in (?:this|our|my) [a-z]+)?|(?:[^,]*, (?:but |so "
-    r")?)?(?P<before>(?:the (?:word|phrase) (?:[\"'][\w' -]+[\"']|[\w-]+)|[\w'-]+(?: [\w'-]+)?)) "
+    r"(?:.*\b(?:tired|sick|fed up|weary|had it) (?:of|with) (?:(?:hearing|reading|talk) (?:about|"
+    r"of) )?|.*\bgrudge against |.*\b(?:so|too) much |.*\bcan't (?:stand|bear) |(?:i (?:hate|"
+    r"dislike|can't stand|don't like) it|it (?:bugs|annoys|irritates|bothers|drives) me(?: [a-z "
+    r"]+)?) when(?:ever)? you (?P<used>use|write|put|add|include) )(?P<after>(?:the )?[\"']?[\w' "
+    r"-]+?[\"']?)(?: in (?:this|our|my) [a-z]+)?|(?:[^,]*, (?:but |so )?|i find "
+    r")?(?P<before>(?:the (?:word|phrase) (?:[\"'][\w' -]+[\"']|[\w-]+)|[\w'-]+(?: [\w'-]+)?)) "
     r"(?:bores?|scares?|upsets?|annoys?|makes?|gives?|reminds?|triggers?|disgusts?|depresses|"
-    r"(?:freaks?|creeps?|drives?) (?:me|us)|gets? on (?:my|our)|(?:is|are) (?:bad luck|out|off|"
-    r"banned|(?:a|my) (?:[a-z]+ )?(?:sore (?:point|spot)|(?:sensitive|painful|touchy|difficult) "
-    r"(?:topic|subject)|phobia|trigger)|dead to me|nothing but trouble))\b.*",
+    r"(?:freaks?|creeps?|drives?) (?:me|us)|(?:so )?(?:rude|annoying|boring|childish|upsetting)|"
+    r"gets? on (?:my|our)|(?:is|are) (?:bad luck|out|off|banned|(?:a|my) (?:[a-z]+ )?(?:sore "
+    r"(?:point|spot)|(?:sensitive|painful|touchy|difficult) (?:topic|subject)|phobia|trigger)|dead "
+    r"to me|nothing but trouble))\b.*",
     re.I,
 )
 
@@ -760,16 +772,16 @@ _ONLY_THERE = re.compile(
 """Where a demand holds, in a sentence of its own: "Use lists. Only when I ask."."""
 _HOLDS_THERE = re.compile(
     r"(?P<demand>[^.;!?]+)[.;!] (?:this|that|it|the rule)(?: rule)? (?:(?:only |just )?(?:counts|"
-    r"holds|applies|goes)(?: only| just)?|is (?:only|just|meant)(?: meant| only)?) (?:for|in|to) "
-    rf"(?P<texts>(?:(?:my|our|the|all|any|every) )*(?:[a-z-]+ )??{GENRE}\b"
-    r"(?!.*\b(?:too|also|as well)\b)[^.;!?]*)[.!]*",
+    r"holds|applies|goes)(?: only| just)?|is (?:only|just|meant)(?: meant| only)?|is(?=.* "
+    r"only[.!]*$)) (?:for|in|to) (?P<texts>(?:(?:my|our|the|all|any|every) )*(?:[a-z-]+ "
+    rf")??{GENRE}\b(?!.*\b(?:too|also|as well)\b)[^.;!?]*?)(?: only)?[.!]*",
     re.I,
 )
 """The texts of a demand, in the next sentence: "Be brief. This only goes for emails to Tom."."""
 _SPELLED_OUT = re.compile(
-    r"\b(?:spell|write) out (?P<full>(?-i:[A-ZÀ-Þ])[\w'-]+(?: (?-i:[A-ZÀ-Þ])[\w'-]+| of| the| for|"
-    r" and)+)[.,;:]? (?:and |so )?(?:please )?(?:no|not|never|instead of|rather than) (?:just )?"
-    r"[\"']?(?P<short>(?-i:(?!(?:WHO|US|IT)\b)[A-Z]{2,}))\b[\"']?",
+    r"\b(?:spell|write) out (?P<full>(?-i:[A-ZÀ-Þ])[\w'-]+(?: (?-i:[A-ZÀ-Þ])[\w'-]+| of| the| for| "
+    r"and)+)[.,;:]? (?:and |so )?(?:please )?(?:no|not|never|instead of|rather than) (?:just |"
+    r"write |say |use )?[\"']?(?P<short>(?-i:(?!(?:WHO|US|IT)\b)[A-Z]{2,}))\b[\"']?",
     re.I,
 )
 """A name and its abbreviation: "Spell out United Nations. No UN."."""
@@ -877,10 +889,10 @@ def drop_parentheses(text: str) -> str:
 
 
 _TOLD_OF_SELF = re.compile(
-    r"^(?:(?:i|we)'(?:m|ve|re)(?! (?:writing|texting|e-?mailing|messaging)\b)|(?:i|we|(?:my|our)"
-    r" [a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|never|hate|can't|"
-    r"cannot)\b)[a-z]+) [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|love)|please|"
-    r"i (?:want|need|don't|do not|never)|so)\b)",
+    r"^(?:(?:i|we)'(?:m|ve|re)(?! (?:writing|texting|e-?mailing|messaging)\b)|(?:i|we|(?:my|our) "
+    r"[a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|never|hate|can't|"
+    r"cannot)\b)[a-z]+) [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|love)|please|i "
+    r"(?:want|need|don't|do not|never)|so)\b)",
     re.I,
 )
 """Who the person is, before a wish: "I run an inn and I'd rather you ..."."""
