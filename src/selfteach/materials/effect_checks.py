@@ -540,14 +540,14 @@ def replace_phrases(match: re.Match[str]) -> Effect | None:
     meant as a manner: "write short prose, not long verse" names no words.
     """
     new, old = match["new_many"].strip("\"'"), to_singular(match["old_many"])
-    is_manner = old != match["old_many"] or any(map(_tells_manner, (new, old)))
-    if match[0].lower().startswith("write ") and (is_manner or new.split()[-1] == old.split()[-1]):
+    is_clear = old == match["old_many"] and new.split()[-1] != old.split()[-1]
+    if match[0].lower().startswith("write ") and not (is_clear and _is_word(new) and _is_word(old)):
         return None
     return Effect(f"not contains {quote_value(old)}", ((old, new),))
 
 
-def _tells_manner(text: str) -> bool:
-    return is_part_of_text(text) or bool(VAGUE.search(text) or _MANNER.search(text))
+def _is_word(text: str) -> bool:
+    return not (is_part_of_text(text) or VAGUE.search(text) or _MANNER.search(text))
 
 
 _MANNER = re.compile(

@@ -54,12 +54,6 @@ _CHAT_WORDS = {
     "exclaimation": "exclamation",
     "excalmation": "exclamation",
     "punctation": "punctuation",
-    "longer then": "longer than",
-    "shorter then": "shorter than",
-    "more then": "more than",
-    "less then": "less than",
-    "fewer then": "fewer than",
-    "rather then": "rather than",
 }
 """Short forms of chats, and frequent slips."""
 _CHAT = re.compile(
@@ -902,6 +896,7 @@ def _spell_out(text: str) -> str:
     """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
     text = _CHAT.sub(lambda match: _CHAT_WORDS.get(match[0].lower(), match[0]), text)
     text = re.sub(r"^lets\b", "let's", text, flags=re.I)
+    text = re.sub(r"\b(longer|shorter|more|less|fewer|rather) then\b", r"\1 than", text, flags=re.I)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _CONTRACTED.sub(r"\1 not", text)
     return re.sub(r"([!?])[!?]+", r"\1", text)
