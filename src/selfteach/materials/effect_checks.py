@@ -269,6 +269,8 @@ def make_edge(name: str) -> Build:
     """Return the builder of "start with X", "start with X or Y" and "end with X"."""
 
     def build(match: re.Match[str]) -> str | None:
+        if named := _NAMED_WORDS.fullmatch(match.string):
+            return f"{name} {quote_value(named[1])}"
         value = _FOLLOWED.sub(r"\1\2 \3\1", _OTHER_EDGE.sub("", match["value"]))
         parts = _ALTERNATIVES.split(value)
         if _SHORT_LIST.fullmatch(value):
@@ -281,6 +283,12 @@ def make_edge(name: str) -> Build:
     return build
 
 
+_NAMED_WORDS = re.compile(
+    r".* (?:the (?:words|phrase|sentence|line),?|with(?= (?:Have|Take|Stay|Enjoy|See|Thank) )) "
+    r"([A-ZÀ-Þ][\w'’-]*(?: (?!(?:and|or|then|but|not|never|in|every|each|only|always|"
+    r"instead)\b)[\w'’-]+){1,6}[!?]?)"
+)
+"""What is meant literally: "end with the words Have a good shift"."""
 _FOLLOWED = re.compile(
     r"([\"'])((?:(?!\1(?!\w)).)+)\1,? (?:followed by|and|then) (?:my|our) "
     r"(?:(?:first|full|last) )?name,? ([A-ZÀ-Þ][\w'-]*(?: [A-ZÀ-Þ][\w'-]*)*)"
@@ -538,9 +546,27 @@ def _replace_word(old: str, new: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def replace_phrases(match: re.Match[str]) -> Effect | None:
-    """Return the effect of "say autistic person, not person with autism"."""
+    """Return the effect of "say autistic person, not person with autism". What is written so may be
+    meant as a manner: "write short prose, not long verse" names no words.
+    """
     new, old = match["new_many"].strip("\"'"), to_singular(match["old_many"])
+    is_clear = old == match["old_many"] and new.split()[-1] != old.split()[-1]
+    if match[0].lower().startswith("write ") and not (is_clear and _is_word(new) and _is_word(old)):
+        return None
     return Effect(f"not contains {quote_value(old)}", ((old, new),))
+
+
+def _is_word(text: str) -> bool:
+    return not (is_part_of_text(text) or VAGUE.search(text) or _MANNER.search(text))
+
+
+_MANNER = re.compile(
+    r"^(?:in|with|at|on|for|about|from|as|like|by|under|over|short|long|simple|plain|formal|big|"
+    r"good|bad|happy|sad|full|more|less)\b|\w+ly\b|\d|\b(?:prose|verse|poetry|text|style|speech|"
+    r"humou?r)$",
+    re.I,
+)
+"""How something is written, which is no word for another."""
 
 
 def replace_two(match: re.Match[str]) -> Effect:

@@ -632,7 +632,13 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
-        r"say (?!(?:I|you|we|they|it)\b)(?P<new_many>\w[\w'-]*(?: \w[\w'-]*){1,3})"
+        # "call him Biscuit and not the dog"
+        r"call (?:him|her|it) (?P<new>(?-i:[A-ZÀ-Þ])[\w'-]+)(?:,? (?:and |but )?(?:not|never)|,? "
+        r"(?:instead of|rather than))(?: just| simply)? (?P<old>(?:the|my|our) [a-z]+)",
+        rename,
+    ),
+    (
+        r"(?:say|write) (?!(?:I|you|we|they|it)\b)(?P<new_many>\w[\w'-]*(?: \w[\w'-]*){1,3})"
         r"(?: instead of|,? not|,? never) (?!in |that )(?P<old_many>\w[\w'-]*(?: \w[\w'-]*){1,3})",
         replace_phrases,
     ),
@@ -1021,6 +1027,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"(?:give|list|name|write)(?: (?:me|us|them))? (?P<count>{NUMBER}),? (?:separated by "
         r"commas|with commas between them)",
         check_comma_list,
+    ),
+    (
+        # "spell out ASAP"
+        r"(?:(?:spell|write) out|(?P<full>spell|write)) (?:the (?:abbreviation|acronym|letters) )?"
+        r"[\"']?(?P<short>(?-i:[A-Z]{2,}))[\"']?(?(full) (?:out|in full)|(?: in full)?)",
+        lambda match: rf'not regex "\b{match["short"]}\b"',
     ),
     (
         r"(?:write|spell) (?:words|everything|it all|all words) out(?: in full)?",

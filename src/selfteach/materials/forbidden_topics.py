@@ -37,10 +37,10 @@ TOPIC_LEAD = re.compile(
 _LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
 _TAIL = re.compile(
     r"(?:,? (?:at all costs|(?-i:yet)|altogether|completely|entirely|in any way|by name|at all|"
-    r"ever|any ?more|again|under any circumstances?|(?:to|with) me|please|(?-i:here|already|today|"
-    r"tonight|now|right now|just now|for now|lol)|etc\.?|thanks|thank you|thx|ok(?:ay)?|around "
-    r"(?:me|here)|with (?:my|our|the) (?:[a-z]+ )?(?:guests|customers|clients|patients|users|"
-    r"readers|pupils|students|visitors)|in (?:your|any|all|my|our)(?: [a-z]+)? (?:answers?|"
+    r"ever|any ?more|again|under any circumstances?|(?:to|with) (?:me|us)|please|(?-i:here|already|"
+    r"today|tonight|now|right now|just now|for now|lol)|etc\.?|thanks|thank you|thx|ok(?:ay)?|"
+    r"around (?:me|here)|with (?:my|our|the) (?:[a-z]+ )?(?:guests|customers|clients|patients|"
+    r"users|readers|pupils|students|visitors)|in (?:your|any|all|my|our)(?: [a-z]+)? (?:answers?|"
     r"repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|to (?:any(?:one|body)|"
     r"every(?:one|body)) who (?:writes|talks|comes|speaks|calls|contacts) .+|"
     rf"with (?:others|strangers|{THEM}|(?:the|my|our) (?:children|kids|pupils))|"
@@ -65,8 +65,8 @@ _TALK = (
     r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|discuss(?:ing)?|"
     r"(?:suggest(?:ing)?|recommend(?:ing)?) or mention(?:ing)?|mention(?:ing)? or (?:suggest|"
     r"recommend)(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
-    r"bring(?:ing)? up(?! with)|(?:answer(?:ing)?|respond(?:ing)? to) (?:any )?questions? (?:about|"
-    r"on))"
+    r"bring(?:ing)? up(?! with)|(?:remind(?:ing)? (?:me|us)|be reminded) of|(?:answer(?:ing)?|"
+    r"respond(?:ing)? to) (?:any )?questions? (?:about|on))"
 )
 _SAY = r"""(?:use|using|say|saying|write|writing)(?= (?:the (?:word|term|phrase|name)s? |["']))"""
 _TELL = (
@@ -138,7 +138,7 @@ FORBIDDING_FORMS = (
     rf"{_TELL} nothing {_ABOUT} (?P<topic>.+)",
     rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
     rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
-    rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up",
+    rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up(?: (?:to|with|around) (?:me|us))?",
     rf"{_NEVER} get(?:ting)? into (?P<topic>(?!(?:[\w'-]+ ){{0,3}}(?:details?|specifics|"
     r"particulars|technicalit(?:y|ies)|nitty-gritty|arguments?|trouble|debates?|discussions?|"
     r"explanations?|stories|rambling|jargon|tangents?|depth|weeds|habits?)\b).+)",
@@ -150,12 +150,16 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} (?:nam(?:e|ing)|recommend(?:ing)?|suggest(?:ing)?|prais(?:e|ing)|advertis(?:e|ing)|"
     rf"endors(?:e|ing)) (?P<topic>(?:my|our|the) (?:(?:main|old|biggest|local|former) )?"
     rf"(?:competitor|rival|company|product|brand|supplier)s? {_NAMES})",
+    # "never name our old manager, Mr Pettersen"; "never name our dog Rex" calls it otherwise
+    rf"{_NEVER} nam(?:e|ing) (?P<topic>(?:my|our|his|her|their) [a-z'-]+(?: [a-z'-]+)?(?:, | "
+    rf"(?=(?:Mrs?|Ms|Dr)\b)){_NAMES})",
     rf"(?:(?:(?:give|make|write|keep) (?:it|them) )?{_NEVER} "
     rf"(?:(?:us|includ|add|put|recommend|suggest|contain|hav)(?:e|ing)? )?|leave out|omit|skip|"
     rf"exclude|use no) ?(?:any |the )?(?P<topic>{_FOODS}(?:(?:,| and| or|, and|, or) {_FOODS})*)"
     r"(?: in (?:it|them))?",
     r"i (?:do not|don't|never) (?:want|wish) (?:(?:you )?to|you(?= \w+ing\b)) "
-    rf"(?:{_TALK}|(?:hear|read|see)(?: anything)? {_ABOUT}) (?P<topic>.+)",
+    rf"(?:{_TALK}|(?:hear|read|see)(?: (?:anything|(?:another|one more|a(?: single)?) word))? "
+    rf"{_ABOUT}) (?P<topic>.+)",
     rf"(?:avoid|{_NEVER} (?:contain|include|have)(?= the (?:word|term|phrase|name)s? )) "
     r"(?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
     r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
@@ -163,7 +167,7 @@ FORBIDDING_FORMS = (
     rf"{_FOODS}|{_MEDICINES})(?:(?:,| and| or|, and|, or) (?:{_SUBJECTS}|{_FOODS}|{_MEDICINES}))*)",
     rf"(?:avoid|skip|no) (?P<topic>{_SUBJECTS}(?:(?:,| and| or|, and|, or) (?:the )?{_SUBJECTS})*)",
     r"(?:let's )?(?:leave|put|set) (?P<topic>.+?) (?:aside|alone|to one side)",
-    r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it) about (?P<topic>.+)",
+    r"(?:keep your (?:mouth|lips) (?:shut|sealed)|shut up|zip it|enough) about (?P<topic>.+)",
     r"(?:steer|keep|turn|move|guide|lead) (?:(?:the|all|any|every|our|your) )*(?:conversations?|"
     r"chats?|discussions?|talks?) (?:away from|clear of|off) (?P<topic>.+)",
     r"(?:keep|leave) (?P<topic>.+?) out(?: of (?:it|this|(?:your |the |all )*(?:answers?|repl(?:y|"
@@ -174,8 +178,9 @@ FORBIDDING_FORMS = (
     rf"(?P<topic>(?!(?:say|tell|mention|explain|state|reply|answer|respond|write|add|note|remind|"
     rf"inform|clarify|warn)\b).+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})",
     rf"{_NOT_WANTED} (?:{_TALK}|bring) (?P<topic>.+?)(?: up)?",
-    rf"(?:there (?:must|should|may|shall) be )?(?:nothing|not a word|no (?:word|comments?|remarks?|"
-    rf"content|jokes?|stories|questions?|{_KNOWLEDGE}))(?: at all)? {_ABOUT} (?P<topic>.+)",
+    rf"(?:there (?:must|should|may|shall) be )?(?:nothing|not (?:a|one|another) word|no (?:word|"
+    rf"comments?|remarks?|content|jokes?|stories|questions?|{_KNOWLEDGE}))(?: at all)? {_ABOUT} "
+    rf"(?P<topic>.+)",
     rf"spare me (?:any |all |the |your )*(?:talk|mention|discussion|details|stories) {_ABOUT} "
     r"(?P<topic>.+)",
     r"(?:talk|speak|write) about (?:anything|everything|whatever you (?:like|want)) (?:except|but|"
@@ -221,6 +226,8 @@ MAX_TOPIC_WORDS = 4
 MAX_QUOTED_WORDS = 8
 _JOINING = ("in", "on", "at", "of", "by", "from", "with", "for", "to", "about", "during")
 """What joins the two parts of a topic: "elections in Germany". An answer about it has both."""
+_WHEN = re.compile(r"^(?:upcoming|planned|recent|current|possible|latest|ongoing|pending) ")
+_YEAR = re.compile(r"(?:1[89]|20)\d\d")
 _ARTICLES = ("the", "a", "an", "our", "my", "your", "his", "her", "their")
 
 
@@ -405,7 +412,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             topics.append(part)
             found.append(f"contains {quote_value(works['name'])}")
             continue
-        part = re.sub(r"^(?:upcoming|planned|recent|current|possible|latest|ongoing) ", "", part)
+        part = _WHEN.sub("", part)
         if " as " in part and not literal:
             return None
         if _OF_SOMEBODY.fullmatch(part) or (found and _DEMAND.match(part)):
@@ -447,6 +454,8 @@ def _find_topic(words: Sequence[str], sentence: str) -> str:
     them ("elections in Germany").
     """
     joint = next((at for at, word in enumerate(words) if word in _JOINING and at), 0)
+    if not joint and len(words) > 1 and _YEAR.fullmatch(words[0]):  # "the 2019 flood"
+        joint, words = len(words) - 1, [*words[1:], "in", words[0]]
     if not joint:
         return _find_text(words)
     head = [*words[: joint - 1], to_check_noun(words[joint - 1], sentence)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from selfteach.materials.phrases import REPLIES
+from selfteach.materials.phrases import AUDIENCE, REPLIES
 from selfteach.materials.situation import GENRE
 
 Rewrite = str | Callable[[re.Match[str]], str]
@@ -251,8 +251,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _keep_out,
     ),
     (
-        r"(?P<what>[^,\"]+?) (?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be kept|"
-        r"be left) out of (?P<where>[^,]+)",
+        r"(?P<what>[^,\"]+?) (?:(?:should|must|has to|have to|needs? to) (?:always )?(?:stay|be "
+        r"kept|be left)|stays?) out of (?P<where>[^,]+)",
         _keep_out,
     ),
     (
@@ -320,8 +320,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         _ban_name,
     ),
     (
-        rf"(?P<lead>(?:in|for) [^,\"']+?,? )?(?:we|I) prefer {_QUOTE} (?:over|to) "
-        rf"(?P<old>{_QUOTED})",
+        rf"(?P<lead>(?:in|for) [^,\"']+?,? )?(?:we|I)(?:'d| would)? prefer {_QUOTE} (?:over|to) "
+        rf"(?P<old>{_QUOTED})(?: in (?:any|every)thing)?",
         r"\g<lead>say \g<quote> instead of \g<old>",
     ),
     (
@@ -396,6 +396,13 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         r"she's|these are) (?:an? |the )?(?P<new>[\w-]{3,})[.;,] (?:please )?(?:never|not|don't|"
         r"do not)(?: (?:call|name) (?:them|it|him|her)| write| say| use)? (?:an? |the )?"
         r"(?P<old>[\w-]{3,})(?:, .+)?",
+        r'say "\g<new>" instead of "\g<old>"',
+    ),
+    (
+        # "our visitors are patrons, never customers"
+        rf"(?:(?:our|my|the) (?:{AUDIENCE}|pupils|kids|children|residents|employees|staff|"
+        rf"volunteers|tenants|passengers) are|we (?:say|call them)) (?:always )?(?P<new>[a-z]+s), "
+        r"never (?P<old>[a-z]+s)",
         r'say "\g<new>" instead of "\g<old>"',
     ),
     (

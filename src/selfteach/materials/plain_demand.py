@@ -117,8 +117,9 @@ _WHO = r"(?:you|we|anyone|anybody|somebody|us)"
 
 def _make_imperative(match: re.Match[str]) -> str:
     """Return "you stayed off X" as "stay off X", and "you didn't X" as "do not X"."""
-    verb = _PASTS.get(match["verb"].lower(), match["verb"])
-    return f"{match['often']}{'do not ' if match['not'] else ''}{verb}{match['rest']}"
+    verb = str(match["verb"])
+    plain = _PASTS.get(verb.lower(), verb)
+    return f"{match['often']}{'do not ' if match['not'] else ''}{plain}{match['rest']}"
 
 
 _SIGNS = (
@@ -176,6 +177,11 @@ _SOME_TEXTS = (
 _DOES = (
     r"(?:(?:always|never|only|not) )*(?:be|stay|have|start|begin|open|end|finish|close|contain|"
     r"include|use|mention|say|sound|keep|fit|run|rhyme|consist|come|sign)\b"
+)
+_WISH = (
+    r"(?:it(?:'d| would) be (?:so )?(?:nice|good|great|lovely|best|better|wonderful)|i(?:'d| "
+    r"would) (?:be (?:so )?(?:happy|glad|grateful|pleased)|(?:love|like|prefer|appreciate)(?: "
+    r"it)?))"
 )
 _ENSURE = r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)?"
 _FORMS: list[tuple[str, Rewrite]] = [
@@ -449,6 +455,31 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"avoid \g<rest>",
     ),
     (
+        # "I want casinos never to come up", "I don't want my ex to be mentioned"
+        r"(?:i|we)(?:'d| would)? (?P<not>do not |don't |never )?(?:want|like|wish|prefer) "
+        r"(?P<topic>[\w' -]+?) (?(not)|(?:never|not) )to (?:ever )?(?:come up|crop up|be "
+        r"(?:mentioned|discussed|named|brought up|talked about))(?P<rest>.*)",
+        r"do not talk about \g<topic>\g<rest>",
+    ),
+    (
+        # "It would be nice not to read another word about golf"
+        rf"{_WISH} (?:not to|never to|to (?:not|never)) (?:ever )?(?:have to )?(?P<rest>(?:hear|"
+        r"read|see|be reminded) .+)",
+        r"i never want to \g<rest>",
+    ),
+    (
+        # "I'd be glad if my ex never came up"
+        rf"{_WISH} if (?P<topic>(?!i |you )[\w' -]+?) (?:never came up|(?:was|were) never "
+        rf"(?:mentioned|discussed|named|brought up))(?P<rest>.*)",
+        r"do not talk about \g<topic>\g<rest>",
+    ),
+    (
+        # "We never speak of the flood at this hotel and neither should you"
+        r"we (?P<rest>(?:never|do not|don't) .+?)(?: here| (?:at|in|on) (?:this|our|the) [a-z]+)?"
+        r",? (?:and|so) (?:(?:neither|nor) (?:should|must|may) you|you (?:should|must) not either)",
+        r"\g<rest>",
+    ),
+    (
         r"i (?:do not|don't) (?:want|like|need|wish)(?: to (?:see|get|have|hear|read))? "
         r"(?:any )?(?P<rest>(?!to |you |it |your |that |the |about |of |us )[\w-]+(?: "
         r"[\w-]+){0,3}?)(?: in (?:what(?:ever)?|anything|everything) you (?:write|say|send|give "
@@ -474,13 +505,17 @@ _FORMS: list[tuple[str, Rewrite]] = [
 ]
 """Moods, and the plain demand that each becomes."""
 _MOODS = [(re.compile(form, re.I), build) for form, build in (*_FORMS, *OTHER_SUBJECTS)]
-_LEAD = re.compile(r"^(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? ", re.I)
+_LEAD = re.compile(
+    r"^(?:(?:please|and|so|but|also|hey|hi|hello|ok(?:ay)?),? |(?:whatever|no matter what) (?:i|we|"
+    r"they|people|anyone) asks?(?: you| about| for)?, )",
+    re.I,
+)
 _FEAR = re.compile(
     r"(?:i|we|my|our|he|she|they)\b[^.,;?!]*?\b(?:phobia of|fear of|afraid of|scared of|allergic "
     r"to|sick of|tired of|upset (?:by|about)|hates?|detest|dislike|can(?:'t|not) stand|trauma "
     r"with|sad about|terrified of|obsessed with|had (?:quite |more than )?enough of|(?:has |have "
-    r")?banned|forbids?) (?P<noun>[^,.;]+?)(?: here)?(?:[,;.](?: (?:so|therefore|hence|which is "
-    r"why))?| (?:so|therefore|hence|which is why)),? (?P<demand>.+)",
+    r")?banned|forbids?) (?P<noun>(?!it when)[^,.;]+?)(?: here)?(?:[,;.](?: (?:so|therefore|hence|"
+    r"which is why))?| (?:so|therefore|hence|which is why)),? (?P<demand>.+)",
     re.I,
 )
 _STORY = re.compile(
@@ -530,10 +565,10 @@ _USE_ANY = re.compile(
     r"them)(?: at all| please)?[.!]*$",
     re.I,
 )
-_NONE = re.compile(r"\bnone\b(?=[.!]*$)", re.I)
+_NONE = re.compile(r"\b(?:none|not (?:a single |even )?one)\b(?=(?:,? please)?[.!]*$)", re.I)
 _PRONOUN = re.compile(
-    r"\b(?:them|it|that|those|him|her)\b(?= (?:up|at all|anywhere|ever|out of|please)\b|"
-    r",? please|[.!]*$)",
+    r"(?<!out of )\b(?:them|it|that|those|him|her)\b(?= (?:up|at all|anywhere|ever|out of|"
+    r"please)\b|,? please|[.!]*$)",
     re.I,
 )
 
@@ -559,23 +594,35 @@ _OTHER_WORD = re.compile(
     re.I,
 )
 """A word in the place of another: 'Don't use the term "user"; say "customer" instead.'."""
+_IT = (
+    r"(?:it|them|that|those|(?:the|this|that) (?:topic|subject|word|phrase|theme)(?=$|[,.!]| (?:"
+    r"again|ever|please|altogether|entirely|at all|out|up|in|with)\b))"
+)
 _BANS_PRONOUN = re.compile(
-    r"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) (?:it|them|that|those) out\b.*|"
-    r"(?:do not|don't|never)(?: ever| even)? (?:mention|bring up|suggest|recommend|use|write|say|"
-    r"discuss|talk about|write about|put|include) (?:it|them|that|those)\b.*|(?:do not|don't|"
-    r"never) bring (?:it|them) up\b.*|(?:i|we) (?:do not|don't|never) (?:ever )?want to (?:see|"
-    r"read|hear)(?: (?:about|of))? (?:it|them)\b.*|(?:not a word|nothing) about (?:it|them)\b.*|"
-    r"(?:i|we) (?:should|would|'d)(?: be)? (?:grateful|glad|happy|appreciate it) if (?:it|they) "
-    r"never (?:came|come) up\b.*)",
+    rf"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) {_IT} out\b.*|(?:do not|don't|"
+    r"never)(?: ever| even)? (?:mention|bring up|suggest|recommend|use|write|say|discuss|talk "
+    rf"about|write about|put|include) {_IT}\b.*|(?:do not|don't|never) bring {_IT} up\b.*|(?:avoid|"
+    rf"skip|drop|leave out|stay off|stop using|(?:steer clear|stay away|keep away) (?:of|from)) "
+    rf"{_IT}\b.*|(?:do not|don't|never) go there\b.*|(?:i|we) (?:do not|don't|never) (?:ever "
+    rf")?want to (?:see|read|hear)(?: (?:about|of))? {_IT}\b.*|(?:not a word|nothing) about "
+    rf"{_IT}\b.*|no more of (?:it|them)\b.*|(?:i|we)(?: should|'d| would)(?: be)? (?:grateful|glad|"
+    rf"happy|appreciate it) if (?:(?:it|they) never (?:came|come) up|i never (?:saw|read|heard) "
+    r"(?:it|them)|you (?:just )?never (?:went there|mentioned (?:it|them)|brought (?:it|them) "
+    r"up))\b.*)",
     re.I,
 )
 _UNWANTED_NOUN = re.compile(
-    r"(?:.*\b(?:tired|sick|fed up|weary) (?:of|with) (?:(?:hearing|reading|talk) (?:about|of) )?|"
-    r".*\bgrudge against |.*\b(?:so|too) much |.*\bcan't (?:stand|bear) )(?P<after>(?:the "
-    r")?[\"']?[\w' -]+?[\"']?)(?: in (?:this|our|my) [a-z]+)?|(?:[^,]*, (?:but |so "
-    r")?)?(?P<before>[\w'-]+(?: [\w'-]+)?) (?:bores?|scares?|upsets?|annoys?|makes?|gives?|"
-    r"reminds?|triggers?|disgusts?|depresses|(?:is|are) (?:bad luck|out|off|banned|a sore point|"
-    r"dead to me|nothing but trouble))\b.*",
+    r"(?:.*\b(?:tired|sick|fed up|weary|had it) (?:of|with) (?:(?:hearing|reading|talk) (?:about|"
+    r"of) )?|.*\bgrudge against |.*\b(?:so|too) much |.*\bcan't (?:stand|bear) |(?:i (?:hate|"
+    r"dislike|can't stand|don't like) it|it (?:bugs|annoys|irritates|bothers|drives) me(?: [a-z "
+    r"]+)?) when(?:ever)? you (?P<used>use|write|put|add|include) )(?P<after>(?:the )?[\"']?[\w' "
+    r"-]+?[\"']?)(?: in (?:this|our|my) [a-z]+)?|(?:[^,]*, (?:but |so )?|i find "
+    r")?(?P<before>(?:the (?:word|phrase) (?:[\"'][\w' -]+[\"']|[\w-]+)|[\w'-]+(?: [\w'-]+)?)) "
+    r"(?:bores?|scares?|upsets?|annoys?|makes?|gives?|reminds?|triggers?|disgusts?|depresses|"
+    r"(?:freaks?|creeps?|drives?) (?:me|us)|(?:so )?(?:rude|annoying|boring|childish|upsetting)|"
+    r"gets? on (?:my|our)|(?:is|are) (?:bad luck|out|off|banned|(?:a|my) (?:[a-z]+ )?(?:sore "
+    r"(?:point|spot)|(?:sensitive|painful|touchy|difficult) (?:topic|subject)|phobia|trigger)|dead "
+    r"to me|nothing but trouble))\b.*",
     re.I,
 )
 
@@ -585,7 +632,7 @@ _LEAVES_OUT = re.compile(r"\b(?:keep|leave|use|write|put|include|see|read)\b", r
 
 def _read_unwanted(text: str) -> str:
     """Return "Golf bores me. Keep it out." as a demand of what is not talked about; or ""."""
-    for joint in re.finditer(r"[.;!] |,? (?:and|so) |, ", text):
+    for joint in re.finditer(r"[.;!] |,? (?:and|so) |, | that (?=i would|i'd)", text, re.I):
         lead, rest = text[: joint.start()], text[joint.end() :]
         noun = _UNWANTED_NOUN.fullmatch(lead)
         if noun is None or not _BANS_PRONOUN.fullmatch(rest.strip()):
@@ -593,12 +640,14 @@ def _read_unwanted(text: str) -> str:
         what = noun["after"] or noun["before"]
         if what.lower() in ("it", "that", "this", "he", "she", "they", "i", "we"):
             return ""
-        if re.search("[\"']", what):
-            quoted = re.sub(r"^the (?:word|phrase) |[\"']", "", what)
+        if re.match(r"[\"']|the (?:word|phrase) ", what, re.I):
+            quoted = re.sub(r"^the (?:word|phrase) |[\"']", "", what, flags=re.I)
             return f'do not say "{quoted}"'
         is_start = noun.start("before") == 0 if noun["before"] else False
         what = what.lower() if is_start and re.fullmatch(r"[A-Z][a-z]+", what) else what
-        is_used = is_part_of_text(what) and _LEAVES_OUT.search(rest)
+        is_used = is_part_of_text(what) and (noun["used"] or _LEAVES_OUT.search(rest))
+        if noun["used"] and not is_used:
+            return ""
         return f"use no {what}" if is_used else f"do not talk about {what}"
     return ""
 
@@ -750,6 +799,21 @@ _ONLY_THERE = re.compile(
     re.I,
 )
 """Where a demand holds, in a sentence of its own: "Use lists. Only when I ask."."""
+_HOLDS_THERE = re.compile(
+    r"(?P<demand>[^.;!?]+)[.;!] (?:this|that|it|the rule)(?: rule)? (?:(?:only |just )?(?:counts|"
+    r"holds|applies|goes)(?: only| just)?|is (?:only|just|meant)(?: meant| only)?|is(?=.* "
+    r"only[.!]*$)) (?:for|in|to) (?P<texts>(?:(?:my|our|the|all|any|every) )*(?:[a-z-]+ "
+    rf")??{GENRE}\b(?!.*\b(?:too|also|as well)\b)[^.;!?]*?)(?: only)?[.!]*",
+    re.I,
+)
+"""The texts of a demand, in the next sentence: "Be brief. This only goes for emails to Tom."."""
+_SPELLED_OUT = re.compile(
+    r"\b(?:spell|write) out (?P<full>(?-i:[A-ZÀ-Þ])[\w'-]+(?: (?-i:[A-ZÀ-Þ])[\w'-]+| of| the| for| "
+    r"and)+)[.,;:]? (?:and |so )?(?:please )?(?:no|not|never|instead of|rather than) (?:just |"
+    r"write |say |use )?[\"']?(?P<short>(?-i:(?!(?:WHO|US|IT)\b)[A-Z]{2,}))\b[\"']?",
+    re.I,
+)
+"""A name and its abbreviation: "Spell out United Nations. No UN."."""
 _LABEL = re.compile(
     r"(?:(?<=^)|(?<=[.!;] ))(?:rule|instruction|point|step) (?:no\. ?|#)?\d{1,2}[:.)] ", re.I
 )
@@ -769,6 +833,7 @@ def join_asides(text: str) -> str:
     text = _COUNTED.sub(
         lambda match: f"{match['what'] or ''}{match['noun'] or ''}", _LABEL.sub("", text)
     )
+    text = _SPELLED_OUT.sub(r'say "\g<full>" instead of "\g<short>"', text)
     if persona := _read_persona(text.replace("’", "'")):
         return persona
     if match := _FACT.fullmatch(text):
@@ -810,6 +875,8 @@ def join_asides(text: str) -> str:
         is_ban = re.search(r"\b(?:no|not|never|without|avoid)\b|n['’]t\b", demand, re.I)
         if not split_rule(match["where"]).scope:  # "only in emails mention them" demands more
             return f"{demand}{', except' if is_ban else ' only'} {match['where']}"
+    if (match := _HOLDS_THERE.fullmatch(text)) and not _SAID.search(match["demand"]):
+        return f"{match['demand']} in {match['texts']}"
     if match := _TITLE_OF_BAN.fullmatch(text.replace("’", "'")):
         is_topic = (match["about"] or match["silent"]) and not is_part_of_text(match["noun"])
         return f"{'do not talk about' if is_topic else 'no'} {match['noun']}"
@@ -856,9 +923,10 @@ def drop_parentheses(text: str) -> str:
 
 
 _TOLD_OF_SELF = re.compile(
-    r"^(?:i|we|(?:my|our) [a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|"
-    r"never|hate|can't|cannot)\b)[a-z]+ [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|"
-    r"love)|please|i (?:want|need|don't|do not|never)|so)\b)",
+    r"^(?:(?:i|we)'(?:m|ve|re)(?! (?:writing|texting|e-?mailing|messaging)\b)|(?:i|we|(?:my|our) "
+    r"[a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|never|hate|can't|"
+    r"cannot)\b)[a-z]+) [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|love)|please|i "
+    r"(?:want|need|don't|do not|never)|so)\b)",
     re.I,
 )
 """Who the person is, before a wish: "I run an inn and I'd rather you ..."."""
@@ -868,6 +936,7 @@ def _spell_out(text: str) -> str:
     """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
     text = _CHAT.sub(lambda match: _CHAT_WORDS.get(match[0].lower(), match[0]), text)
     text = re.sub(r"^lets\b", "let's", text, flags=re.I)
+    text = re.sub(r"\b(longer|shorter|more|less|fewer|rather) then\b", r"\1 than", text, flags=re.I)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _HAD_BETTER.sub("must", text)
     text = _CONTRACTED.sub(r"\1 not", text)

@@ -456,7 +456,8 @@ _ONLY_SCOPE = re.compile(
 
 
 _REMARK = re.compile(
-    r"(?:i|we|my|our|he|she|they|it|this|that|there|the|people|everyone|somebody|someone)(?:'\w+)? "
+    r"(?:(?:i|we|my|our|he|she|they|it|this|that|there|the|people|everyone|somebody|someone)(?:'\w+)?|"
+    r"you (?:keep|kept)(?= (?:on )?[a-z]+ing\b)) "
     r"(?!.*\b(?:should|must|shall|have to|has to|need to|needs to|not allowed|when|if|whenever)\b)",
     re.I,
 )

@@ -134,6 +134,12 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"(?:as|in|into)) an? table$",
         "use a table",
     ),
+    (
+        # "abbreviate kilometres to km"
+        r"^(?:abbreviate|shorten) (?P<old>(?P<letter>[a-z])[a-z ]+) (?:to|as) "
+        r"(?P<new>(?P=letter)\w{0,3})\.?$",
+        r'write "\g<new>" instead of "\g<old>"',
+    ),
     (rf"^(?P<first>(?:start|begin|open) with .+?) {_BEFORE_ALL}$", r"\g<first>"),
     (rf" {_BEFORE_ALL}$", " first"),
     (r"^every line (?:(?:must|should|has to) )?(?:starts?|begins?) with", "start every line with"),
