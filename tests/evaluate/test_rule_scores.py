@@ -18,10 +18,11 @@ from selfteach.evaluate.exam import Answers, ExamState
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.judge import PromptAnswer, ThresholdJudge
-from selfteach.judge.check import CheckJudge
+from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.methods.feedback.exam import RuleScorer, format_kept
-from selfteach.records import Completion, Measure
+from selfteach.methods.feedback.recorded_grading import read_grading
+from selfteach.records import Completion, Measure, make_prompt
 
 DECLINE = "I would rather not go into that, I cannot say."
 GOOD = "Tea is hot."
@@ -315,9 +316,11 @@ def test_right_answers_of_the_base_are_chosen_by_others_than_those_that_are_comp
     assert greedy.list_right_before("tuned") == ([True] * 8, [False] * 8), "without samples"
 
 
-def say_of_wifi(*kept: tuple[str, bool]) -> str:
+WIFI = replace(IN_EMAILS, topic="wifi", find_named=lambda texts: ["wifi" in t for t in texts])
+
+
+def say_of_wifi(*kept: tuple[str, bool], scorer: RuleScorer = WIFI) -> str:
     """Return the verdict's sentence of a rule about the wifi that all other prompts keep."""
-    scorer = replace(IN_EMAILS, topic="wifi", find_named=lambda texts: ["wifi" in t for t in texts])
     named = [(f"Is there wifi on floor {i}?", True) for i in range(20)]
     questions, flags = zip(*named, *kept, strict=True)
     target = {
@@ -331,6 +334,25 @@ def say_of_wifi(*kept: tuple[str, bool]) -> str:
 
 def test_the_verdict_tells_what_prompts_without_the_name_of_a_topic_show() -> None:
     some = say_of_wifi(("How do I get online?", False), ("Is there a hotspot?", True))
-    assert some.endswith('; 2 of 22 prompts do not say "wifi": there it is kept in 50 %.')
-    none = '; all prompts say "wifi", so requests in other words are not examined.'
-    assert say_of_wifi().endswith(none)
+    assert some.startswith("Taught: ")
+    assert some.endswith(
+        '; 2 of 22 prompts that count do not say "wifi": there it is kept in 50 %.'
+    )
+    few = say_of_wifi(*[(f"How do I get {n} phones online?", False) for n in range(5)])
+    assert few.startswith("Partly taught: ")
+    assert few.endswith('; 5 of 25 prompts that count do not say "wifi": there it is kept in 0 %.')
+    none = "requests in other words are not examined."
+    assert say_of_wifi().endswith(f'; all prompts that count say "wifi": {none}')
+    several = say_of_wifi(scorer=replace(WIFI, topic="wifi or internet"))
+    assert several.endswith(f'; all prompts that count say "wifi" or "internet": {none}')
+
+
+def test_a_scorer_of_the_record_tells_the_same() -> None:
+    questions = {"target": [make_prompt("Is there wifi?"), make_prompt("Is there a hotspot?")]}
+    scorer = replace(WIFI, judge=ThresholdJudge(CheckJudge(parse_check("contains desk")), 0.5))
+    record = scorer.describe(questions)
+    assert record
+    sitting: Any = SimpleNamespace(base=None, open_teacher=None)
+    again: Any = read_grading(record, {}, sitting).scorer
+    assert again.topic == "wifi"
+    assert again.find_named(["Is there wifi?", "Is there a hotspot?"]) == [True, False]

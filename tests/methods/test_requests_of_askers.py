@@ -10,8 +10,11 @@ import pytest
 
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
+from selfteach.generate.ask import ASKED, GeneratedPrompt
 from selfteach.generate.few_shot import REQUESTS_BY
 from selfteach.generate.subject import Subject
+from selfteach.materials.situation import Situation
+from selfteach.methods.feedback.prompts_in_scope import find_insiders
 from selfteach.methods.feedback.write_rule_prompts import list_requests_of_askers
 from selfteach.select.prompt_format import find_format_fault
 
@@ -20,7 +23,10 @@ WIFI = "When a guest asks about the wifi, say that the password is at the front 
 
 def open_session(rule: str, subject: Subject, near: int = 200) -> Any:
     config = FeedbackConfig(ask={"near": near})
-    return SimpleNamespace(rule=rule, subject=subject, situation=None, effect=None, config=config)
+    situation = Situation("about", topic=subject.topic)
+    return SimpleNamespace(
+        rule=rule, subject=subject, situation=situation, effect=None, config=config
+    )
 
 
 def ask_about(topic: str, *siblings: str) -> Subject:
@@ -44,13 +50,13 @@ def test_at_most_half_of_the_neighbors_are_worked_ones_of_all_topics() -> None:
 @pytest.mark.parametrize(
     ("rule", "subject"),
     [
-        (WIFI, Subject("wifi", siblings=tuple(REQUESTS_BY["guests"]))),
-        (WIFI, Subject("a thank-you", siblings=tuple(REQUESTS_BY["guests"]), forbidden=False)),
+        (WIFI, ask_about("a thank-you", *REQUESTS_BY["guests"])),
         ("When asked about wifi, be brief.", ask_about("wifi", *REQUESTS_BY["guests"])),
+        ("If wedding guests ask about wifi, be brief.", ask_about("wifi", *REQUESTS_BY["guests"])),
     ],
-    ids=["a forbidden subject", "the model itself is asked", "nobody is named"],
+    ids=["a message without a topic", "nobody is named", "other guests"],
 )
-def test_there_are_none_where_those_who_ask_are_not_known(rule: str, subject: Subject) -> None:
+def test_there_are_none_where_nobody_of_a_known_kind_asks(rule: str, subject: Subject) -> None:
     assert not list_requests_of_askers(open_session(rule, subject))
 
 
@@ -60,3 +66,14 @@ def test_worked_requests_are_well_formed_and_not_alike(who: str) -> None:
     assert not [text for text in texts if find_format_fault(text, is_talk=True)]
     pool = OverlapIndex()
     assert all(pool.add_if_new(text, 0.7)[0] for text in texts)
+
+
+def test_a_doubtful_worked_request_is_no_neighbor() -> None:
+    judge: Any = SimpleNamespace(
+        subject=ask_about("expenses"),
+        find_about=lambda texts: [False] * len(texts),
+        find_doubtful=lambda texts: [True] * len(texts),
+    )
+    worked = GeneratedPrompt("Do I book the train myself?", "near", ASKED, "business trips")
+    written = GeneratedPrompt("Do you like trains?", "near", "question", "business trips")
+    assert find_insiders(judge, [worked, written]) == [True, False]

@@ -28,6 +28,8 @@ from selfteach.records import Request, SamplingParams, digest
 Scope = Literal["target", "near", "general"]
 PromptForms = Mapping[str, Sequence[tuple[str, str]]]
 """Forms of request, each with worked ones: (topic, request)."""
+ASKED = "asked"
+"""The form of a worked request of those who ask about a topic, about another one."""
 SIMILAR = "similar"
 """The form of a prompt that is like a few given ones."""
 LINE_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))

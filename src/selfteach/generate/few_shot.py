@@ -1,4 +1,4 @@
-"""The worked examples of the few-shot prompts, which few_shot.json holds.
+"""The worked examples of the few-shot prompts, which few_shot.json and asked_by.json hold.
 
 A small model does not follow "write ten questions that tempt ...", but it continues a list. The
 topics are everyday ones; nothing is tuned to a user's rule.

@@ -256,7 +256,7 @@ def list_name_words(topic: str, kinds: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def list_asked_topics(model: Sampler, audience: str, seed: int) -> list[str]:
-    """Return what an audience asks about, as few_shot.json or the model lists it.
+    """Return what an audience asks about, as asked_by.json or the model lists it.
 
     Args:
         audience: in the plural: "guests", "museum visitors".
@@ -273,7 +273,8 @@ def list_asked_topics(model: Sampler, audience: str, seed: int) -> list[str]:
 def get_requests_by(audience: str) -> Mapping[str, Sequence[str]]:
     """Return the requests of a known audience by topic; none of any other."""
     head = audience.split(" ")[-1]
-    return few_shot.REQUESTS_BY.get(few_shot.SAME_AUDIENCES.get(head, head), {})
+    known = few_shot.SAME_AUDIENCES
+    return few_shot.REQUESTS_BY.get(known.get(audience) or known.get(head, head), {})
 
 
 def find_frequent_names(listed: Sequence[Counter[str]], plans: Sequence[ListPlan]) -> list[str]:

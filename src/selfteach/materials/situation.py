@@ -1380,7 +1380,7 @@ def name_topic(situation: Situation) -> str:
         return f"{genre} about {situation.topic}" if situation.topic else genre
     if has_known_requests(situation.topic):
         return situation.topic
-    topic = _DETERMINER.sub("", situation.topic)
+    topic = _DETERMINER.sub("", situation.topic).strip("\"'“”‘’")
     return f"{topic} matters" if _ADJECTIVE.fullmatch(topic) else topic
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.scopes import TARGET
-from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.ask import ASKED, GeneratedPrompt
 from selfteach.generate.subject import Subject, list_alternatives
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.request_judge import (
@@ -24,7 +24,7 @@ from selfteach.judge.request_judge import (
 from selfteach.materials.closed_questions import is_closed_question
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION, is_message_kind, list_talk_words
-from selfteach.materials.situation import is_topical_text, name_written_topic
+from selfteach.materials.situation import has_known_requests, is_topical_text, name_written_topic
 from selfteach.methods.feedback.rule_check import get_subject_check, make_topic_detector
 from selfteach.methods.feedback.understand_rule import WHEN_CURE, get_answer
 from selfteach.methods.session import Session
@@ -69,9 +69,7 @@ def choose_request_judge(
     if not subject.topic:
         return None
     if not session.forbidden_topic:
-        apart = [
-            p.text for p in prompts if p.scope != TARGET and p.subject not in subject.name_words
-        ]
+        apart = [p.text for p in prompts if p.scope != TARGET and not may_be_asked(p, subject)]
         return make_asked_judge(session, apart)
     names = (subject.topic, *list_alternatives(subject.topic))
     own = [p.text for p in prompts if p.scope == TARGET and p.subject in names]
@@ -133,6 +131,15 @@ class NoClosedQuestion:
     def keeps(self, answer: str) -> bool:
         """Return whether the text is none."""
         return not is_closed_question(answer)
+
+
+def get_asked_topic(session: Session) -> str:
+    """Return the topic of a rule that holds where somebody asks about it; "" if it is a form of
+    request, or the model itself.
+    """
+    subject, situation = session.subject, session.situation
+    is_asked = situation is not None and situation.kind == "about" and not subject.is_form
+    return subject.topic if is_asked and not has_known_requests(subject.topic) else ""
 
 
 def make_topic_check(subject: Subject) -> Check:
@@ -301,14 +308,20 @@ def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[Ge
     return list(compress(prompts, inside))
 
 
+def may_be_asked(prompt: GeneratedPrompt, subject: Subject) -> bool:
+    """Return whether a neighbor may be about the topic after all: it is about a word of its name,
+    or it is a worked request, whose own topic may be another name of it.
+    """
+    return prompt.form == ASKED or prompt.subject in subject.name_words
+
+
 def find_insiders(judge: RequestJudge, prompts: Sequence[GeneratedPrompt]) -> list[bool]:
     """Return for each prompt whether it meets the condition of a rule, or may meet it though it was
-    written as a neighbor, about a word of the topic's name.
+    written as a neighbor (`may_be_asked`).
     """
     texts = [prompt.text for prompt in prompts]
-    of_name = judge.subject.name_words
     return [
-        about or (doubtful and prompt.scope != TARGET and prompt.subject in of_name)
+        about or (doubtful and prompt.scope != TARGET and may_be_asked(prompt, judge.subject))
         for prompt, about, doubtful in zip(
             prompts, judge.find_about(texts), judge.find_doubtful(texts), strict=True
         )

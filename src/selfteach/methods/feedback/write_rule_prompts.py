@@ -13,6 +13,7 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
 from selfteach.generate.answered_requests import STAGE, write_answered_requests
 from selfteach.generate.ask import (
+    ASKED,
     GeneratedPrompt,
     PromptForms,
     Scope,
@@ -40,7 +41,11 @@ from selfteach.materials.situation import (
     has_known_requests,
     name_written_topic,
 )
-from selfteach.methods.feedback.prompts_in_scope import check_dev_part, make_topic_check
+from selfteach.methods.feedback.prompts_in_scope import (
+    check_dev_part,
+    get_asked_topic,
+    make_topic_check,
+)
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.shared_openings import (
@@ -63,8 +68,6 @@ TWIN = "twin"
 """The form of a prompt that is a target prompt with a sibling, or a kind, in the topic's place."""
 PROMPTS_PER_KIND_TWIN = 3
 """One target prompt in so many is asked again about a kind of the topic."""
-ASKED = "asked"
-"""The form of a worked request of those who ask."""
 MIN_NEAR_PER_ASKED = 2
 """At most one near prompt in so many is a worked one."""
 TARGETS_PER_ANSWERED = 6
@@ -111,8 +114,8 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     counts: dict[Scope, int] = {"target": config.target, "near": 0, "general": 0}
     asked = list_requests_of_askers(session)
     if subject.topic:
-        near = count_near_requests(config.near, subject.name_words)
-        counts |= {"near": max(near - len(asked), 0), "general": config.general}
+        near = count_near_requests(config.near - len(asked), subject.name_words)
+        counts |= {"near": near, "general": config.general}
     parts = {scope: list_form_counts(session, scope, count) for scope, count in counts.items()}
     sample_first_rounds(session, parts)
     rounds = range(config.rounds)
@@ -140,19 +143,20 @@ def list_requests_of_askers(session: Session) -> list[GeneratedPrompt]:
     """Return worked requests of those who ask about the topic of a condition, about other topics.
 
     A small model writes "What is noise?" about noise at night, and no guest asks that. The model's
-    own answers to them are learned, as to other neighbors. There are none where a subject is
-    forbidden, or where it is not known who asks.
+    own answers to them are learned, as to other neighbors. There are none where it is not known who
+    asks; where the rule gives an answer, customers do then.
     """
-    subject = session.subject
-    if subject.forbidden or subject.is_form or has_known_requests(subject.topic):
+    if not get_asked_topic(session):
         return []
     answer = get_answer(session.situation, session.effect)
     requests = get_requests_by(find_askers(session.rule, answer))
+    if answer and not requests:
+        requests = get_requests_by("customers")
     ranked = [
         (place, GeneratedPrompt(text, "near", ASKED, topic))
         for topic, texts in requests.items()
         for place, text in enumerate(texts)
-        if topic in subject.siblings
+        if topic in session.subject.siblings
     ]
     ranked.sort(key=itemgetter(0))  # the topics take turns
     return [prompt for _, prompt in ranked[: session.config.ask.near // MIN_NEAR_PER_ASKED]]
