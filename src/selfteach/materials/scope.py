@@ -697,7 +697,7 @@ _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
     rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH} |never|always|"
-    r"do not|don't|[Pp]lease|(?<!use )(?<!want )no(?= (?:emojis?|smileys?|hashtags?|"
+    r"do not|don't|[Pp]lease|(?<!use )(?<!want )(?<!like )no(?= (?:emojis?|smileys?|hashtags?|"
     r"exclamation marks?|bullet points|lists?|jargon|slang)\b)|"
     r"use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
     r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|"
