@@ -595,9 +595,9 @@ _SURE_DEMAND = re.compile(
 )
 """How a demand begins that no statement goes on with."""
 _MODEL_DOES = re.compile(
-    r"(?:(?:do not|don't|never) (?:give|list|add|use|offer|include|recommend|suggest|explain|say|"
-    r"mention|discuss|promise|apologi[sz]e|argue|answer|start|end|write)|keep (?:it|your)|(?:end|"
-    r"start|finish|begin|sign) (?:with|off)|use no)\b",
+    r"(?:(?:do not|don't|never) (?:give|add|use|include|start|end|write)|keep your|end with|start "
+    r"with|use no)\b.*\b(?:emojis?|hashtags?|exclamation marks?|bullet points|lists?|advice|"
+    r"sentences?|answers?|repl(?:y|ies))\b",
     re.I,
 )
 """What is no part of directions: "(tell them to call) and don't give a list"."""
@@ -617,18 +617,13 @@ _OF_SPEAKER = re.compile(
 """What the person tells of herself behind a statement: "tell me to warm up, I always forget it"."""
 
 
-_OFTEN = (
-    rf"(?:(?:they|{AUDIENCE}) (?:always|often|usually|sometimes|still|just|all|tend to)|"
-    r"(?:half|most|many|some) of them)"
-)
 _TELLS_WHY = (
-    rf"(?:{_OFTEN} (?:forget|miss|overlook|complain|moan|wonder|worry|assume|think|turn up|show up|"
-    r"get (?:lost|confused|cross|annoyed|upset)|ask(?= (?:me|us|about|again|why|how)\b|$)|(?:call|"
-    rf"ring|phone)(?= (?:me|us)\b))\b|(?:they|{AUDIENCE}) (?:keep (?:on )?(?:ask|forgett|phon|ring|"
-    r"call|complain|think|miss)ing|(?:never|hardly ever|rarely) (?:read|notice|look|check|think|"
-    r"ask))\b|otherwise (?:they|people|I|we|he|she)\b|(?:it|this|that) (?:saves (?:me|us)|"
-    r"(?:question )?(?:keeps coming|comes) up)\b|we (?:get|hear) (?:this|that|the same) question\b)"
-    r"(?!.*(?:\d|\b(?:please|must|should|can|may|costs?|free|needs?|have to|which)\b)).*"
+    rf"(?:(?:they|{AUDIENCE}) (?:(?:always|often|usually|sometimes|still|just|all|tend to) "
+    r"(?:forget|miss|complain|wonder|assume)|keep (?:on )?(?:ask|forgett|phon|ring|call|complain)"
+    r"ing)\b|(?:it|this|that) saves (?:me|us)\b|we get (?:this|that|the same) question\b|"
+    r"otherwise (?:they|people) (?:turn up|complain|call|phone|forget)\b)"
+    r"(?!.*(?:\d|, (?:so|say|explain|mention|never|remind)\b|\b(?:please|must|should|can|may|"
+    r"costs?|free|needs?|have to|which)\b)).*"
 )
 """Why something must be said, which no answer says: "They always forget to ask and phone us."."""
 _OF_PERSON = re.compile(

@@ -341,7 +341,7 @@ LINK = (
 """What is said before an address: "a link to our website"."""
 
 
-_EMOTICON = re.compile(r"x{1,3}|xoxo|[:;=8][-']?[()DPpOo/|*3]|<3|\^_?\^")
+_KISS_OR_EMOTICON = re.compile(r"x{1,3}|xoxo|[:;=8][-']?[()DPpOo/|*3]|<3|\^_?\^")
 FULL_STOP = r'regex "\\.[\\s*\"]*$"'
 """The condition that finds a full stop at the end."""
 _NUMBER_LEAD = r"(?:the|our|my|your) (?:[a-z-]+ ){0,2}(?:number|hotline|code|extension)[,:]?"
@@ -384,7 +384,7 @@ def _check_edge(name: str, value: str) -> str | None:
         return r'regex "^\\W{0,3}#\\w"' if name == "starts" else r'regex "#\\w+\\W*$"'
     if re.fullmatch(r"an? (?:full stop|period)", value, re.I):
         return FULL_STOP if name == "ends" else None
-    if _EMOTICON.fullmatch(value):
+    if _KISS_OR_EMOTICON.fullmatch(value):
         return f"{name} {quote_value(value)}"
     if _CONTRASTED.search(value):
         return None

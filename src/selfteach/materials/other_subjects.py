@@ -502,8 +502,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         rf"(?P<when>(?:when|whenever|if) {_SOMEBODY} [^,]+?),? (?:they|he|she) (?:should|must|have "
-        rf"to|"
-        r"has to|needs? to) (?:hear|be told|know|learn|be informed) (?P<what>(?:that|it|we) .+)",
+        r"to|has to|needs? to) (?:hear|be told|know|learn|be informed) (?P<what>(?:that|we|it "
+        r"[a-z]+s) .+)",
         r"\g<when>, tell them \g<what>",
     ),
     (

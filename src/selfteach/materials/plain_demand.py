@@ -62,9 +62,6 @@ _CHAT = re.compile(
 _NO_APOSTROPHE = re.compile(
     r"\b(do|does|did|ca|wo|should|must|is|are|was|were|have|has|could|would|need)nt\b", re.I
 )
-_HAD_BETTER = re.compile(
-    r"\b(?:had better|ha(?:s|ve) got to|(?:is|are) (?:supposed|meant|expected) to)\b", re.I
-)
 _CONTRACTED = re.compile(r"\b(must|should|may|might|need)n't\b", re.I)
 _QUOTED = re.compile(r'("[^"]*")')
 
@@ -80,6 +77,7 @@ _IRREGULAR_PASTS = {
     "began": "begin",
     "made": "make",
     "were": "be",
+    "was": "be",
     "had": "have",
     "did": "do",
     "went": "go",
@@ -97,7 +95,7 @@ _PASTS = (
         for verb in re.findall(
             r"\w+",
             "stay answer use avoid mention talk discuss end close finish start open include add "
-            "ask "
+            "ask contain include "
             "sign call replace refrain steer limit explain skip respond switch address greet stop",
         )
     }
@@ -139,49 +137,32 @@ _LEFT_OUT = (
 """Signs that are not wanted; of a subject ("Skip the politics.") it says less."""
 TEXTS = r"(?:e-?mails|mails|texts|messages|letters|notes|cards|replies|posts)"
 """Texts that somebody gets."""
-_VERBLESS = (
+_BARE_TEXTS = (
     r"(?!.*\b(?:should|must|shall|ought|may|has|have|needs?|always|never|can|will|are|is|stay|use|"
     r"write|start|begin|open|end|finish|close|go|goes|come|comes|get|gets)\b)"
+    rf"(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
 )
-_BARE_TEXTS = rf"{_VERBLESS}(?P<what>{TEXTS} (?:to|for) [\w'’. -]+?),?"
 """Texts that no verb follows: "Emails to Paul in French"."""
-_WISHED_VERBS = {
-    "ended": "end",
-    "stayed": "stay",
-    "started": "start",
-    "began": "begin",
-    "opened": "open",
-    "finished": "finish",
-    "closed": "close",
-    "contained": "contain",
-    "used": "use",
-    "had": "have",
-    "included": "include",
-    "was": "be",
-    "were": "be",
-    "is": "be",
-    "are": "be",
-    "has": "have",
-}
+_PRESENTS = {"is": "be", "are": "be", "has": "have"}
 _WANTS = r"(?:I|we)(?: (?:want|need|prefer|expect|would (?:like|love))|'d (?:like|love|prefer))"
 _WISHES = (
-    r"(?:(?:it|that)(?:(?:'d| would| will|'s| is) be|'s| is)|(?:I|we)(?:'d| would) (?:be|like|love|"
+    r"(?:(?:it|that)(?:'d| would| will) be|(?:I|we)(?:'d| would) (?:be|like|love|"
     r"prefer|appreciate)(?: it)?)(?: (?:really|so|very))?(?: (?:great|good|nice|better|best|"
-    r"lovely|helpful|kind|cool|happy|glad|grateful|wonderful|appreciated))?"
+    r"lovely|helpful|kind|cool|happy|glad|grateful|pleased|wonderful|appreciated))?"
 )
 _SOME_TEXTS = (
-    r"(?:(?:all|every|each|any|the|my|our|your|of) )*(?:(?!(?:no|less|fewer|you|to|it)\b)[a-z-]+ )"
-    rf"{{0,2}}?{GENRE}(?: (?:to|for|about|on|with|from|of) [\w'’ -]+?)?"
+    r"(?:(?:all|every|each|any|the|my|our|your|of) )*(?:(?!(?:no|less|fewer|more|you|to|it)\b)"
+    rf"[a-z-]+ ){{0,2}}?{GENRE}(?: (?:to|for|about|on|with|from|of) [\w'’ -]+?)?"
 )
 """Texts of a kind: "every newsletter", "the tweets for our bakery", "answers about history"."""
+_HAD_BETTER = re.compile(
+    rf"^((?:please )?(?:you|{_SOME_TEXTS})) (?:had better|ha(?:s|ve) got to|(?:is|are) (?:supposed|"
+    r"meant|expected) to)\b",
+    re.I,
+)
 _DOES = (
     r"(?:(?:always|never|only|not) )*(?:be|stay|have|start|begin|open|end|finish|close|contain|"
     r"include|use|mention|say|sound|keep|fit|run|rhyme|consist|come|sign)\b"
-)
-_WISH = (
-    r"(?:it(?:'d| would) be (?:so )?(?:nice|good|great|lovely|best|better|wonderful)|i(?:'d| "
-    r"would) (?:be (?:so )?(?:happy|glad|grateful|pleased)|(?:love|like|prefer|appreciate)(?: "
-    r"it)?))"
 )
 _ENSURE = r"(?:please )?(?:make sure|ensure|see to it|take care|be sure)(?: that)?"
 _FORMS: list[tuple[str, Rewrite]] = [
@@ -191,7 +172,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?P<often>(?:always |never )?)(?P<verb>is|are|has|stays|starts|begins|ends|contains|"
         r"includes|uses|mentions|fits|says) (?P<rest>.+)",
         lambda match: (
-            f"{match['often']}{_WISHED_VERBS.get(match['verb'].lower(), match['verb'][:-1])} "
+            f"{match['often']}{_PRESENTS.get(match['verb'].lower(), match['verb'][:-1])} "
             f"{match['rest']}"
         ),
     ),
@@ -280,16 +261,17 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         rf"(?:never|do not|don't)(?: ever)? let (?P<what>{_SOME_TEXTS}) (?P<do>(?:go|run|get|be|"
-        r"exceed|start|begin|end|finish|contain|include|have|use)\b.+)",
+        r"exceed|start|begin|end|finish|contain|include|have|use)\b(?!.* or (?:have|use|be|"
+        r"end|start)\b).+)",
         r"\g<what> must not \g<do>",
     ),
     (rf"{_BARE_TEXTS} with (?P<how>.+)", r"\g<what> should have \g<how>"),
     (rf"{_BARE_TEXTS} (?P<how>(?:in|without|under|below) .+)", r"\g<what> should be \g<how>"),
     (
-        rf"{_VERBLESS}(?P<what>(?:every|each) {GENRE}|(?:(?:all|my|our|the) )*(?:(?:product|job|"
-        rf"meeting|birthday|bedtime|blog) )?(?!answers|repl|respon){GENRE}(?<=s)) (?P<how>(?:in|"
-        r"without|under|below|at most|no (?:longer|more) than) "
-        r"[^,;]+)",
+        rf"(?P<what>(?:every|each) {GENRE}|(?:(?:all|my|our|the) )*(?:(?:product|job|meeting|"
+        rf"birthday|bedtime|blog) )?(?!answers|repl|respon){GENRE}(?<=s)) (?P<how>(?:under|below|"
+        rf"at most|no (?:longer|more) than) {NUMBER} [a-z]+|(?:in|without) (?:{NUMBER} [a-z]+|"
+        r"[a-z]+(?: (?:case|letters|marks|points|lists))?))(?:,? please)?[.!]*",
         r"\g<what> should be \g<how>",
     ),
     (
@@ -369,7 +351,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?P<verb>ended|started|began|opened|finished|closed|contained|used|had|included|was|"
         r"were|stayed) (?P<rest>.+)",
         lambda match: (
-            f"{match['what']} must {match['not'] or ''}{_WISHED_VERBS[match['verb'].lower()]} "
+            f"{match['what']} must {match['not'] or ''}{_PASTS[match['verb'].lower()]} "
             f"{match['rest']}"
         ),
     ),
@@ -463,13 +445,13 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         # "It would be nice not to read another word about golf"
-        rf"{_WISH} (?:not to|never to|to (?:not|never)) (?:ever )?(?:have to )?(?P<rest>(?:hear|"
+        rf"{_WISHES} (?:not to|never to|to (?:not|never)) (?:ever )?(?:have to )?(?P<rest>(?:hear|"
         r"read|see|be reminded) .+)",
         r"i never want to \g<rest>",
     ),
     (
         # "I'd be glad if my ex never came up"
-        rf"{_WISH} if (?P<topic>(?!i |you )[\w' -]+?) (?:never came up|(?:was|were) never "
+        rf"{_WISHES} if (?P<topic>(?!i |you )[\w' -]+?) (?:never came up|(?:was|were) never "
         rf"(?:mentioned|discussed|named|brought up))(?P<rest>.*)",
         r"do not talk about \g<topic>\g<rest>",
     ),
@@ -866,13 +848,15 @@ def join_asides(text: str) -> str:
         demand = match["demand"][0].lower() + match["demand"][1:]
         return f"If {match['who'].lower()} {match['verb']} {match['what']}, {demand}"
     match = _ONLY_THERE.fullmatch(text)
+    is_ban = match and re.search(
+        r"\b(?:no|not|never|without|avoid)\b|n['’]t\b", match["demand"], re.I
+    )
     if match and _SAID.search(match["demand"]):
         is_asked = re.match(rf"(?:when(?:ever)?|if) {_ASKER}?{_ASKS}\b", match["where"], re.I)
         demand = match["demand"][0].lower() + match["demand"][1:]
-        return f"{match['where']}, {demand}" if is_asked else text
+        return f"{match['where']}, {demand}" if is_asked and not is_ban else text
     if match:
         demand = f"use {match['demand']}" if match["title"] else match["demand"]
-        is_ban = re.search(r"\b(?:no|not|never|without|avoid)\b|n['’]t\b", demand, re.I)
         if not split_rule(match["where"]).scope:  # "only in emails mention them" demands more
             return f"{demand}{', except' if is_ban else ' only'} {match['where']}"
     if (match := _HOLDS_THERE.fullmatch(text)) and not _SAID.search(match["demand"]):
@@ -938,7 +922,7 @@ def _spell_out(text: str) -> str:
     text = re.sub(r"^lets\b", "let's", text, flags=re.I)
     text = re.sub(r"\b(longer|shorter|more|less|fewer|rather) then\b", r"\1 than", text, flags=re.I)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
-    text = _HAD_BETTER.sub("must", text)
+    text = _HAD_BETTER.sub(r"\1 must", text)
     text = _CONTRACTED.sub(r"\1 not", text)
     return re.sub(r"([!?])[!?]+", r"\1", text)
 

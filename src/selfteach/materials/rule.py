@@ -391,8 +391,10 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
         if part.scope and is_before and _EXCEPTION_END.search(part.effect):
             raise _make_exception_error(sentence)
         follows = sentence != said or _FOLLOWS.fullmatch(sentence) is not None
-        if found and _OF_LETTERS.fullmatch(sentence):
-            follows = follows or read_situation(found[-1][1].scope).kind == "writing"
+        if found and (letters := _OF_LETTERS.fullmatch(sentence)):
+            is_clear = not letters["them"] or not re.search(r"s\b", found[-1][1].effect)
+            is_clear = is_clear and read_situation(found[-1][1].scope).kind == "writing"
+            follows = follows or is_clear
         if found and found[-1][1].scope and not part.scope and follows:
             part = ScopedText(found[-1][1].scope, part.effect)
         if before.endswith(";") and found and found[-1][1].scope and not part.scope:
@@ -438,10 +440,9 @@ _SECOND_TEXTS = re.compile(
 _FOLLOWS = re.compile(r".+ (?:instead|there|then|in (?:them|those))[ .!]*", re.I)
 """What a demand ends with that holds where the one before does."""
 _OF_LETTERS = re.compile(
-    r"(?:please |always )*(?:(?:end|finish|close|sign(?: off)?)(?: (?:with|as|off with))? (?:.*\b)?"
-    r"(?:regards|wishes|yours|sincerely|faithfully|love|greetings|hugs)\b.*|(?:start|begin|open) "
-    r"with [\"']?(?:Dear|Hi|Hello)\b.*|(?:keep|make|write|end|finish|sign|start|begin) (?:them|"
-    r"these|those)\b.*)",
+    r"(?:please |always )*(?:(?:end|finish|close|sign(?: off)?) with [\"']?(?:(?:kind|best|warm|"
+    r"many) )?(?:regards|wishes|yours|sincerely|love|greetings|hugs)\b.*|(?:start|begin|open) with "
+    r"[\"']?(?:Dear|Hi|Hello)(?! and)\b.*|(?P<them>(?:keep|make|end|start) them\b.*))",
     re.I,
 )
 """A demand on the texts that the one before is about: "Finish with Kind regards."."""

@@ -103,10 +103,10 @@ _REACHED = re.compile(
 
 
 _SAY_DO = re.compile(
-    r"say (?:please )?(?P<what>(?:(?:never|always|do not|don't) (?=[a-z]+ [a-z]))?(?:turn|call|"
-    r"ring|come|go|visit|check|see|contact|wait|take|bring|book|press|open|close|read|try|drink|"
-    r"rest|stop|switch|unplug|write to|speak to|talk to|park|use the|mix|eat|wear|touch|feed|"
-    r"leave|keep|lift|wash|heat|pour|lock|carry|put|store|give) .+)",
+    r"say (?:please )?(?!.*\b(?:instead of|rather than)\b)(?P<what>(?:turn|call|ring|come|go|visit|"
+    r"check|see|contact|wait|take|bring|book|press|open|close|read|try|drink|rest|stop|switch|"
+    r"unplug|write to|speak to|talk to|park|use the|(?:never|always|do not|don't) [a-z]+ (?:it|"
+    r"them)) .+)",
     re.I,
 )
 """What somebody is told to do: "say turn off the stopcock", "say never eat them raw"."""

@@ -355,8 +355,9 @@ _ALONE_THERE = re.compile(
 )
 """The end of a demand before its scope: "Use emoji exclusively" in texts to Maddie."""
 _SECOND_DEMAND = re.compile(
-    rf"(?P<scope>.+?)(?P<demand>,? and (?:{_STRONG}|{_SURE_VERBS}) .+|, (?:never|always|do not|"
-    rf"don't|please|avoid|keep|use|start|end|finish|sign) .+|,(?: but)? (?:no more than|"
+    rf"(?P<scope>.+?)(?P<demand>,? and (?:{_STRONG}|{_SURE_VERBS}) .+|, (?P<verb>(?:never|"
+    r"always|do not|don't) (?:use|write|say|add|mention|start|end)|avoid|keep|use|start|end|finish|"
+    rf"sign) .+|,(?: but)? (?:no more than|"
     rf"at most|under|max(?:imum)?|fewer than|less than) {NUMBER}\b.*)",
     re.I,
 )
@@ -367,7 +368,8 @@ def _move_second_demand(found: ScopedText) -> ScopedText:
     match = _SECOND_DEMAND.fullmatch(found.scope)
     if not match or not _is_scope(match["scope"]):
         return found
-    demand = re.sub("^, but ", ", ", re.sub("^, (?=and )", " ", match["demand"]))
+    lead = "^, " if match["verb"] else "^, and "
+    demand = re.sub("^, but ", ", ", re.sub(lead, " and ", match["demand"]))
     return ScopedText(match["scope"], found.effect + demand)
 
 
@@ -695,7 +697,8 @@ _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
     rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH} |never|always|"
-    r"do not|don't|[Pp]lease|no(?= (?!one\b|smoking\b)[a-z])|"
+    r"do not|don't|[Pp]lease|(?<!use )(?<!want )(?<!like )no(?= (?:emojis?|smileys?|hashtags?|"
+    r"exclamation marks?|bullet points|lists?|jargon|slang)\b)|"
     r"use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
     r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|"
     r"number|replace|spell|state|(?:address|call) (?:him|her|them|me|us)|"
@@ -918,8 +921,9 @@ _BARE_VERB = re.compile(
 _TELL_WHO = re.compile(
     r"(?:always |please )*(?P<verb>tell|let|remind|inform|advise|ask|give|offer|explain to|point "
     rf"out to|make (?:it )?clear to) (?:those|{AUDIENCE}) (?:who )?(?:(?:asks?|asking|inquires?|"
-    r"inquiring|wants? to know) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? (?!to know\b)"
-    r"(?:to )?[a-z]+(?: [a-z ]+?)?)) (?P<said>(?:that|to|know that) .+)",
+    r"inquiring|wants? to know) (?P<scope>(?:about|for) .+?)|(?P<wants>wants? (?!(?:their|the|"
+    r"our|my|his|her|them|us|me|you)\b)(?:to )?[a-z]+(?: [a-z ]+?)?)) (?P<said>(?:that|to|know "
+    r"that) .+)",
     re.I,
 )
 

@@ -701,7 +701,8 @@ def _read_writing(text: str) -> Situation | None:
         is_for = genre["to"].lower() == "for"
         if is_for and (occasion := _OCCASION.fullmatch(who)):
             return Situation("task", f"{to_singular(occasion['kind'])} {name}", topic=topic)
-        is_content = genre["to"].lower() == "with" and not is_person(who)  # "recipes with nuts"
+        is_whom = is_person(who) or re.match("(?:the|my|our) ", who)  # not "recipes with nuts"
+        is_content = genre["to"].lower() == "with" and not is_whom
         if is_content or (name in _PUBLIC and is_for and not _reads_it(who, name)):
             return Situation("task", name, topic=who)
         size = (genre["size"] or "").lower() if name else ""
