@@ -459,7 +459,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"(?:i|we)(?:'d| would)? (?P<not>do not |don't |never )?(?:want|like|wish|prefer) "
         r"(?P<topic>[\w' -]+?) (?(not)|(?:never|not) )to (?:ever )?(?:come up|crop up|be "
         r"(?:mentioned|discussed|named|brought up|talked about))"
-        r"(?P<rest>(?:,? (?:please|again|ever|at all|(?:in|to|with|by|when) .+))?)",
+        r"(?P<rest>(?:,? (?:please|again|ever|at all))?)",
         r"do not talk about \g<topic>\g<rest>",
     ),
     (
@@ -600,7 +600,7 @@ _IT = (
     r"again|ever|please|altogether|entirely|at all|out|up|in|with)\b))"
 )
 _BANS_PRONOUN = re.compile(
-    rf"(?!.*\b(?:unless|except|when(?:ever)?|(?:in|to|for) (?!your )(?:[a-z]+ ){{0,2}}{GENRE})\b)"
+    rf"(?!.*\b(?:unless|except|when|(?:in|of|to|for) (?!your )(?:[a-z]+ ){{0,2}}{GENRE})\b)"
     rf"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) {_IT} out\b.*|(?:do not|don't|"
     r"never)(?: ever| even)? (?:mention|bring up|suggest|recommend|use|write|say|discuss|talk "
     rf"about|write about|put|include) {_IT}\b.*|(?:do not|don't|never) bring {_IT} up\b.*|(?:avoid|"
@@ -618,7 +618,7 @@ _UNWANTED_NOUN = re.compile(
     r"of) )?|.*\bgrudge against |.*\b(?:so|too) much |.*\bcan't (?:stand|bear) |(?:i (?:hate|"
     r"dislike|can't stand|don't like) it|it (?:bugs|annoys|irritates|bothers|drives) me(?: [a-z "
     r"]+)?) when(?:ever)? you (?P<used>use|write|put|add|include) )(?P<after>(?:the )?[\"']?[\w' "
-    r"-]+?[\"']?)(?: in (?:this|our|my) [a-z]+)?|(?!(?:in|for|to|with|on|at|when|if) )(?:[^,]*, "
+    r"-]+?[\"']?)(?: in (?:this|our|my) [a-z]+)?|(?!(?:in|for|when|if) )(?:[^,]*, "
     r"(?:but |so )?)?(?P<before>(?:the (?:word|phrase) (?:[\"'][\w' -]+[\"']|[\w-]+)|[\w'-]+(?: "
     r"[\w'-]+)?)) (?:bores?|scares?|upsets?|annoys?|makes?|gives?|reminds?|triggers?|disgusts?|"
     r"depresses|(?:freaks?|creeps?|drives?) (?:me|us)|gets? on (?:my|our)|(?:is|are) (?:bad luck|"
@@ -926,7 +926,7 @@ def drop_parentheses(text: str) -> str:
 
 
 _TOLD_OF_SELF = re.compile(
-    r"^(?:(?:i'm|we're) (?:an?(?! (?:big )?fan)|on a|in)|(?:i|we|(?:my|our) "
+    r"^(?:(?:i'm|we're) (?:an?(?! (?:big )?fan)|on a|in(?! (?:a|charge)\b))|(?:i|we|(?:my|our) "
     r"[a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|never|hate|can't|"
     r"cannot)\b)[a-z]+) [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|love)|please|i "
     r"(?:want|need|don't|do not|never)|so)\b)",

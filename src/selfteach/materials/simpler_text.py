@@ -30,7 +30,7 @@ _CALLS = re.compile(
 _REASON = re.compile(r",? (?:cos|coz|cuz|'cause|because|even (?:though|when|if)) .+$", re.I)
 """A reason without a comma: "be brief cos I read it aloud"."""
 _SO = re.compile(
-    r"(?P<lead>(?P<who>(?:i|we)(?:'m|'re| am| are| lost) (?!\w+ing\b))?[^.;:!?]+?)(?:(?:,? so|"
+    r"(?P<lead>(?P<who>(?:i|we)(?:(?:'m|'re| am| are) an?| lost) )?[^.;:!?]+?)(?:(?:,? so|"
     r",? and so|,? therefore|[.;:]| [-–—]),? |(?(who), (?=(?:please )?(?:do not|don't|never) "
     r"(?:mention|bring|talk|speak|discuss|suggest|recommend) )|(?!)))(?P<rest>.+)",
     re.I,
