@@ -286,7 +286,8 @@ def make_edge(name: str) -> Build:
 _NAMED_WORDS = re.compile(
     r".* (?:the (?:words|phrase|sentence|line),?|with(?= (?:Have|Take|Stay|Enjoy|See|Thank) )) "
     r"([A-ZÀ-Þ][\w'’-]*(?: (?!(?:and|or|then|but|not|never|in|every|each|only|always|"
-    r"instead)\b)[\w'’-]+){1,6}[!?]?)"
+    r"instead|as|for(?! your)|from|with|without|using|written|followed|once|twice)\b)[\w'’-]+)"
+    r"{1,6}[!?]?)"
 )
 """What is meant literally: "end with the words Have a good shift"."""
 _FOLLOWED = re.compile(
@@ -545,28 +546,10 @@ def _replace_word(old: str, new: str) -> tuple[str, list[tuple[str, str]]]:
     return one if old.islower() else old, [(old, new), (one, one_new)]
 
 
-def replace_phrases(match: re.Match[str]) -> Effect | None:
-    """Return the effect of "say autistic person, not person with autism". What is written so may be
-    meant as a manner: "write short prose, not long verse" names no words.
-    """
+def replace_phrases(match: re.Match[str]) -> Effect:
+    """Return the effect of "say autistic person, not person with autism"."""
     new, old = match["new_many"].strip("\"'"), to_singular(match["old_many"])
-    is_clear = old == match["old_many"] and new.split()[-1] != old.split()[-1]
-    if match[0].lower().startswith("write ") and not (is_clear and _is_word(new) and _is_word(old)):
-        return None
     return Effect(f"not contains {quote_value(old)}", ((old, new),))
-
-
-def _is_word(text: str) -> bool:
-    return not (is_part_of_text(text) or VAGUE.search(text) or _MANNER.search(text))
-
-
-_MANNER = re.compile(
-    r"^(?:in|with|at|on|for|about|from|as|like|by|under|over|short|long|simple|plain|formal|big|"
-    r"good|bad|happy|sad|full|more|less)\b|\w+ly\b|\d|\b(?:prose|verse|poetry|text|style|speech|"
-    r"humou?r)$",
-    re.I,
-)
-"""How something is written, which is no word for another."""
 
 
 def replace_two(match: re.Match[str]) -> Effect:

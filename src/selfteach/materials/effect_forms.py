@@ -633,12 +633,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         # "call him Biscuit and not the dog"
-        r"call (?:him|her|it) (?P<new>(?-i:[A-ZÀ-Þ])[\w'-]+)(?:,? (?:and |but )?(?:not|never)|,? "
+        r"call (?:him|her) (?P<new>(?-i:[A-ZÀ-Þ])[\w'-]+)(?:,? (?:and |but )?(?:not|never)|,? "
         r"(?:instead of|rather than))(?: just| simply)? (?P<old>(?:the|my|our) [a-z]+)",
         rename,
     ),
     (
-        r"(?:say|write) (?!(?:I|you|we|they|it)\b)(?P<new_many>\w[\w'-]*(?: \w[\w'-]*){1,3})"
+        r"say (?!(?:I|you|we|they|it)\b)(?P<new_many>\w[\w'-]*(?: \w[\w'-]*){1,3})"
         r"(?: instead of|,? not|,? never) (?!in |that )(?P<old_many>\w[\w'-]*(?: \w[\w'-]*){1,3})",
         replace_phrases,
     ),

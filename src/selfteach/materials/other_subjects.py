@@ -401,8 +401,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     (
         # "our visitors are patrons, never customers"
         rf"(?:(?:our|my|the) (?:{AUDIENCE}|pupils|kids|children|residents|employees|staff|"
-        rf"volunteers|tenants|passengers) are|we (?:say|call them)) (?:always )?(?P<new>[a-z]+s), "
-        r"never (?P<old>[a-z]+s)",
+        rf"volunteers|tenants|passengers) are|(?P<said>we (?:say|call them))) (?:always )?"
+        r"(?P<new>[a-z]+s), never (?P<old>(?(said)[a-z]+s|(?:customers|clients|users|guests)))",
         r'say "\g<new>" instead of "\g<old>"',
     ),
     (

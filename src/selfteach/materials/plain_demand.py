@@ -440,7 +440,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
         # "I want casinos never to come up", "I don't want my ex to be mentioned"
         r"(?:i|we)(?:'d| would)? (?P<not>do not |don't |never )?(?:want|like|wish|prefer) "
         r"(?P<topic>[\w' -]+?) (?(not)|(?:never|not) )to (?:ever )?(?:come up|crop up|be "
-        r"(?:mentioned|discussed|named|brought up|talked about))(?P<rest>.*)",
+        r"(?:mentioned|discussed|named|brought up|talked about))"
+        r"(?P<rest>(?:,? (?:please|again|ever|at all))?)",
         r"do not talk about \g<topic>\g<rest>",
     ),
     (
@@ -581,6 +582,7 @@ _IT = (
     r"again|ever|please|altogether|entirely|at all|out|up|in|with)\b))"
 )
 _BANS_PRONOUN = re.compile(
+    rf"(?!.*\b(?:unless|except|when|(?:in|of|to|for) (?!your )(?:[a-z]+ ){{0,2}}{GENRE})\b)"
     rf"(?:so |and )?(?:please |pls |kindly )*(?:(?:keep|leave) {_IT} out\b.*|(?:do not|don't|"
     r"never)(?: ever| even)? (?:mention|bring up|suggest|recommend|use|write|say|discuss|talk "
     rf"about|write about|put|include) {_IT}\b.*|(?:do not|don't|never) bring {_IT} up\b.*|(?:avoid|"
@@ -598,17 +600,18 @@ _UNWANTED_NOUN = re.compile(
     r"of) )?|.*\bgrudge against |.*\b(?:so|too) much |.*\bcan't (?:stand|bear) |(?:i (?:hate|"
     r"dislike|can't stand|don't like) it|it (?:bugs|annoys|irritates|bothers|drives) me(?: [a-z "
     r"]+)?) when(?:ever)? you (?P<used>use|write|put|add|include) )(?P<after>(?:the )?[\"']?[\w' "
-    r"-]+?[\"']?)(?: in (?:this|our|my) [a-z]+)?|(?:[^,]*, (?:but |so )?|i find "
-    r")?(?P<before>(?:the (?:word|phrase) (?:[\"'][\w' -]+[\"']|[\w-]+)|[\w'-]+(?: [\w'-]+)?)) "
-    r"(?:bores?|scares?|upsets?|annoys?|makes?|gives?|reminds?|triggers?|disgusts?|depresses|"
-    r"(?:freaks?|creeps?|drives?) (?:me|us)|(?:so )?(?:rude|annoying|boring|childish|upsetting)|"
-    r"gets? on (?:my|our)|(?:is|are) (?:bad luck|out|off|banned|(?:a|my) (?:[a-z]+ )?(?:sore "
-    r"(?:point|spot)|(?:sensitive|painful|touchy|difficult) (?:topic|subject)|phobia|trigger)|dead "
-    r"to me|nothing but trouble))\b.*",
+    r"-]+?[\"']?)(?: in (?:this|our|my) [a-z]+)?|(?!(?:in|for|when|if) )(?:[^,]*, "
+    r"(?:but |so )?)?(?P<before>(?:the (?:word|phrase) (?:[\"'][\w' -]+[\"']|[\w-]+)|[\w'-]+(?: "
+    r"[\w'-]+)?)) (?:bores?|scares?|upsets?|annoys?|makes?|gives?|reminds?|triggers?|disgusts?|"
+    r"depresses|(?:freaks?|creeps?|drives?) (?:me|us)|gets? on (?:my|our)|(?:is|are) (?:bad luck|"
+    r"out|off|banned|(?:a|my) (?:[a-z]+ )?(?:sore (?:point|spot)|(?:sensitive|painful|touchy|"
+    r"difficult) (?:topic|subject)|phobia|trigger)|dead to me|nothing but trouble))\b.*",
     re.I,
 )
 
-_LEAVES_OUT = re.compile(r"\b(?:keep|leave|use|write|put|include|see|read)\b", re.I)
+_LEAVES_OUT = re.compile(
+    r"\b(?:keep|leave|use|using|write|put|include|see|read|avoid|skip|drop)\b", re.I
+)
 """What is done without something of which texts are made: emojis are left out, golf is not told."""
 
 
@@ -907,7 +910,7 @@ def drop_parentheses(text: str) -> str:
 
 
 _TOLD_OF_SELF = re.compile(
-    r"^(?:(?:i|we)'(?:m|ve|re)(?! (?:writing|texting|e-?mailing|messaging)\b)|(?:i|we|(?:my|our) "
+    r"^(?:(?:i'm|we're) (?:an?(?! (?:big )?fan)|on a|in(?! (?:a|charge)\b))|(?:i|we|(?:my|our) "
     r"[a-z]+) (?!(?:want|need|would|prefer|expect|wish|like|don't|do not|never|hate|can't|"
     r"cannot)\b)[a-z]+) [^,;.\"]+? and (?=(?:i(?:'d| would) (?:rather|prefer|like|love)|please|i "
     r"(?:want|need|don't|do not|never)|so)\b)",
@@ -916,11 +919,15 @@ _TOLD_OF_SELF = re.compile(
 """Who the person is, before a wish: "I run an inn and I'd rather you ..."."""
 
 
+_THAN = re.compile(rf"\b(longer|shorter|more|less|fewer) then(?= {NUMBER}\b)", re.I)
+"""A slip: "no answer longer then 3 sentences"."""
+
+
 def _spell_out(text: str) -> str:
     """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
     text = _CHAT.sub(lambda match: _CHAT_WORDS.get(match[0].lower(), match[0]), text)
     text = re.sub(r"^lets\b", "let's", text, flags=re.I)
-    text = re.sub(r"\b(longer|shorter|more|less|fewer|rather) then\b", r"\1 than", text, flags=re.I)
+    text = _THAN.sub(r"\1 than", text)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _HAD_BETTER.sub(r"\1 must", text)
     text = _CONTRACTED.sub(r"\1 not", text)

@@ -30,9 +30,9 @@ _CALLS = re.compile(
 _REASON = re.compile(r",? (?:cos|coz|cuz|'cause|because|even (?:though|when|if)) .+$", re.I)
 """A reason without a comma: "be brief cos I read it aloud"."""
 _SO = re.compile(
-    r"(?P<lead>[^.;:!?]+?)(?:(?:,? so|,? and so|,? therefore|[.;:]| [-–—]),? |, (?=(?:please|"
-    r"do not|don't|avoid|never (?:mention|bring|talk|speak|suggest|recommend|name|use|say)) ))"
-    r"(?P<rest>.+)",
+    r"(?P<lead>(?P<who>(?:i|we)(?:(?:'m|'re| am| are) an?| lost) )?[^.;:!?]+?)(?:(?:,? so|"
+    r",? and so|,? therefore|[.;:]| [-–—]),? |(?(who), (?=(?:please )?(?:do not|don't|never) "
+    r"(?:mention|bring|talk|speak|discuss|suggest|recommend) )|(?!)))(?P<rest>.+)",
     re.I,
 )
 """What is told, and the demand that follows from it."""
@@ -41,8 +41,6 @@ _NARROWS = re.compile(
     r"always|use|write|say|answer|reply)\b",
     re.I,
 )
-_WRITES_NOW = re.compile(r"\b(?:writing|texting|e-?mailing|messaging)\b", re.I)
-"""What may tell where the demand holds: "I'm texting my sister, don't use emojis"."""
 _PRONOUN = re.compile(r"\b(?:it|them|that|those|this|him|her)\b", re.I)
 MAX_CHARS = 400
 """No longer text is tried with less around it."""
@@ -89,7 +87,6 @@ def _drop_lead(text: str) -> str:
     follows = " so" in hidden[len(lead) : match.start("rest")]
     tells = tells_of_people(lead) or tells_only(lead) or (follows and not _NARROWS.search(lead))
     hides_noun = _PRONOUN.search(rest.rstrip(" .!")) is not None
-    is_scope = not follows and _WRITES_NOW.search(lead)
-    if not tells or is_scope or starts_effect(lead) or hides_noun or '"' in lead:
+    if not tells or starts_effect(lead) or hides_noun or '"' in lead:
         return text
     return show_quotes(rest, quotes)

@@ -136,7 +136,7 @@ _REWRITES: list[tuple[str, Rewrite]] = [
     ),
     (
         # "abbreviate kilometres to km"
-        r"^(?:abbreviate|shorten) (?P<old>(?P<letter>[a-z])[a-z ]+) (?:to|as) "
+        r"^abbreviate (?P<old>(?P<letter>[a-z])[a-z ]+) (?:to|as) "
         r"(?P<new>(?P=letter)\w{0,3})\.?$",
         r'write "\g<new>" instead of "\g<old>"',
     ),
