@@ -430,7 +430,7 @@ class RuleScorer:
 
     def describe_unnamed(self, state: ExamState) -> str:
         """Return the words about such groups, if there is a topic; or ""."""
-        if not self.topic:
+        if not (self.topic and state.scores.groups):
             return ""
         kept = self.measure_unnamed(state)
         count = kept["greedy"].n

@@ -108,7 +108,8 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         DataError: an empty rule, or one that no judge can decide.
     """
     run = session.run
-    chooses_epochs = session.config.train.epochs is session.config.train.learning_rate is None
+    train = session.config.train
+    chooses_epochs = train.epochs is None and train.learning_rate is None
     with run.time_stage("ask"):
         session.display.start_stage("ask")
         rule = bind_rule(session, text)  # 1
