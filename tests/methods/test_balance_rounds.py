@@ -11,14 +11,36 @@ from typing import Any
 
 import pytest
 
+from selfteach.config import FeedbackConfig
 from selfteach.methods.feedback import method as feedback
 from selfteach.methods.feedback.method import RuleTraining
 from selfteach.records import Example, make_prompt
+from selfteach.run.display import SilentDisplay
 from talker import FEW, feedback_command, open_ledger, run_json
 
 
 def make_example(number: int) -> Example:
     return Example(f"e{number}", "in_scope", make_prompt(f"Question {number}?"), "Good.", "Bad.")
+
+
+@pytest.mark.parametrize("chooses_epochs", [True, False])
+def test_a_plan_of_few_examples_trains_a_larger_model_longer(
+    monkeypatch: pytest.MonkeyPatch, *, chooses_epochs: bool
+) -> None:
+    monkeypatch.setattr(RuleTraining, "make_exam", lambda *given: None)
+    config = FeedbackConfig.model_validate({"train": {"learning_rate": 6.8e-4, "epochs": 2}})
+    session: Any = SimpleNamespace(
+        rule="Be brief.",
+        config=config,
+        display=SilentDisplay(),
+        run=SimpleNamespace(ledger=SimpleNamespace(set_note=lambda *given: None)),
+    )
+    rule: Any = SimpleNamespace(text="Be brief.")
+    nothing: Any = None
+    training = RuleTraining(session, rule, {}, nothing, nothing, chooses_epochs)
+    training.examples = [make_example(number) for number in range(128)]
+    training.plan()
+    assert session.config.train.epochs == (8 if chooses_epochs else 2)
 
 
 def test_examples_of_later_rounds_have_the_first_teacher_context(

@@ -14,7 +14,7 @@ from selfteach.generate.ask import ASKED, GeneratedPrompt
 from selfteach.generate.few_shot import REQUESTS_BY
 from selfteach.generate.subject import Subject
 from selfteach.materials.situation import Situation
-from selfteach.methods.feedback.prompts_in_scope import find_insiders
+from selfteach.methods.feedback.prompts_in_scope import find_insiders, get_asked_topic
 from selfteach.methods.feedback.write_rule_prompts import list_requests_of_askers
 from selfteach.select.prompt_format import find_format_fault
 
@@ -77,3 +77,17 @@ def test_a_doubtful_worked_request_is_no_neighbor() -> None:
     worked = GeneratedPrompt("Do I book the train myself?", "near", ASKED, "business trips")
     written = GeneratedPrompt("Do you like trains?", "near", "question", "business trips")
     assert find_insiders(judge, [worked, written]) == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "topic", "asked"),
+    [("about", "wifi", "wifi"), ("task", "recipes", ""), ("about", "your name", "")],
+)
+def test_only_a_topic_to_ask_about_counts_as_one(kind: Any, topic: str, asked: str) -> None:
+    session: Any = SimpleNamespace(subject=ask_about(topic), situation=Situation(kind, topic=topic))
+    assert get_asked_topic(session) == asked
+
+
+def test_a_forbidden_subject_has_no_askers() -> None:
+    session: Any = SimpleNamespace(subject=Subject("wifi"), situation=None)
+    assert not get_asked_topic(session)
