@@ -1,6 +1,7 @@
-"""English nouns and their regular plurals, and the gerunds of verbs.
+"""English nouns and their regular plurals, the gerunds of verbs, and the verbs behind nouns.
 
-They suffice to recognize "elephants" if a rule says "elephant", and the reverse.
+They suffice to recognize "elephants" if a rule says "elephant", and the reverse, and "Where can I
+park?" if a rule says "parking".
 """
 
 from __future__ import annotations
@@ -119,6 +120,37 @@ def to_gerund(verb: str) -> str:
     is_stressed_late = re.fullmatch(r".*(?:mit|fer|cur|gin|pel|bel|get|set|cel|lot)", verb)
     doubled = is_short or (is_stressed_late and verb not in _STRESSED_FIRST)
     return f"{verb}{verb[-1]}ing" if doubled else f"{verb}ing"
+
+
+_VERB_ENDINGS = ("ing", "ment", "ation", "ion", "al")
+"""Endings that make a noun of a verb."""
+_MIN_STEM = 3
+"""A verb is at least so long: "thing" and "moment" hold none."""
+
+
+def list_verb_forms(noun: str) -> list[str]:
+    """Return the forms of the verbs that a noun may come from: "park", "parked" of "parking",
+    "refunded" of "refunds". A noun of several words has none.
+
+    Not every form is a word: "parke", "wified". Nobody writes those.
+    """
+    singular = to_singular(noun).lower()
+    if not singular.isalpha():
+        return []
+    stems = [singular[: -len(end)] for end in _VERB_ENDINGS if singular.endswith(end)]
+    if singular.endswith("ery"):
+        stems.append(singular[:-1])  # delivery
+    verbs = [singular]
+    for stem in stems:
+        if len(stem) >= _MIN_STEM:
+            verbs += [stem, f"{stem}e"]
+            verbs += [stem[:-1]] if stem[-1] == stem[-2] else []
+    forms: list[str] = []
+    for verb in verbs:
+        past = f"{verb}d" if verb.endswith("e") else f"{verb}ed"
+        gerund = to_gerund(verb)
+        forms += [verb, f"{verb}s", past, f"{gerund[:-3]}ed", gerund]
+    return list(dict.fromkeys(forms))
 
 
 _STRESSED_FIRST = frozenset({"offer", "suffer", "differ", "target", "label", "budget", "cancel"})

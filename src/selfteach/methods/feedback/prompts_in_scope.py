@@ -22,7 +22,7 @@ from selfteach.judge.request_judge import (
     compare_requests,
 )
 from selfteach.materials.closed_questions import is_closed_question
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.inflection import list_verb_forms, to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION, is_message_kind, list_talk_words
 from selfteach.materials.situation import has_known_requests, is_topical_text, name_written_topic
 from selfteach.methods.feedback.rule_check import get_subject_check, make_topic_detector
@@ -90,8 +90,9 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
 
     A request that names the topic is about it. Any other one must predict the topic, and the answer
     where the rule gives one, better than nearly all requests about something else do: "Until when
-    are you open?", and not "I cannot open my door.". A request that names a kind of the topic must
-    predict it better than most of them do. Of a kind of message the words decide alone.
+    are you open?", and not "I cannot open my door.". A request that names a kind of the topic, or
+    the verb behind it ("park" of parking), must predict it better than most of them do. Of a kind
+    of message the words decide alone.
 
     Args:
         elsewhere: the requests that were written about something else.
@@ -108,13 +109,14 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
         float(np.quantile(totals, share, method="higher"))
         for share in (ELSEWHERE_QUANTILE, DOUBT_QUANTILE, KIND_QUANTILE)
     )
+    kinds = [*list_name_forms(subject.kinds), *list_verb_forms(subject.topic)]
     judge = RequestJudge(
         session.base,
         subject,
         names,
         threshold,
         answer,
-        kinds=make_absence_check(list_name_forms(subject.kinds)) if subject.kinds else None,
+        kinds=make_absence_check(kinds) if kinds else None,
         kind_threshold=kind_threshold,
         doubt=doubt,
     )
