@@ -18,7 +18,7 @@ SMALL_MODEL_WEIGHTS = 300_000_000
 """The figures below are of a model with 135 million weights."""
 HELD_SENTENCES = 100
 """With the defaults 82 sentences (16 passages) cost .029 nats of drift and 7 % of what was known;
-48 passages .027 nats and 28 % (m1 and run-48 in docs/results.md and docs/log/). With LoRA on the
+48 passages .028 nats and 24 % (m1 and p48 in docs/results.md and docs/log/). With LoRA on the
 upper half of the layers 48 others cost .063 nats.
 """
 
@@ -45,5 +45,5 @@ def doubt_size(sentences: int, num_weights: int) -> str:
     return (
         f"{sentences} sentences are many for {num_weights / 1e6:.0f} million weights: the drift "
         "stayed below 0.03 nats with the defaults, but with 80 of them 7 % of what was known was "
-        "lost, with three times as many 28 %; teach fewer documents, or a larger model"
+        "lost, with three times as many 24 %; teach fewer documents, or a larger model"
     )
