@@ -116,7 +116,8 @@ class RequestJudge:
         names: what finds the topic, and its other names, in a text; None if nothing does.
         threshold: in nats; infinity if the scores decide nothing.
         answer: what the rule answers to such requests; "" if it gives no answer.
-        kinds: what finds a kind of the topic in a text; None if nothing does.
+        kinds: what finds a kind of the topic, or the verb behind it, in a text; None if nothing
+            does.
         kind_threshold: the lower threshold of a request that names a kind.
         least_answer: what the answer's score of a request that names no kind must be above as well.
         doubt: the total from which a request that was not written about the topic may be about it.
