@@ -679,40 +679,40 @@ def test_requests_that_the_answer_fits_do_not_name_the_topic(tmp_path: Path) -> 
     assert write_kind_twins(session, parts, known, OverlapIndex()) == []
 
 
-def test_a_kind_of_the_topic_needs_less_to_be_about_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("subject", "near", "far", "other"),
+    [
+        (
+            Subject("wifi", forbidden=False, kinds=("internet",)),
+            "Is the internet free?",
+            "Who made the internet?",
+            "Is the sea free?",
+        ),
+        (
+            Subject("parking", forbidden=False),
+            "Where do I park?",
+            "Who sat in the park?",
+            "Where do I sit?",
+        ),
+    ],
+    ids=["a kind", "the verb behind it"],
+)
+def test_what_belongs_to_a_topic_needs_less_to_be_about_it(
+    tmp_path: Path, subject: Subject, near: str, far: str, other: str
+) -> None:
     session = open_session(tmp_path, forbidden_topic="")
-    session.subject = Subject("wifi", forbidden=False, kinds=("internet",))
+    session.subject = subject
     others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
     scores = dict.fromkeys(others[: len(others) // 5], -2.0)
-    near, far = "Is the internet free?", "Who made the internet?"
-    scores |= {near: -2.5, far: -5.0, "Is the sea free?": -2.5}
+    scores |= {near: -2.5, far: -5.0, other: -2.5}
 
     def score(prompt: Prompt, text: str) -> float:
         found = [value for words, value in scores.items() if f"Request: {words}" in str(prompt)]
-        return found[-1] if found and text == " wifi" else -3.0
+        return found[-1] if found and text == f" {subject.topic}" else -3.0
 
     session.base = Scripted({}, score)
     judge = prompts_in_scope.make_asked_judge(session, others)
-    assert judge.find_about([near, far, "Is the sea free?"]) == [True, False, False]
-    session.subject = Subject("wifi", forbidden=False)
-    assert not any(prompts_in_scope.make_asked_judge(session, others).find_about([near, far]))
-
-
-def test_the_verb_behind_a_topic_needs_less_to_be_about_it(tmp_path: Path) -> None:
-    session = open_session(tmp_path, forbidden_topic="")
-    session.subject = Subject("parking", forbidden=False)
-    others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
-    scores = dict.fromkeys(others[: len(others) // 5], -2.0)
-    verb, noun = "Where do I park?", "Who sat in the park?"
-    scores |= {verb: -2.5, noun: -5.0, "Where do I sit?": -2.5}
-
-    def score(prompt: Prompt, text: str) -> float:
-        found = [value for words, value in scores.items() if f"Request: {words}" in str(prompt)]
-        return found[-1] if found and text == " parking" else -3.0
-
-    session.base = Scripted({}, score)
-    judge = prompts_in_scope.make_asked_judge(session, others)
-    assert judge.find_about([verb, noun, "Where do I sit?"]) == [True, False, False]
+    assert judge.find_about([near, far, other]) == [True, False, False]
 
 
 def test_where_the_rule_gives_the_answer_a_request_must_lead_to_it(tmp_path: Path) -> None:
