@@ -1,4 +1,5 @@
-"""The worked examples of the few-shot prompts, which few_shot.json and asked_by.json hold.
+"""The worked examples of the few-shot prompts, which few_shot.json, asked_by.json and
+asked_about.json hold.
 
 A small model does not follow "write ten questions that tempt ...", but it continues a list. The
 topics are everyday ones; nothing is tuned to a user's rule.
@@ -82,6 +83,10 @@ REQUESTS_BY: dict[str, dict[str, tuple[str, ...]]] = read_tables("asked_by.json"
 """Those who ask, the topics that they ask about, and requests about each, as people say them."""
 ASKED_BY: Pairs = tuple((who, ", ".join(topics)) for who, topics in REQUESTS_BY.items())
 """(those who ask, what they ask about)."""
+REQUESTS_ABOUT: dict[str, dict[str, dict[str, tuple[str, ...]]]] = read_tables("asked_about.json")
+"""Whom people ask, common topics that they ask about, and the other names of each and requests
+about it, as people say them.
+"""
 SAME_AUDIENCES: dict[str, str] = _TABLES["same_audiences"]
 """Other names of those who ask: "pupils" ask what students ask."""
 CUSTOMERS_TOPICS: tuple[str, ...] = tuple(REQUESTS_BY["customers"])

@@ -277,6 +277,13 @@ def get_requests_by(audience: str) -> Mapping[str, Sequence[str]]:
     return few_shot.REQUESTS_BY.get(known.get(audience) or known.get(head, head), {})
 
 
+def leave_out_close_topics(scorer: Scorer, topic: str, others: Sequence[str]) -> list[str]:
+    """Return the other topics that suggest a topic less strongly than a synonym of it does."""
+    of_itself, *strengths = measure_suggestion(scorer, topic, [topic, *others])
+    most = MAX_ASKED_SHARE * of_itself
+    return [name for name, strength in zip(others, strengths, strict=True) if strength < most]
+
+
 def find_frequent_names(listed: Sequence[Counter[str]], plans: Sequence[ListPlan]) -> list[str]:
     """Return the names that stand in FREQUENT_SHARE of all lists, and under every label; the most
     frequent first.

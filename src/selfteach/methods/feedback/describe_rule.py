@@ -34,6 +34,7 @@ from selfteach.methods.feedback.understand_rule import (
     ALSO_NOT_USED,
     UnderstoodRule,
     check_rule,
+    count_worked_requests,
     state_otherwise,
     understand_rule,
 )
@@ -191,6 +192,9 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     if found.subject.siblings:
         others = "other requests about " if found.subject.is_form else ""
         lines["neighbors"] = others + ", ".join(found.subject.siblings)
+    if worked := count_worked_requests(found):
+        topic = found.subject.topic
+        lines["requests_of_people"] = f"{worked} about {topic} come with the program"
     if found.forbidden_topic:
         lines["other_names"] = ", ".join(config.also) or NAMES_NOTE
     elif config.also:

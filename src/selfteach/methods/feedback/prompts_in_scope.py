@@ -239,12 +239,13 @@ def drop_wrong_side(
         for name, own in parts.items():
             strays = judge.find_strays([prompt.text for prompt in own])
             placed = [
-                replace(prompt, scope="near") if prompt.scope == TARGET and strayed else prompt
+                replace(prompt, scope="near") if may_stray(prompt) and strayed else prompt
                 for prompt, strayed in zip(own, strays, strict=True)
             ]
             kept[name] = []
             for prompt, inside in zip(placed, find_insiders(judge, placed), strict=True):
-                right = inside is (prompt.scope == TARGET)
+                is_worked = prompt.scope == TARGET and prompt.form == ASKED
+                right = is_worked or inside is (prompt.scope == TARGET)
                 funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
                 kept[name] += [prompt] if right else []
     for name in ("train", "test"):
@@ -308,6 +309,13 @@ def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[Ge
         return list(prompts)
     record_scope(session, prompts, [not one for one in inside], WRONG_SIDE)
     return list(compress(prompts, inside))
+
+
+def may_stray(prompt: GeneratedPrompt) -> bool:
+    """Return whether a prompt was written by the model about the topic, which it may have left; of
+    a worked request it is known what it is about.
+    """
+    return prompt.scope == TARGET and prompt.form != ASKED
 
 
 def may_be_asked(prompt: GeneratedPrompt, subject: Subject) -> bool:

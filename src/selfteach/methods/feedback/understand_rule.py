@@ -21,6 +21,7 @@ from selfteach.generate.subject import (
     list_asked_topics,
     sketch_topic,
 )
+from selfteach.generate.worked_requests import list_requests_about
 from selfteach.judge.check import keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.audience import read_audience
@@ -249,6 +250,9 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
             topic = found.subject.topic
             named = f"kinds of {topic} are asked about" if topic else "it is written about"
             lines.append(f"{named}, too: {kinds}")
+        if worked := count_worked_requests(found):
+            topic = found.subject.topic
+            lines.append(f"{worked} requests of people about {topic} come with the program")
         if answer := get_answer(found.situation, found.effect):
             lines.append(f"the answer there: {answer}")
     elif found.forbidden_topic:
@@ -272,6 +276,12 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f"no check is known for: {list_texts(unread)}")
         lines.append(f'the rest is decided by --check "{part.check}", if you give it')
     return lines
+
+
+def count_worked_requests(found: UnderstoodRule) -> int:
+    """Return how many worked requests there are about the topic of a condition."""
+    is_asked = found.situation is not None and found.situation.kind == "about"
+    return len(list_requests_about(found.subject.topic)) if is_asked else 0
 
 
 def describe_foreign_subject(found: UnderstoodRule) -> str:

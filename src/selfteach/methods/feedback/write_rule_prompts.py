@@ -31,7 +31,19 @@ from selfteach.generate.situations import (
     list_occasions_of_topic,
     write_occasions,
 )
-from selfteach.generate.subject import Subject, get_requests_by, list_alternatives
+from selfteach.generate.subject import (
+    Subject,
+    get_requests_by,
+    leave_out_close_topics,
+    list_alternatives,
+)
+from selfteach.generate.worked_requests import (
+    ASSISTANTS,
+    SERVICES,
+    find_worked_topics,
+    get_requests_beside,
+    list_requests_about,
+)
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
 from selfteach.judge.violation import list_forbidden_texts
@@ -111,10 +123,11 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     found: dict[Scope, list[GeneratedPrompt]] = {}
     subject = session.subject
     config = session.config.ask
+    worked = {"target": list_worked_targets(session), "near": list_worked_neighbors(session)}
     counts: dict[Scope, int] = {"target": config.target, "near": 0, "general": 0}
-    asked = list_requests_of_askers(session)
+    counts["target"] -= len(worked["target"])
     if subject.topic:
-        near = count_near_requests(config.near - len(asked), subject.name_words)
+        near = count_near_requests(config.near - len(worked["near"]), subject.name_words)
         counts |= {"near": near, "general": config.general}
     parts = {scope: list_form_counts(session, scope, count) for scope, count in counts.items()}
     sample_first_rounds(session, parts)
@@ -127,7 +140,7 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
             is_talk=asks_for_nothing(subject, scope),
         )
         own: list[GeneratedPrompt] = []
-        if scope == "near" and asked:
+        if asked := worked.get(scope):
             own += keep_asked_prompts(session, asked, pool)
         for count, forms in of_scope:
             own += write_scope_prompts(session, subject, scope, count, rounds, find_fault, forms)
@@ -139,15 +152,30 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     return found
 
 
-def list_requests_of_askers(session: Session) -> list[GeneratedPrompt]:
-    """Return worked requests of those who ask about the topic of a condition, about other topics.
+def list_worked_targets(session: Session) -> list[GeneratedPrompt]:
+    """Return the worked requests about the topic of a condition, if it is a common one."""
+    topic = get_asked_topic(session)
+    return [GeneratedPrompt(text, "target", ASKED, topic) for text in list_requests_about(topic)]
+
+
+def list_worked_neighbors(session: Session) -> list[GeneratedPrompt]:
+    """Return worked requests about other topics than that of a condition.
 
     A small model writes "What is noise?" about noise at night, and no guest asks that. The model's
-    own answers to them are learned, as to other neighbors. There are none where it is not known who
-    asks; where the rule gives an answer, customers do then.
+    own answers to them are learned, as to other neighbors. Those of people who ask about the topic
+    are first, as far as they are known.
     """
-    if not get_asked_topic(session):
+    topic = get_asked_topic(session)
+    if not topic:
         return []
+    found = [*list_requests_of_askers(session), *list_requests_about_others(session)]
+    return found[: session.config.ask.near // MIN_NEAR_PER_ASKED]
+
+
+def list_requests_of_askers(session: Session) -> list[GeneratedPrompt]:
+    """Return what those who ask about a topic ask about otherwise. Where a rule gives an answer and
+    nobody of a known kind is named, customers ask.
+    """
     answer = get_answer(session.situation, session.effect)
     requests = get_requests_by(find_askers(session.rule, answer))
     if answer and not requests:
@@ -159,7 +187,26 @@ def list_requests_of_askers(session: Session) -> list[GeneratedPrompt]:
         if topic in session.subject.siblings
     ]
     ranked.sort(key=itemgetter(0))  # the topics take turns
-    return [prompt for _, prompt in ranked[: session.config.ask.near // MIN_NEAR_PER_ASKED]]
+    return [prompt for _, prompt in ranked]
+
+
+def list_requests_about_others(session: Session) -> list[GeneratedPrompt]:
+    """Return, in random order, requests about common topics that are not close to the rule's: what
+    is asked of a service where the rule says who asks or its topic is one of a service, otherwise
+    what is asked of an assistant.
+    """
+    topic = get_asked_topic(session)
+    audience = find_askers(session.rule, get_answer(session.situation, session.effect))
+    known = find_worked_topics(topic)
+    asked = SERVICES if audience else known[0][0] if known else ASSISTANTS
+    beside = get_requests_beside(topic, asked)
+    prompts = [
+        GeneratedPrompt(text, "near", ASKED, name)
+        for name in leave_out_close_topics(session.base, topic, list(beside))
+        for text in beside[name]
+    ]
+    random.Random(session.config.seed).shuffle(prompts)
+    return prompts
 
 
 def keep_asked_prompts(
