@@ -238,12 +238,12 @@ def test_the_reading_of_a_rule_is_told() -> None:
     assert describe_reading(cats, "") == ["the rule forbids a subject: cats"]
     tea = understand("When asked about tea, be brief.", topic="tea", words=("oolong", "matcha"))
     assert "kinds of tea are asked about, too: oolong, matcha" in describe_reading(tea, "")
-    assert not any("come with the program" in line for line in describe_reading(tea, ""))
+    assert not any("come with" in line for line in describe_reading(tea, ""))
     wifi = understand("When asked about the wifi, be brief.", topic="wifi")
-    told = "24 requests of people about wifi come with the program"
+    told = "requests in the manner of people: 24 about wifi come with the program"
     assert told in describe_reading(wifi, "")
     plan = describe_rule.describe_plan(wifi, FeedbackConfig())
-    assert plan["requests_of_people"] == "24 about wifi come with the program"
+    assert plan["in_the_manner_of_people"] == "24 about wifi come with the program"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from selfteach.generate.subject import (
     extract_subject,
     is_new_name,
     join_subjects,
+    leave_out_close_topics,
     leave_out_translations,
     list_asked_topics,
     list_name_words,
@@ -379,3 +380,19 @@ def test_no_neighbor_is_the_subject_in_english() -> None:
     assert leave_out_translations("Fußball", names) == ["tennis", "swimming"]
     assert leave_out_translations("el fútbol", names) == ["tennis", "swimming"]
     assert leave_out_translations("chess", names) == list(names)
+
+
+def test_other_topics_that_suggest_a_part_of_a_topic_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    strength = {"prices": 6.0, "discounts": 6.0, "costs": 5.0, "deals": 4.0, "dogs": 1.0}
+
+    def measure(scorer: object, topic: str, names: Sequence[str]) -> list[float]:
+        near = {"prices": {"prices", "costs"}, "discounts": {"discounts", "deals"}}[topic]
+        return [strength[name] if name in near else 0.0 for name in names]
+
+    monkeypatch.setattr("selfteach.generate.subject.measure_suggestion", measure)
+    others = ["costs", "deals", "dogs"]
+    found = leave_out_close_topics(Scripted(""), "prices or discounts", others)
+    assert found == ["dogs"]
+    assert leave_out_close_topics(Scripted(""), "prices", others) == ["deals", "dogs"]

@@ -18,7 +18,7 @@ from selfteach.generate.worked_requests import (
     ASSISTANTS,
     SERVICES,
     find_worked_topics,
-    list_requests_about,
+    get_requests_beside,
 )
 from selfteach.materials.situation import Situation
 from selfteach.methods.feedback import write_rule_prompts
@@ -40,16 +40,16 @@ from selfteach.select.prompt_format import find_format_fault
 WIFI = "When a guest asks about the wifi, say that the password is at the front desk."
 
 
-def open_session(rule: str, subject: Subject, near: int = 200) -> Any:
-    config = FeedbackConfig(ask={"near": near})
+def open_session(rule: str, subject: Subject, near: int = 200, target: int = 240) -> Any:
+    config = FeedbackConfig(ask={"near": near, "target": target})
     situation = Situation("about", topic=subject.topic)
     return SimpleNamespace(
         rule=rule, subject=subject, situation=situation, effect=None, config=config, base=None
     )
 
 
-@pytest.fixture(autouse=True)
-def _no_topic_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _sizes_are_close(monkeypatch: pytest.MonkeyPatch) -> None:
     def keep(scorer: object, topic: str, others: list[str]) -> list[str]:
         return [name for name in others if name != "sizes"]
 
@@ -68,6 +68,7 @@ def test_guests_ask_about_what_is_no_part_of_the_topic() -> None:
     assert {prompt.scope for prompt in found} == {"near"}
 
 
+@pytest.mark.usefixtures("_sizes_are_close")
 def test_at_most_half_of_the_neighbors_are_worked_ones_of_all_topics() -> None:
     topics = list(REQUESTS_BY["guests"])
     few = list_worked_neighbors(open_session(WIFI, ask_about("wifi", *topics), near=26))
@@ -94,15 +95,15 @@ def test_worked_requests_are_well_formed_and_not_alike(who: str) -> None:
     assert all(pool.add_if_new(text, 0.7)[0] for text in texts)
 
 
-def test_a_doubtful_worked_request_is_no_neighbor() -> None:
+def test_a_doubtful_neighbor_is_dropped_only_about_a_word_of_the_name() -> None:
     judge: Any = SimpleNamespace(
-        subject=ask_about("expenses"),
+        subject=Subject("opening hours", forbidden=False, name_words=("hours",)),
         find_about=lambda texts: [False] * len(texts),
         find_doubtful=lambda texts: [True] * len(texts),
     )
-    worked = GeneratedPrompt("Do I book the train myself?", "near", ASKED, "business trips")
-    written = GeneratedPrompt("Do you like trains?", "near", "question", "business trips")
-    assert find_insiders(judge, [worked, written]) == [True, False]
+    worked = GeneratedPrompt("Can I pay by card?", "near", ASKED, "payment")
+    written = GeneratedPrompt("How many hours has a day?", "near", "question", "hours")
+    assert find_insiders(judge, [worked, written]) == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -125,32 +126,56 @@ def test_a_message_without_a_topic_has_no_worked_neighbors() -> None:
     assert not list_worked_targets(open_session(WIFI, thanks))
 
 
-def test_requests_of_people_about_a_common_topic_are_in_scope() -> None:
-    found = list_worked_targets(open_session(WIFI, ask_about("wifi")))
-    assert [prompt.text for prompt in found] == list_requests_about("wifi")
-    assert {(prompt.scope, prompt.subject) for prompt in found} == {("target", "wifi")}
+def test_worked_requests_about_a_common_topic_are_in_scope() -> None:
+    found = list_worked_targets(open_session(WIFI, ask_about("the wifi")))
+    assert [prompt.text for prompt in found] == list(REQUESTS_ABOUT[SERVICES]["wifi"]["requests"])
+    assert {(prompt.scope, prompt.form) for prompt in found} == {("target", ASKED)}
     assert not list_worked_targets(open_session(WIFI, ask_about("the sauna")))
+    assert not list_worked_targets(open_session(WIFI, ask_about("movies"))), "no guest asks so"
+    assert list_worked_targets(open_session("When asked about movies, sing.", ask_about("movies")))
 
 
+def test_at_most_a_quarter_of_the_targets_are_worked_ones() -> None:
+    session = open_session(WIFI, ask_about("wifi"), target=40)
+    found = list_worked_targets(session)
+    assert len({prompt.text for prompt in found}) == 10
+    assert found == list_worked_targets(session)
+
+
+@pytest.mark.usefixtures("_sizes_are_close")
 @pytest.mark.parametrize(
-    ("rule", "topic", "asked"),
+    ("rule", "topic", "addressee"),
     [
         (WIFI, "wifi", SERVICES),
         ("When asked about wifi, be brief.", "wifi", SERVICES),
         ("If a patient asks about surgery, be brief.", "surgery", SERVICES),
         ("When asked about the weather, be brief.", "weather", ASSISTANTS),
-        ("When asked about chess, be brief.", "chess", ASSISTANTS),
     ],
 )
-def test_neighbors_are_asked_of_the_same(rule: str, topic: str, asked: str) -> None:
+def test_neighbors_are_put_to_the_same(rule: str, topic: str, addressee: str) -> None:
     session = open_session(rule, ask_about(topic), near=4000)
     found = list_requests_about_others(session)
-    others = set(REQUESTS_ABOUT[asked]) - {topic, "sizes"}
+    others = set(REQUESTS_ABOUT[addressee]) - {topic, "sizes"}
     assert {prompt.subject for prompt in found} == others
-    assert [p.text for p in found] == [p.text for p in list_requests_about_others(session)]
+    assert found == list_requests_about_others(session)
 
 
-def test_what_people_ask_about_a_topic_is_in_scope_whatever_a_judge_says(tmp_path: Path) -> None:
+def test_of_an_unknown_topic_nothing_tells_to_whom_requests_are_put() -> None:
+    assert not list_requests_about_others(
+        open_session("When asked about chess, be brief.", ask_about("chess"))
+    )
+
+
+def test_a_sign_of_a_topic_keeps_a_request_from_its_neighbors() -> None:
+    texts = list(chain.from_iterable(get_requests_beside("prices", SERVICES).values()))
+    assert texts
+    assert not [text for text in texts if "how much" in text.lower() or "cost" in text]
+    beside_wifi = chain.from_iterable(get_requests_beside("wifi", SERVICES).values())
+    assert any("how much" in text.lower() for text in beside_wifi)
+    assert get_requests_beside("complaints", SERVICES) == {}
+
+
+def test_a_worked_request_is_in_scope_whatever_a_judge_says(tmp_path: Path) -> None:
     worked = GeneratedPrompt("Which network is yours?", "target", ASKED, "wifi")
     written = GeneratedPrompt("Who is it?", "target", "question", "wifi")
     named = GeneratedPrompt("Is there wifi?", "target", "question", "wifi")
@@ -169,21 +194,38 @@ def test_what_people_ask_about_a_topic_is_in_scope_whatever_a_judge_says(tmp_pat
     assert [(p.text, p.scope) for p in kept["train"][1:]] == [(written.text, "near")]
 
 
+@pytest.mark.parametrize(
+    ("topic", "found"),
+    [
+        ("our opening times", [(SERVICES, "opening hours")]),
+        ("opening-hours", [(SERVICES, "opening hours")]),
+        ("our cancellation policy", [(SERVICES, "cancellations")]),
+        ("the return policy", [(SERVICES, "returns")]),
+        ("prices or discounts", [(SERVICES, "prices"), (SERVICES, "discounts")]),
+        ("wifi or Wi-Fi", [(SERVICES, "wifi")]),
+        ("a refund", [(SERVICES, "refunds")]),
+        ("check in", [(SERVICES, "check-in")]),
+        ("stocks", []),
+        ("musicals", []),
+        ("chess", []),
+        ("", []),
+    ],
+)
+def test_a_topic_is_found_by_its_names(topic: str, found: list[tuple[str, str]]) -> None:
+    assert find_worked_topics(topic) == found
+
+
 def test_every_name_means_one_topic() -> None:
     named = [
-        (name, find_worked_topics(name), (asked, topic))
-        for asked, topics in REQUESTS_ABOUT.items()
+        (name, find_worked_topics(name), (addressee, topic))
+        for addressee, topics in REQUESTS_ABOUT.items()
         for topic, entry in topics.items()
         for name in (topic, *entry["names"])
     ]
     assert [(name, found) for name, found, topic in named if found != [topic]] == []
-    assert find_worked_topics("our closing times") == [(SERVICES, "opening hours")]
-    assert find_worked_topics("our cancellation policy") == [(SERVICES, "cancellations")]
-    both = [(SERVICES, "prices"), (SERVICES, "discounts")]
-    assert find_worked_topics("prices or discounts") == both
 
 
-def test_requests_about_common_topics_are_well_formed_and_not_alike() -> None:
+def test_worked_requests_about_common_topics_are_well_formed_and_not_alike() -> None:
     entries = [entry for topics in REQUESTS_ABOUT.values() for entry in topics.values()]
     texts = list(chain.from_iterable(entry["requests"] for entry in entries))
     assert not [text for text in texts if find_format_fault(text, is_talk=True)]
@@ -191,7 +233,7 @@ def test_requests_about_common_topics_are_well_formed_and_not_alike() -> None:
     assert [text for text in texts if not pool.add_if_new(text, 0.7)[0]] == []
 
 
-def test_half_of_the_requests_about_a_topic_do_not_name_it() -> None:
+def test_many_of_the_requests_about_a_topic_do_not_name_it() -> None:
     for topics in REQUESTS_ABOUT.values():
         for topic, entry in topics.items():
             names_topic = make_topic_check(ask_about(topic))

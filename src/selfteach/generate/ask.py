@@ -29,7 +29,8 @@ Scope = Literal["target", "near", "general"]
 PromptForms = Mapping[str, Sequence[tuple[str, str]]]
 """Forms of request, each with worked ones: (topic, request)."""
 ASKED = "asked"
-"""The form of a worked request of those who ask about a topic, about another one."""
+"""The form of a worked request, in the manner of people: about the topic of a condition, or beside
+it."""
 SIMILAR = "similar"
 """The form of a prompt that is like a few given ones."""
 LINE_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))

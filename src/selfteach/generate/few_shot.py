@@ -84,8 +84,8 @@ REQUESTS_BY: dict[str, dict[str, tuple[str, ...]]] = read_tables("asked_by.json"
 ASKED_BY: Pairs = tuple((who, ", ".join(topics)) for who, topics in REQUESTS_BY.items())
 """(those who ask, what they ask about)."""
 REQUESTS_ABOUT: dict[str, dict[str, dict[str, tuple[str, ...]]]] = read_tables("asked_about.json")
-"""Whom people ask, common topics that they ask about, and the other names of each and requests
-about it, as people say them.
+"""To whom people put requests, common topics of these, and for each its other names, the requests,
+and words that are signs of the topic in a request about another one.
 """
 SAME_AUDIENCES: dict[str, str] = _TABLES["same_audiences"]
 """Other names of those who ask: "pupils" ask what students ask."""

@@ -278,10 +278,15 @@ def get_requests_by(audience: str) -> Mapping[str, Sequence[str]]:
 
 
 def leave_out_close_topics(scorer: Scorer, topic: str, others: Sequence[str]) -> list[str]:
-    """Return the other topics that suggest a topic less strongly than a synonym of it does."""
-    of_itself, *strengths = measure_suggestion(scorer, topic, [topic, *others])
-    most = MAX_ASKED_SHARE * of_itself
-    return [name for name, strength in zip(others, strengths, strict=True) if strength < most]
+    """Return the other topics that suggest no part of a topic by MAX_ASKED_SHARE of what its own
+    name does.
+    """
+    left = list(others)
+    for part in list_alternatives(topic):
+        of_itself, *strengths = measure_suggestion(scorer, part, [part, *left])
+        most = MAX_ASKED_SHARE * of_itself
+        left = [name for name, strength in zip(left, strengths, strict=True) if strength < most]
+    return left
 
 
 def find_frequent_names(listed: Sequence[Counter[str]], plans: Sequence[ListPlan]) -> list[str]:

@@ -1,63 +1,93 @@
-"""Worked requests about common topics, as people say them: asked_about.json.
+"""Worked requests about common topics, in the manner of people: asked_about.json.
 
 A small model asks "What is parking?", and people ask "Where can I put my motorbike so that it's
-safe while I'm at the gym?". So a rule about a topic that many rules are about learns from requests
-that people wrote, beside those of the model.
+safe while I'm at the gym?". So a rule about a topic that many rules are about learns from such
+requests, beside those that the model writes.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from itertools import chain
 
 from selfteach.generate.few_shot import REQUESTS_ABOUT
 from selfteach.generate.subject import list_alternatives
 from selfteach.materials.inflection import to_singular
 
 SERVICES, ASSISTANTS = "services", "assistants"
-"""Whom people ask: a shop, a school or another service, or an assistant."""
+"""To whom people put a request: to a shop, a school or another service, or to an assistant."""
 DETERMINERS = ("the", "a", "an", "our", "your", "my", "their", "any")
 GENERAL_ENDINGS = ("policy", "policies", "rules", "questions", "information", "details")
 """Words after a topic that leave it what it is: "our cancellation policy"."""
+COMPLAINTS = "complaints"
+"""People complain about every topic, so no request about another one is a neighbor of it."""
+
+WorkedTopic = tuple[str, str]
+"""To whom people put a request, and the name of its topic in asked_about.json."""
 
 
-def find_worked_topics(topic: str) -> list[tuple[str, str]]:
-    """Return for each topic of "prices or discounts" whom people ask about it, and its name in
-    asked_about.json; what is not there is left out. "our closing times" is opening hours.
+def find_worked_topics(topic: str) -> list[WorkedTopic]:
+    """Return each topic of "prices or discounts" that is in asked_about.json. "our opening times"
+    is opening hours.
     """
-    found = [_TOPICS.get(_simplify(name)) for name in list_alternatives(topic)]
-    return [one for one in found if one]
+    found = map(_find_worked_topic, list_alternatives(topic))
+    return list(dict.fromkeys(one for one in found if one))
 
 
-def list_requests_about(topic: str) -> list[str]:
-    """Return the worked requests about a topic; none where it is not in asked_about.json."""
-    found = find_worked_topics(topic)
-    return [text for asked, name in found for text in REQUESTS_ABOUT[asked][name]["requests"]]
+def list_requests_about(topic: str, addressees: Sequence[str]) -> list[str]:
+    """Return the worked requests about a topic; none where it is not in asked_about.json.
+
+    Args:
+        addressees: to whom they are put: SERVICES, ASSISTANTS or both.
+    """
+    return [
+        text
+        for addressee, name in find_worked_topics(topic)
+        if addressee in addressees
+        for text in REQUESTS_ABOUT[addressee][name]["requests"]
+    ]
 
 
-def get_requests_beside(topic: str, asked: str) -> Mapping[str, Sequence[str]]:
-    """Return the worked requests of the same people about other topics than one, by their topic."""
+def get_requests_beside(topic: str, addressee: str) -> Mapping[str, Sequence[str]]:
+    """Return the worked requests to somebody about other topics than one, by their topic; none that
+    has a sign of it, as "How much is shipping to Norway?" has of prices.
+    """
     own = find_worked_topics(topic)
+    if (SERVICES, COMPLAINTS) in own:
+        return {}
+    signs = [sign for to, name in own for sign in REQUESTS_ABOUT[to][name].get("signs", ())]
+    has_sign = re.compile("|".join(map(re.escape, signs)) or r"(?!)", re.I)
     return {
-        name: entry["requests"]
-        for name, entry in REQUESTS_ABOUT[asked].items()
-        if (asked, name) not in own
+        name: [text for text in entry["requests"] if not has_sign.search(text)]
+        for name, entry in REQUESTS_ABOUT[addressee].items()
+        if (addressee, name) not in own
     }
 
 
-def _simplify(name: str) -> str:
-    """Return a name in small letters and the singular, without what leaves its topic the same."""
+def _find_worked_topic(name: str) -> WorkedTopic | None:
+    """Return the topic of a name without a determiner and without what leaves it the same."""
     words = name.lower().split()
     if len(words) > 1 and words[0] in DETERMINERS:
         words = words[1:]
-    if len(words) > 1 and words[-1] in GENERAL_ENDINGS:
-        words = words[:-1]
-    return " ".join(map(to_singular, words))
+    whole = _join(words)
+    if whole not in _TOPICS and len(words) > 1 and words[-1] in GENERAL_ENDINGS:
+        whole = _join(words[:-1])
+    return _TOPICS.get(whole)
 
 
-_TOPICS: dict[str, tuple[str, str]] = {
-    _simplify(name): (asked, topic)
-    for asked, topics in REQUESTS_ABOUT.items()
-    for topic, entry in topics.items()
-    for name in chain([topic], entry["names"])
-}
+def _join(words: Sequence[str]) -> str:
+    """Return words without spaces and hyphens: "wi-fi" and "wi fi" are wifi."""
+    return "".join(words).replace("-", "")
+
+
+def _list_names() -> dict[str, WorkedTopic]:
+    """Return the topic of every name: of headings, also in the singular, and of other names."""
+    found: dict[str, WorkedTopic] = {}
+    for addressee, topics in REQUESTS_ABOUT.items():
+        for topic, entry in topics.items():
+            for name in (topic, to_singular(topic), *entry["names"]):
+                found[_join(name.split())] = (addressee, topic)
+    return found
+
+
+_TOPICS = _list_names()

@@ -34,7 +34,7 @@ from selfteach.methods.feedback.understand_rule import (
     ALSO_NOT_USED,
     UnderstoodRule,
     check_rule,
-    count_worked_requests,
+    describe_worked_requests,
     state_otherwise,
     understand_rule,
 )
@@ -192,9 +192,8 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     if found.subject.siblings:
         others = "other requests about " if found.subject.is_form else ""
         lines["neighbors"] = others + ", ".join(found.subject.siblings)
-    if worked := count_worked_requests(found):
-        topic = found.subject.topic
-        lines["requests_of_people"] = f"{worked} about {topic} come with the program"
+    if worked := describe_worked_requests(found):
+        lines["in_the_manner_of_people"] = worked
     if found.forbidden_topic:
         lines["other_names"] = ", ".join(config.also) or NAMES_NOTE
     elif config.also:

@@ -24,9 +24,9 @@ from selfteach.judge.request_judge import (
 from selfteach.materials.closed_questions import is_closed_question
 from selfteach.materials.inflection import list_verb_forms, to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION, is_message_kind, list_talk_words
-from selfteach.materials.situation import has_known_requests, is_topical_text, name_written_topic
+from selfteach.materials.situation import is_topical_text, name_written_topic
 from selfteach.methods.feedback.rule_check import get_subject_check, make_topic_detector
-from selfteach.methods.feedback.understand_rule import WHEN_CURE, get_answer
+from selfteach.methods.feedback.understand_rule import WHEN_CURE, get_answer, name_asked_topic
 from selfteach.methods.session import Session
 from selfteach.select.other_names import quote
 
@@ -136,12 +136,8 @@ class NoClosedQuestion:
 
 
 def get_asked_topic(session: Session) -> str:
-    """Return the topic of a rule that holds where somebody asks about it; "" if it is a form of
-    request, or the model itself.
-    """
-    subject, situation = session.subject, session.situation
-    is_asked = situation is not None and situation.kind == "about" and not subject.is_form
-    return subject.topic if is_asked and not has_known_requests(subject.topic) else ""
+    """Return the topic of a rule that holds where somebody asks about it, or ""."""
+    return name_asked_topic(session.situation, session.subject)
 
 
 def make_topic_check(subject: Subject) -> Check:
@@ -312,9 +308,7 @@ def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[Ge
 
 
 def may_stray(prompt: GeneratedPrompt) -> bool:
-    """Return whether a prompt was written by the model about the topic, which it may have left; of
-    a worked request it is known what it is about.
-    """
+    """Return whether the model wrote a prompt about the topic, which it may have left."""
     return prompt.scope == TARGET and prompt.form != ASKED
 
 
@@ -327,11 +321,15 @@ def may_be_asked(prompt: GeneratedPrompt, subject: Subject) -> bool:
 
 def find_insiders(judge: RequestJudge, prompts: Sequence[GeneratedPrompt]) -> list[bool]:
     """Return for each prompt whether it meets the condition of a rule, or may meet it though it was
-    written as a neighbor (`may_be_asked`).
+    written about a word of the topic's name.
+
+    A doubtful worked request stays: its topic is another one, and the neighbors that are hardest to
+    tell from requests in scope teach most ("How do I send this lamp back?" beside delivery).
     """
     texts = [prompt.text for prompt in prompts]
+    words = judge.subject.name_words
     return [
-        about or (doubtful and prompt.scope != TARGET and may_be_asked(prompt, judge.subject))
+        about or (doubtful and prompt.scope != TARGET and prompt.subject in words)
         for prompt, about, doubtful in zip(
             prompts, judge.find_about(texts), judge.find_doubtful(texts), strict=True
         )

@@ -21,7 +21,7 @@ from selfteach.generate.subject import (
     list_asked_topics,
     sketch_topic,
 )
-from selfteach.generate.worked_requests import list_requests_about
+from selfteach.generate.worked_requests import ASSISTANTS, SERVICES, list_requests_about
 from selfteach.judge.check import keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.audience import read_audience
@@ -250,9 +250,8 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
             topic = found.subject.topic
             named = f"kinds of {topic} are asked about" if topic else "it is written about"
             lines.append(f"{named}, too: {kinds}")
-        if worked := count_worked_requests(found):
-            topic = found.subject.topic
-            lines.append(f"{worked} requests of people about {topic} come with the program")
+        if worked := describe_worked_requests(found):
+            lines.append(f"requests in the manner of people: {worked}")
         if answer := get_answer(found.situation, found.effect):
             lines.append(f"the answer there: {answer}")
     elif found.forbidden_topic:
@@ -278,10 +277,30 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
     return lines
 
 
-def count_worked_requests(found: UnderstoodRule) -> int:
-    """Return how many worked requests there are about the topic of a condition."""
-    is_asked = found.situation is not None and found.situation.kind == "about"
-    return len(list_requests_about(found.subject.topic)) if is_asked else 0
+def name_asked_topic(situation: Situation | None, subject: Subject) -> str:
+    """Return the topic of a rule that holds where somebody asks about it; "" if it is a form of
+    request, or the model itself.
+    """
+    is_asked = situation is not None and situation.kind == "about" and not subject.is_form
+    return subject.topic if is_asked and not has_known_requests(subject.topic) else ""
+
+
+def list_worked_requests(
+    rule: str, situation: Situation | None, effect: Effect | None, subject: Subject
+) -> list[str]:
+    """Return the worked requests about the topic of a condition. Where a rule says who asks, or
+    gives an answer, they are put to a service.
+    """
+    is_service = find_askers(rule, get_answer(situation, effect))
+    addressees = (SERVICES,) if is_service else (SERVICES, ASSISTANTS)
+    return list_requests_about(name_asked_topic(situation, subject), addressees)
+
+
+def describe_worked_requests(found: UnderstoodRule) -> str:
+    """Return how many worked requests about the topic of a condition there are; "" for none."""
+    rule = found.rule.text
+    worked = list_worked_requests(rule, found.situation, found.effect, found.subject)
+    return f"{len(worked)} about {found.subject.topic} come with the program" if worked else ""
 
 
 def describe_foreign_subject(found: UnderstoodRule) -> str:

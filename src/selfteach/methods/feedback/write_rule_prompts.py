@@ -38,11 +38,9 @@ from selfteach.generate.subject import (
     list_alternatives,
 )
 from selfteach.generate.worked_requests import (
-    ASSISTANTS,
     SERVICES,
     find_worked_topics,
     get_requests_beside,
-    list_requests_about,
 )
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
@@ -65,7 +63,11 @@ from selfteach.methods.feedback.shared_openings import (
     write_opening_prompts,
 )
 from selfteach.methods.feedback.shared_words import find_shared_words, write_shared_word_prompts
-from selfteach.methods.feedback.understand_rule import find_askers, get_answer
+from selfteach.methods.feedback.understand_rule import (
+    find_askers,
+    get_answer,
+    list_worked_requests,
+)
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import (
     keep_usable_prompts,
@@ -80,8 +82,9 @@ TWIN = "twin"
 """The form of a prompt that is a target prompt with a sibling, or a kind, in the topic's place."""
 PROMPTS_PER_KIND_TWIN = 3
 """One target prompt in so many is asked again about a kind of the topic."""
+MIN_TARGETS_PER_WORKED = 4
 MIN_NEAR_PER_ASKED = 2
-"""At most one near prompt in so many is a worked one."""
+"""At most one target prompt, or near prompt, in so many is a worked one."""
 TARGETS_PER_ANSWERED = 6
 """One target prompt in so many is written for the rule's answer."""
 NOT_AMONG_FIRST = "others fit the answer better"
@@ -153,9 +156,15 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
 
 
 def list_worked_targets(session: Session) -> list[GeneratedPrompt]:
-    """Return the worked requests about the topic of a condition, if it is a common one."""
+    """Return the worked requests about the topic of a condition, if it is a common one: at most one
+    in MIN_TARGETS_PER_WORKED of `ask.target`.
+    """
+    texts = list_worked_requests(session.rule, session.situation, session.effect, session.subject)
+    most = session.config.ask.target // MIN_TARGETS_PER_WORKED
+    if len(texts) > most:
+        texts = random.Random(session.config.seed).sample(texts, most)
     topic = get_asked_topic(session)
-    return [GeneratedPrompt(text, "target", ASKED, topic) for text in list_requests_about(topic)]
+    return [GeneratedPrompt(text, "target", ASKED, topic) for text in texts]
 
 
 def list_worked_neighbors(session: Session) -> list[GeneratedPrompt]:
@@ -191,15 +200,19 @@ def list_requests_of_askers(session: Session) -> list[GeneratedPrompt]:
 
 
 def list_requests_about_others(session: Session) -> list[GeneratedPrompt]:
-    """Return, in random order, requests about common topics that are not close to the rule's: what
-    is asked of a service where the rule says who asks or its topic is one of a service, otherwise
-    what is asked of an assistant.
+    """Return, in random order, worked requests about common topics that are not close to the
+    rule's: those put to a service where the rule says who asks or gives an answer, otherwise those
+    put to whom its topic is put; none if that is not known.
     """
     topic = get_asked_topic(session)
-    audience = find_askers(session.rule, get_answer(session.situation, session.effect))
     known = find_worked_topics(topic)
-    asked = SERVICES if audience else known[0][0] if known else ASSISTANTS
-    beside = get_requests_beside(topic, asked)
+    if find_askers(session.rule, get_answer(session.situation, session.effect)):
+        addressee = SERVICES
+    elif known:
+        addressee = known[0][0]
+    else:
+        return []
+    beside = get_requests_beside(topic, addressee)
     prompts = [
         GeneratedPrompt(text, "near", ASKED, name)
         for name in leave_out_close_topics(session.base, topic, list(beside))
