@@ -12,7 +12,7 @@ STAGE_LABELS = {
     "ask general": "general prompts",
     "ask names": "prompts about other names",
     "ask answered": "prompts that the answer fits",
-    "ask asked": "near prompts that people ask",
+    "ask asked": "worked prompts",
     "ask begun": "prompts that begin alike",
     "ask exam names": "exam prompts about other names",
     "ask corners": "prompts like failures",
