@@ -7,7 +7,6 @@ requests, beside those that the model writes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from selfteach.generate.few_shot import REQUESTS_ABOUT
@@ -56,12 +55,16 @@ def get_requests_beside(topic: str, addressee: str) -> Mapping[str, Sequence[str
     if (SERVICES, COMPLAINTS) in own:
         return {}
     signs = [sign for to, name in own for sign in REQUESTS_ABOUT[to][name].get("signs", ())]
-    has_sign = re.compile("|".join(map(re.escape, signs)) or r"(?!)", re.I)
-    return {
-        name: [text for text in entry["requests"] if not has_sign.search(text)]
-        for name, entry in REQUESTS_ABOUT[addressee].items()
-        if (addressee, name) not in own
-    }
+    beside: dict[str, Sequence[str]] = {}
+    for name, entry in REQUESTS_ABOUT[addressee].items():
+        if (addressee, name) not in own:
+            texts = entry["requests"]
+            beside[name] = [text for text in texts if not _has_one(text.lower(), signs)]
+    return beside
+
+
+def _has_one(text: str, signs: Sequence[str]) -> bool:
+    return any(sign in text for sign in signs)
 
 
 def _find_worked_topic(name: str) -> WorkedTopic | None:
