@@ -240,10 +240,10 @@ def test_the_reading_of_a_rule_is_told() -> None:
     assert "kinds of tea are asked about, too: oolong, matcha" in describe_reading(tea, "")
     assert not any("come with" in line for line in describe_reading(tea, ""))
     wifi = understand("When asked about the wifi, be brief.", topic="wifi")
-    told = "requests in the manner of people: 24 about wifi come with the program"
+    told = "worked requests: 24 about wifi come with the program"
     assert told in describe_reading(wifi, "")
     plan = describe_rule.describe_plan(wifi, FeedbackConfig())
-    assert plan["in_the_manner_of_people"] == "24 about wifi come with the program"
+    assert plan["worked_requests"] == "24 about wifi come with the program"
 
 
 @pytest.mark.parametrize(

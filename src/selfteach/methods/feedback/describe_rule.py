@@ -193,7 +193,7 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
         others = "other requests about " if found.subject.is_form else ""
         lines["neighbors"] = others + ", ".join(found.subject.siblings)
     if worked := describe_worked_requests(found):
-        lines["in_the_manner_of_people"] = worked
+        lines["worked_requests"] = worked
     if found.forbidden_topic:
         lines["other_names"] = ", ".join(config.also) or NAMES_NOTE
     elif config.also:

@@ -251,7 +251,7 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
             named = f"kinds of {topic} are asked about" if topic else "it is written about"
             lines.append(f"{named}, too: {kinds}")
         if worked := describe_worked_requests(found):
-            lines.append(f"requests in the manner of people: {worked}")
+            lines.append(f"worked requests: {worked}")
         if answer := get_answer(found.situation, found.effect):
             lines.append(f"the answer there: {answer}")
     elif found.forbidden_topic:
