@@ -127,8 +127,8 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     subject = session.subject
     config = session.config.ask
     worked = {"target": list_worked_targets(session), "near": list_worked_neighbors(session)}
-    counts: dict[Scope, int] = {"target": config.target, "near": 0, "general": 0}
-    counts["target"] -= len(worked["target"])
+    targets = config.target - len(worked["target"])
+    counts: dict[Scope, int] = {"target": targets, "near": 0, "general": 0}
     if subject.topic:
         near = count_near_requests(config.near - len(worked["near"]), subject.name_words)
         counts |= {"near": near, "general": config.general}
@@ -168,14 +168,14 @@ def list_worked_targets(session: Session) -> list[GeneratedPrompt]:
 
 
 def list_worked_neighbors(session: Session) -> list[GeneratedPrompt]:
-    """Return worked requests about other topics than that of a condition.
+    """Return worked requests about other topics than that of a condition: at most one in
+    MIN_NEAR_PER_ASKED of `ask.near`.
 
     A small model writes "What is noise?" about noise at night, and no guest asks that. The model's
     own answers to them are learned, as to other neighbors. Those of people who ask about the topic
     are first, as far as they are known.
     """
-    topic = get_asked_topic(session)
-    if not topic:
+    if not get_asked_topic(session):
         return []
     found = [*list_requests_of_askers(session), *list_requests_about_others(session)]
     return found[: session.config.ask.near // MIN_NEAR_PER_ASKED]
