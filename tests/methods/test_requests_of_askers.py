@@ -33,6 +33,7 @@ from selfteach.methods.feedback.write_rule_prompts import (
     list_requests_of_askers,
     list_worked_neighbors,
     list_worked_targets,
+    write_prompts,
 )
 from selfteach.run.ledger import Ledger
 from selfteach.select.prompt_format import find_format_fault
@@ -239,3 +240,26 @@ def test_many_of_the_requests_about_a_topic_do_not_name_it() -> None:
             names_topic = make_topic_check(ask_about(topic))
             unnamed = [text for text in entry["requests"] if names_topic.keeps(text)]
             assert len(unnamed) >= 0.4 * len(entry["requests"]), topic
+
+
+@pytest.mark.usefixtures("_sizes_are_close")
+def test_worked_requests_take_the_place_of_written_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: dict[str, int] = {}
+
+    def count_forms(session: object, scope: str, count: int) -> list[tuple[int, Any]]:
+        wanted[scope] = count
+        return []
+
+    monkeypatch.setattr(write_rule_prompts, "list_form_counts", count_forms)
+    monkeypatch.setattr(write_rule_prompts, "make_topic_detector", lambda session: None)
+    monkeypatch.setattr(write_rule_prompts, "keep_asked_prompts", lambda _, asked, pool: asked)
+    for name in ("sample_first_rounds", "write_answered_prompts", "write_word_neighbors"):
+        monkeypatch.setattr(write_rule_prompts, name, lambda *given: [])
+    session = open_session(WIFI, ask_about("wifi"), near=40, target=100)
+    found = write_prompts(session, OverlapIndex())
+    assert {scope: len(own) for scope, own in found.items()} == {
+        "target": 24,
+        "near": 20,
+        "general": 0,
+    }
+    assert (wanted["target"], wanted["near"]) == (76, 20)
