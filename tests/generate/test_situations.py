@@ -24,9 +24,9 @@ from selfteach.generate.situations import (
     list_forms,
     list_occasions_of_topic,
     list_other_addressees,
-    list_other_genres,
     write_occasions,
 )
+from selfteach.generate.text_kinds import list_other_kinds
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import (
     Situation,
@@ -39,6 +39,10 @@ from selfteach.records import Request
 BOSS = read_situation("in emails to my boss")
 TABLES = situations._TABLES
 CLAUSES = [Occasion("clause", text) for text in TABLES["clause"]]
+
+
+def pick(*forms: OccasionForm) -> dict[OccasionForm, tuple[str, ...]]:
+    return {form: TABLES[form] for form in forms}
 
 
 def build(scope: str, for_exam: bool, count: int = 40, situation: Situation = BOSS) -> list[str]:
@@ -183,7 +187,7 @@ def test_an_unusable_occasion_has_a_reason(form: str, text: str) -> None:
 def test_worked_occasions_come_first_and_the_model_writes_what_is_missing() -> None:
     model = Scripted(lambda request: f" I have lost my key {request.draw}.")
     known = sum(len(TABLES[form]) for form in ("clause", "purpose"))
-    found = list(write_occasions(model, ("clause", "purpose"), known + 4, _find_fault, 3, 0))
+    found = list(write_occasions(model, pick("clause", "purpose"), known + 4, _find_fault, 3, 0))
     texts = [one.text for one, fault in found if not fault]
     assert texts[: len(TABLES["clause"])] == list(TABLES["clause"])
     assert len(texts) == known + 4
@@ -201,8 +205,8 @@ def test_clauses_have_a_word_that_the_rule_forbids_and_purposes_need_none() -> N
 
     known = sum(len(TABLES[form]) for form in ("clause", "purpose"))
     words = ("employees", "customers")
-    forms: tuple[OccasionForm, ...] = ("clause", "purpose")
-    found = list(write_occasions(Scripted(write), forms, known + 4, _find_fault, 1, 0, words))
+    worked = pick("clause", "purpose")
+    found = list(write_occasions(Scripted(write), worked, known + 4, _find_fault, 1, 0, words))
     written = {(one.form, one.word, fault) for one, fault in found[known:]}
     assert ("clause", "customers", "") in written
     assert ("clause", "employees", "without the word") in written
@@ -252,7 +256,7 @@ def _find_fault(occasion: Occasion) -> str:
 
 def test_the_rounds_end_where_the_model_writes_nothing_of_use() -> None:
     model = Scripted(lambda request: "?!")
-    found = list(write_occasions(model, ("topic",), 20, _find_fault, 2, 0))
+    found = list(write_occasions(model, pick("topic"), 20, _find_fault, 2, 0))
     assert sum(not fault for _, fault in found) == len(TABLES["topic"])
     assert len({request.draw for request in model.asked}) == len(model.asked)
 
@@ -334,7 +338,7 @@ def test_no_neighbor_belongs_to_the_addressee_or_has_it_as_a_member(
     assert set(neighbors) <= others
 
 
-TOPICS = [Occasion("topic", text) for text in ("gravity", "the moon", "how a bicycle works")]
+TOPICS = [Occasion("subject", text) for text in ("gravity", "the moon", "our new puppy")]
 
 
 @pytest.mark.parametrize("scope", ["Instagram captions", "Tweets", "blog posts", "haikus"])
@@ -343,7 +347,7 @@ def test_a_kind_of_text_is_asked_for_about_topics_and_other_kinds_are_its_neighb
 ) -> None:
     situation = read_situation(scope)
     assert has_built_requests(situation)
-    assert list_forms(situation) == ("topic",)
+    assert list_forms(situation) == ("subject",)
     for for_exam in (False, True):
         own = build_requests(situation, TOPICS, "target", 9, 0, for_exam=for_exam)
         near = build_requests(situation, TOPICS, "near", 9, 0, for_exam=for_exam)
@@ -359,9 +363,9 @@ def test_a_kind_of_text_is_asked_for_about_topics_and_other_kinds_are_its_neighb
 
 
 def test_no_neighbor_is_a_kind_of_the_text() -> None:
-    assert list_other_genres("haiku", ["poem", "letter", "song"]) == ["letter"]
-    assert list_other_genres("blog post", ["postcard", "letter"]) == ["letter"]
-    assert list_other_genres("article", ["news article", "joke"]) == ["joke"]
+    assert list_other_kinds("haiku", ["poem", "letter", "song"]) == ["letter"]
+    assert list_other_kinds("blog post", ["tweet", "report", "letter"]) == ["tweet", "letter"]
+    assert list_other_kinds("article", ["news article", "joke"]) == ["joke"]
 
 
 @pytest.mark.parametrize(
@@ -393,11 +397,10 @@ def test_the_article_goes_by_the_sound(noun: str, piece: str) -> None:
 @pytest.mark.parametrize(
     "scope",
     [
-        *("recipes", "product descriptions", "poems about cats", "poems or songs"),
-        *("grading essays", "this story"),
+        *("poems about cats", "poems or songs", "grading essays", "this story", "contracts"),
     ],
 )
-def test_a_kind_of_text_with_things_of_its_own_gets_no_everyday_topics(scope: str) -> None:
+def test_what_is_no_plain_kind_of_text_has_no_built_requests(scope: str) -> None:
     assert not has_built_requests(read_situation(scope))
 
 

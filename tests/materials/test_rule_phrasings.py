@@ -430,7 +430,6 @@ TOPICS = {
     "asked for your address": "address",
     "nach den Öffnungszeiten gefragt wird": "opening hours",
     "stories": "",  # their requests are built of parts
-    "instructions": "instructions",
     "poems about cats": "poems about cats",
     "tweets about our shop": "tweets about our shop",
     "texts to Tom": "",

@@ -17,7 +17,12 @@ from selfteach import statistics
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.ask import GeneratedPrompt
-from selfteach.generate.situations import OTHER_GENRE, build_requests, write_occasions
+from selfteach.generate.situations import (
+    OTHER_GENRE,
+    WorkedOccasions,
+    build_requests,
+    write_occasions,
+)
 from selfteach.generate.subject import Subject
 from selfteach.materials.situation import read_situation
 from selfteach.methods import runner
@@ -197,7 +202,8 @@ def test_a_rule_that_holds_everywhere_gets_no_further_prompts(tmp_path: Path) ->
 def test_further_neighbors_of_a_letter_have_the_exam_s_occasions(tmp_path: Path) -> None:
     situation = read_situation("emails to my boss")
     session = open_session(tmp_path, situation)
-    occasions = [one for one, _ in write_occasions(session.base, ["clause"], 4, lambda o: "", 1, 0)]
+    clauses: WorkedOccasions = {"clause": ["I will be late", "the parcel has arrived"]}
+    occasions = [one for one, _ in write_occasions(session.base, clauses, 2, lambda o: "", 1, 0)]
     targets = build_requests(situation, occasions, "target", 6, 0, for_exam=True)
     near = build_requests(situation, occasions, "near", 6, 0, for_exam=True)
     known = [*targets, *near]

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from selfteach.generate.ask import ROUND_SIZE, GeneratedPrompt, Scope
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
+from selfteach.generate.text_kinds import ABOUT, get_text_kind, list_other_kinds
 from selfteach.materials.foreign_words import list_english_people
 from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals, to_singular
 from selfteach.materials.situation import (
@@ -29,16 +30,22 @@ from selfteach.materials.situation import (
     leave_out_size,
     name_written_topic,
 )
+from selfteach.materials.text_kinds import find_text_kind
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Request, SamplingParams
 from selfteach.text import clean_text
 
-OccasionForm = Literal["clause", "purpose", "topic"]
+OccasionForm = Literal["clause", "purpose", "topic", "subject"]
 OCCASION_FORMS: tuple[OccasionForm, ...] = ("clause", "purpose")
 EXPLAINING = ("explanation", "instructions", "description")
 """Genres whose requests are about a topic."""
-LABELS = {"clause": "News", "purpose": "What I want to do", "topic": "To explain"}
+LABELS = {
+    "clause": "News",
+    "purpose": "What I want to do",
+    "topic": "To explain",
+    "subject": "To write about",
+}
 WORD_LABEL = "Word"
 OCCASION_SAMPLING = SamplingParams(0.9, 0.95, max_tokens=20, stop=("\n",))
 NUM_SHOWN = 8
@@ -58,13 +65,18 @@ OTHER_GENRES = (
     ("toast", "report", "haiku"),
 )
 """What is written to the addressee beside the rule's genre: in training, and in the exam."""
+SENT_KINDS = ("email", "letter", "text message", "message", "note")
+"""Kinds of text that are written to somebody, on an occasion."""
+PICTURE_KINDS = ("caption", "post")
+"""Kinds of text that go with a picture."""
+WorkedOccasions = Mapping[OccasionForm, Sequence[str]]
 _TABLES = read_tables("situations.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Hold what a message is about: a clause ("I will be late"), a purpose ("ask for advice") or a
-    topic ("the rainbow").
+    """Hold what a text is about: a clause ("I will be late"), a purpose ("ask for advice"), a topic
+    to explain ("the rainbow") or a subject to write about ("our new puppy").
 
     Attributes:
         word: the word that it must have, one of the topic's or a forbidden one; "" for none.
@@ -77,14 +89,18 @@ class Occasion:
 
 def list_forms(situation: Situation) -> tuple[OccasionForm, ...]:
     """Return the forms of occasion that fit what is written."""
-    is_explained = leave_out_size(situation.genre) in EXPLAINING
-    is_about_topic = is_explained or is_topical_text(situation)
-    return ("topic",) if is_about_topic else OCCASION_FORMS
+    if is_topical_text(situation):
+        is_sent = find_text_kind(situation.genre) in SENT_KINDS
+        return OCCASION_FORMS if is_sent else ("subject",)
+    return ("topic",) if leave_out_size(situation.genre) in EXPLAINING else OCCASION_FORMS
 
 
-def count_worked_occasions(forms: Sequence[OccasionForm]) -> int:
-    """Return how many occasions of these forms are written in the package."""
-    return sum(len(_TABLES[form]) for form in forms)
+def list_worked_occasions(situation: Situation) -> WorkedOccasions:
+    """Return the occasions that are written in the package, by each form that fits."""
+    forms = list_forms(situation)
+    if "subject" in forms:
+        return {"subject": get_text_kind(situation.genre).subjects or _TABLES["text_subjects"]}
+    return {form: _TABLES[form] for form in forms}
 
 
 def list_occasions_of_topic(
@@ -104,15 +120,19 @@ def list_occasions_of_topic(
 
 
 def plan_occasions(
-    forms: Sequence[OccasionForm], count: int, turn: int, seed: int, words: Sequence[str] = ()
+    worked: WorkedOccasions, count: int, turn: int, seed: int, words: Sequence[str] = ()
 ) -> list[Request]:
     """Return the requests for `count` occasions, each of which continues a shuffled list."""
     requests = []
+    forms = list(worked)
     first = turn * ROUND_SIZE
     for i in range(first, first + min(OVERSAMPLING * count, ROUND_SIZE)):
         form, word = choose_form_and_word(forms, words, i)
         dice = random.Random(f"{seed} occasion {i % 12}")
-        listing = list_clauses_of_words(dice, word) if word else list_occasions(dice, form)
+        if word:
+            listing = list_clauses_of_words(dice, word)
+        else:
+            listing = list_occasions(dice, form, worked[form])
         requests.append(Request("ask occasion", listing, OCCASION_SAMPLING, i, seed))
     return requests
 
@@ -129,9 +149,9 @@ def choose_form_and_word(
     return form, words[turn % len(words)] if words and form == "clause" else ""
 
 
-def list_occasions(dice: random.Random, form: OccasionForm) -> str:
-    """Return a list of worked occasions that the model continues."""
-    shown = dice.sample(_TABLES[form], NUM_SHOWN)
+def list_occasions(dice: random.Random, form: OccasionForm, worked: Sequence[str]) -> str:
+    """Return a list of some worked occasions of a form that the model continues."""
+    shown = dice.sample(worked, NUM_SHOWN)
     return "".join(f"{LABELS[form]}: {text}\n" for text in shown) + f"{LABELS[form]}:"
 
 
@@ -145,7 +165,7 @@ def list_clauses_of_words(dice: random.Random, word: str) -> str:
 
 def write_occasions(
     model: Sampler,
-    forms: Sequence[OccasionForm],
+    worked: WorkedOccasions,
     count: int,
     find_fault: Callable[[Occasion], str],
     rounds: int,
@@ -157,20 +177,22 @@ def write_occasions(
     The worked occasions come first.
 
     Args:
+        worked: the worked occasions of each form that fits.
         words: words of the topic of the rule, or words that it forbids. The clauses that the model
             writes have one of them. Else hardly a text would break "say colleagues instead of
             employees".
     """
     kept = 0
-    for form in forms:
-        for text in _TABLES[form]:
+    forms = list(worked)
+    for form, texts in worked.items():
+        for text in texts:
             fault = find_fault(Occasion(form, text))
             kept += not fault
             yield Occasion(form, text), fault
     for turn in range(rounds):
         if kept >= count:
             return
-        requests = plan_occasions(forms, count - kept, turn, seed, words)
+        requests = plan_occasions(worked, count - kept, turn, seed, words)
         for request, completion in zip(requests, sample_in_order(model, requests), strict=True):
             if kept >= count:
                 return
@@ -185,8 +207,8 @@ def write_occasions(
 def find_occasion_fault(occasion: Occasion) -> str:
     """Return why a text is no usable occasion, or ""."""
     words = occasion.text.split()
-    if occasion.form == "topic":
-        return "" if re.fullmatch(r"(?:[^\W\d_]|[' &-]){3,40}", occasion.text) else "no topic"
+    if occasion.form in _PHRASES:
+        return "" if re.fullmatch(_PHRASES[occasion.form], occasion.text) else "no topic"
     if not 2 <= len(words) <= MAX_OCCASION_WORDS:
         return "too short or too long"
     if not re.fullmatch(r"[\w' ,&()-]+", occasion.text):
@@ -201,6 +223,7 @@ def find_occasion_fault(occasion: Occasion) -> str:
     return "" if first in _PURPOSE_VERBS and len(words) >= 3 else "no purpose"
 
 
+_PHRASES = {"topic": r"(?:[^\W\d_]|[' &-]){3,40}", "subject": r"(?:\w|[' ,.!?¿&\"-]){3,60}"}
 _VERB = (
     r"\b(?:is|are|was|were|am|will|have|has|had|can|cannot|can't|want|need|got|found|lost|"
     r"passed|won|bought|sold|made|do|did|like|love|miss|left|came|went|finished|started|\w+ed)\b"
@@ -277,50 +300,83 @@ def build_text_requests(
     *,
     for_exam: bool,
 ) -> list[GeneratedPrompt]:
-    """Return up to `count` different requests for a kind of text about the topics, or for another
-    kind about the same topics. Some near ones ask about the rule's kind, and nothing is written.
+    """Return up to `count` different requests for a kind of text about the occasions, or for
+    another kind about the same ones. Some near ones ask about the rule's kind, and nothing is
+    written.
     """
     prefix = "exam_" if for_exam else ""
-    frames = _TABLES[f"{prefix}text_frames"]
-    others = list_other_genres(genre, _TABLES[f"{prefix}text_genres"])
     dice = random.Random(f"{seed} text {for_exam}")
-    place = dice.randrange(len(frames))
+    is_sent = find_text_kind(genre) in SENT_KINDS
+    make = plan_sent_requests if is_sent else plan_text_requests
+    planned = make(genre, occasions, scope, dice, for_exam=for_exam)
     found: dict[str, GeneratedPrompt] = {}
     if scope == "near":
         about = _TABLES[f"{prefix}text_about_frames"][: count // NEAR_PER_QUESTION]
         texts = [fill_text_frame(frame, genre, "") for frame in about]
         found = {text: GeneratedPrompt(text, scope, GENRE_QUESTION, "") for text in texts}
-    for turn in range(len(frames)):
-        for i, occasion in enumerate(occasions):
-            if len(found) >= count:
-                return list(found.values())
-            noun = genre if scope == "target" else dice.choice(others)
-            text = fill_text_frame(frames[(place + i + turn) % len(frames)], noun, occasion.text)
-            found.setdefault(text, GeneratedPrompt(text, scope, occasion.form, occasion.text))
+    for text, occasion in planned:
+        if len(found) >= count:
+            break
+        found.setdefault(text, GeneratedPrompt(text, scope, occasion.form, occasion.text))
     return list(found.values())
 
 
-def list_other_genres(genre: str, genres: Sequence[str]) -> list[str]:
-    """Return the kinds of text that are no kind of this one: a haiku is a poem."""
-    own = {genre}
-    for group in _TABLES["alike_texts"]:
-        if any(name in genre for name in group):
-            own |= set(group)
-    return [other for other in genres if not any(n in other or other in n for n in own)]
+def plan_text_requests(
+    genre: str, occasions: Sequence[Occasion], scope: Scope, dice: random.Random, *, for_exam: bool
+) -> Iterator[tuple[str, Occasion]]:
+    """Yield requests for a text about each subject, in turn, until every frame had each of them."""
+    prefix = "exam_" if for_exam else ""
+    kind = get_text_kind(genre)
+    frames = _TABLES[f"{prefix}text_frames"]
+    if kind.name in PICTURE_KINDS:
+        frames = [*frames, *_TABLES[f"{prefix}picture_frames"]]
+    others = list_other_kinds(genre, _TABLES[f"{prefix}text_genres"])
+    place = dice.randrange(len(frames))
+    for turn in range(len(frames)):
+        for i, occasion in enumerate(occasions):
+            frame = frames[(place + i + turn) % len(frames)]
+            if scope == "target":
+                yield fill_text_frame(frame, genre, occasion.text, kind.link), occasion
+            else:
+                yield fill_text_frame(frame, dice.choice(others), occasion.text), occasion
 
 
-def fill_text_frame(frame: str, noun: str, topic: str) -> str:
-    """Return a request for a kind of text."""
-    piece = add_article(noun)
+def plan_sent_requests(
+    genre: str, occasions: Sequence[Occasion], scope: Scope, dice: random.Random, *, for_exam: bool
+) -> Iterator[tuple[str, Occasion]]:
+    """Yield requests for a text that is sent, to addressees of all kinds, on each occasion in turn;
+    or for another kind of text to them.
+    """
+    prefix = "exam_" if for_exam else ""
+    others = list_other_kinds(genre, [*SENT_KINDS, *OTHER_GENRES[for_exam]])
+    frames = {
+        form: [frame for frame in of_form if "piece}" in frame.lower()]
+        for form, of_form in _TABLES[f"{prefix}frames"].items()
+    }
+    for turn in range(max(map(len, frames.values()))):
+        for i, occasion in enumerate(occasions):
+            own = frames[occasion.form]
+            noun = genre if scope == "target" else dice.choice(others)
+            who = dice.choice(_TABLES[f"{prefix}addressees"])
+            yield fill_frame(own[(i + turn) % len(own)], noun, who, occasion), occasion
+
+
+def fill_text_frame(frame: str, noun: str, topic: str, link: str = ABOUT) -> str:
+    """Return a request for a kind of text; a note begins with a small letter.
+
+    Instructions and minutes are plural already.
+    """
     *modifiers, head = noun.split(" ")
-    filled = frame.format(
+    is_plural = to_singular(head) != head
+    piece = noun if is_plural else add_article(noun)
+    return frame.format(
         piece=piece,
         Piece=capitalize(piece),
         noun=noun,
-        pieces=" ".join([*modifiers, list_plurals(head)[0]]),
+        pieces=noun if is_plural else " ".join([*modifiers, list_plurals(head)[0]]),
         topic=topic,
+        link=link,
     )
-    return capitalize(filled)
 
 
 def build_questions_about(

@@ -12,6 +12,7 @@ from selfteach.materials.forbidden_topics import VAGUE
 from selfteach.materials.inflection import list_plurals, to_gerund, to_singular
 from selfteach.materials.message_kinds import is_message_kind, read_message_kind
 from selfteach.materials.other_languages import read_other_scope
+from selfteach.materials.text_kinds import find_text_kind
 
 _GENRE_NAMES = {
     r"e-?mail(?:s|ing)?|mails?": "email",
@@ -277,22 +278,10 @@ class Situation:
     topic: str = ""
 
 
-TOPICAL_GENRES = (
-    *("tweet", "post", "caption", "headline", "slogan", "tagline", "poem", "haiku", "limerick"),
-    *("sonnet", "story", "essay", "article", "song", "joke", "riddle", "fable", "newsletter"),
-    *("announcement", "press release", "flyer", "poster", "dialogue", "bulletin", "speech"),
-)
-"""Kinds of text that can be about anything: "a caption about gravity"."""
-
-
 def is_topical_text(situation: Situation) -> bool:
-    """Return whether a rule holds for a kind of text that can be about anything, whatever it is
-    about.
-    """
-    last = situation.genre.rpartition(" ")[2]
-    is_known = last in TOPICAL_GENRES or situation.genre in TOPICAL_GENRES
-    is_plain = is_known and not _NO_KIND.search(situation.genre)
-    return situation.kind == "task" and not situation.topic and is_plain
+    """Return whether a rule holds for a kind of text that people ask for, whatever it is about."""
+    is_plain = not (situation.topic or _NO_KIND.search(situation.genre))
+    return situation.kind == "task" and is_plain and bool(find_text_kind(situation.genre))
 
 
 _NO_KIND = re.compile(r"\bor\b|['’]s?\b|^(?:this|that|these|those)\b|^(?!wedding|marketing)\w+ing ")

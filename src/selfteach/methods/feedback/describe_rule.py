@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 EXAMPLE_OCCASIONS = {
     "clause": ("I will be late tomorrow", "I found the keys"),
     "topic": ("gravity", "the moon"),
+    "subject": ("our new puppy", "the moon"),
 }
 NO_TARGET = "(none of the requests that the model wrote for this preview names the subject)"
 EVERYTHING = "every request: the rule holds everywhere"

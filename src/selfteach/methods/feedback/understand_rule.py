@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS
+from selfteach.generate.situations import add_article
 from selfteach.generate.subject import (
     MAX_ASKED_SIBLINGS,
     Subject,
@@ -21,6 +22,7 @@ from selfteach.generate.subject import (
     list_asked_topics,
     sketch_topic,
 )
+from selfteach.generate.text_kinds import get_text_kind
 from selfteach.generate.worked_requests import ASSISTANTS, SERVICES, list_requests_about
 from selfteach.judge.check import keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
@@ -37,6 +39,7 @@ from selfteach.materials.rule import Rule, find_conflict, find_untaught_ban, rea
 from selfteach.materials.situation import (
     Situation,
     has_known_requests,
+    is_topical_text,
     name_topic,
     name_written_topic,
     read_situation,
@@ -297,7 +300,13 @@ def list_worked_requests(
 
 
 def describe_worked_requests(found: UnderstoodRule) -> str:
-    """Return how many worked requests about the topic of a condition there are; "" for none."""
+    """Return how many worked requests about the topic of a condition, or for its kind of text,
+    there are; "" for none.
+    """
+    if found.situation and is_topical_text(found.situation):
+        genre = found.situation.genre
+        count = len(get_text_kind(genre).requests)
+        return f"{count} for {add_article(genre)} come with the program" if count else ""
     rule = found.rule.text
     worked = list_worked_requests(rule, found.situation, found.effect, found.subject)
     return f"{len(worked)} about {found.subject.topic} come with the program" if worked else ""

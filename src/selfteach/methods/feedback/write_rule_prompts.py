@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from operator import itemgetter
+from typing import Literal, TypeVar
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
@@ -25,10 +26,9 @@ from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.situations import (
     Occasion,
     build_requests,
-    count_worked_occasions,
     find_occasion_fault,
-    list_forms,
     list_occasions_of_topic,
+    list_worked_occasions,
     write_occasions,
 )
 from selfteach.generate.subject import (
@@ -37,6 +37,7 @@ from selfteach.generate.subject import (
     leave_out_close_topics,
     list_alternatives,
 )
+from selfteach.generate.text_kinds import get_requests_for_others, get_text_kind
 from selfteach.generate.worked_requests import (
     SERVICES,
     find_worked_topics,
@@ -49,6 +50,7 @@ from selfteach.materials.situation import (
     Situation,
     has_built_requests,
     has_known_requests,
+    is_topical_text,
     name_written_topic,
 )
 from selfteach.methods.feedback.prompts_in_scope import (
@@ -98,6 +100,7 @@ PROMPTS_PER_OCCASION = 2
 """Requests in scope that are built of one occasion, on average."""
 MIN_OCCASIONS = 12
 """Each part of the split gets two of them at least."""
+T = TypeVar("T")
 
 
 def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[GeneratedPrompt]]:
@@ -413,10 +416,15 @@ def write_situation_prompts(
     config = session.config.ask
     parts: dict[str, list[GeneratedPrompt]] = {name: [] for name in SPLIT_NAMES}
     occasions = split_occasions(session, write_all_occasions(session, situation))
-    for scope in ("target", "near"):
-        for name, share in compute_part_shares(session, scope).items():
-            count = round(share * max(config.target, getattr(config, scope)))
+    scopes: tuple[Literal["target", "near"], ...] = ("target", "near")
+    for scope in scopes:
+        shares = compute_part_shares(session, scope)
+        for_texts = list_requests_for_texts(session, situation, scope)
+        worked = split_at_random(session, for_texts, shares)
+        for name, share in shares.items():
+            count = round(share * max(config.target, getattr(config, scope))) - len(worked[name])
             for_exam = name == "test"
+            parts[name] += worked[name]
             parts[name] += build_requests(
                 situation, occasions[name], scope, count, session.config.seed, for_exam=for_exam
             )
@@ -433,17 +441,36 @@ def write_situation_prompts(
     return parts
 
 
+def list_requests_for_texts(
+    session: Session, situation: Situation, scope: Literal["target", "near"]
+) -> list[GeneratedPrompt]:
+    """Return the worked requests for the kind of text that a rule holds for, or near ones for other
+    kinds: at most one in MIN_TARGETS_PER_WORKED, or in MIN_NEAR_PER_ASKED, of a scope's prompts.
+    """
+    if not is_topical_text(situation):
+        return []
+    config = session.config.ask
+    if scope == "target":
+        texts = [*get_text_kind(situation.genre).requests]
+        most = config.target // MIN_TARGETS_PER_WORKED
+    else:
+        texts = [*chain.from_iterable(get_requests_for_others(situation.genre).values())]
+        most = max(config.target, config.near) // MIN_NEAR_PER_ASKED
+    chosen = random.Random(session.config.seed).sample(texts, min(most, len(texts)))
+    return [GeneratedPrompt(text, scope, ASKED, text) for text in chosen]
+
+
 def write_all_occasions(session: Session, situation: Situation) -> list[Occasion]:
     """Let the model write the occasions of a situation, and count what is dropped."""
     config = session.config.ask
     count = max(config.target // PROMPTS_PER_OCCASION, MIN_OCCASIONS)
-    forms = list_forms(situation)
+    worked = list_worked_occasions(situation)
     words = list_words_to_avoid(session)
     of_topic: list[Occasion] = []
     if topic := name_written_topic(situation):
         words = [topic, *session.subject.words]
-        of_topic = list(list_occasions_of_topic(forms, topic, session.subject.words))
-        count += count_worked_occasions(forms)  # which are about something else
+        of_topic = list(list_occasions_of_topic([*worked], topic, session.subject.words))
+        count += sum(map(len, worked.values()))  # which are about something else
     known = OverlapIndex()
 
     def find_fault(occasion: Occasion) -> str:
@@ -458,7 +485,7 @@ def write_all_occasions(session: Session, situation: Situation) -> list[Occasion
         known.add(occasion.text)
     given = ((occasion, "") for occasion in of_topic)
     written = write_occasions(
-        session.base, forms, count, find_fault, config.rounds, session.config.seed, words
+        session.base, worked, count, find_fault, config.rounds, session.config.seed, words
     )
     with session.run.ledger.open_funnel(stage) as funnel:
         for occasion, fault in chain(given, written):
@@ -482,16 +509,28 @@ def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str
     must have, and some others.
     """
     found: dict[str, list[Occasion]] = {name: [] for name in SPLIT_NAMES}
+    shares = compute_part_shares(session, "target")
     for has_word in (False, True):
-        shuffled = [occasion for occasion in occasions if bool(occasion.word) is has_word]
-        random.Random(f"{session.config.seed} occasions").shuffle(shuffled)
-        most = max(len(shuffled) // len(SPLIT_NAMES), 1)
-        start = 0
-        for name, share in compute_part_shares(session, "target").items():
-            end = start + max(round(share * len(shuffled)), min(2, most))
-            found[name] += shuffled[start:end]
-            start = end
-        found["train"] += shuffled[start:]
+        alike = [occasion for occasion in occasions if bool(occasion.word) is has_word]
+        for name, own in split_at_random(session, alike, shares).items():
+            found[name] += own
+    return found
+
+
+def split_at_random(
+    session: Session, items: Sequence[T], shares: Mapping[str, float]
+) -> dict[str, list[T]]:
+    """Split items into train, dev and test by their shares. Each part gets two of six or more."""
+    shuffled = list(items)
+    random.Random(f"{session.config.seed} occasions").shuffle(shuffled)
+    most = max(len(shuffled) // len(SPLIT_NAMES), 1)
+    found: dict[str, list[T]] = {}
+    start = 0
+    for name, share in shares.items():
+        end = start + max(round(share * len(shuffled)), min(2, most))
+        found[name] = shuffled[start:end]
+        start = end
+    found["train"] += shuffled[start:]
     return found
 
 

@@ -1,0 +1,105 @@
+"""Kinds of text that people ask for, what each is about, and worked requests: asked_for.json.
+
+A small model asks "Write a letter to a cover letter.", and people ask "I'm applying as a nurse at
+St. Mary's. What do I write to them?". So a rule for a common kind of text learns from requests of
+people, beside those that are built of a frame and what the text is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from selfteach.generate.few_shot import read_tables
+from selfteach.materials.text_kinds import find_text_kind, is_name_of_kind
+
+ABOUT = "about"
+_KINDS = read_tables("asked_for.json")
+
+
+@dataclass(frozen=True, slots=True)
+class TextKind:
+    """Hold what is known of a kind of text.
+
+    Attributes:
+        name: "cover letter".
+        link: joins the text and what it is about: "for".
+        subjects: "a job as a nurse".
+        requests: whole requests for such a text, as people say them.
+    """
+
+    name: str
+    link: str = ABOUT
+    subjects: Sequence[str] = ()
+    requests: Sequence[str] = ()
+
+
+def get_text_kind(genre: str) -> TextKind:
+    """Return the kind of a text: that of a wedding toast is toast.
+
+    A narrower kind has no requests: not everybody who wants a toast wants one for a wedding.
+    """
+    name = find_text_kind(genre)
+    known = _KINDS.get(name)
+    if known is None:
+        return TextKind(name)
+    requests = known["requests"] if is_name_of_kind(genre, name) else ()
+    return TextKind(name, known["link"], known["subjects"], requests)
+
+
+def list_other_kinds(genre: str, kinds: Iterable[str]) -> list[str]:
+    """Return those of the kinds that a text of a genre is surely not: a haiku is a poem."""
+    own = {genre, find_text_kind(genre)}
+    alike = own.union(*(group for group in _ALIKE if own & set(group)))
+    return [other for other in kinds if not any(_is_same(other, one) for one in alike)]
+
+
+def _is_same(kind: str, other: str) -> bool:
+    """Return whether two kinds are one, or one is a narrower one of the other: "news article"."""
+    return kind == other or kind.endswith(f" {other}") or other.endswith(f" {kind}")
+
+
+def get_requests_for_others(genre: str) -> Mapping[str, Sequence[str]]:
+    """Return the worked requests for kinds of text that a text of a genre is surely not, by their
+    kind; none of them names the genre, as "Turn this blog post into a tweet" does.
+    """
+    names = {genre.lower(), find_text_kind(genre).lower()}
+    return {
+        kind: [text for text in _KINDS[kind]["requests"] if not _names_one(text.lower(), names)]
+        for kind in list_other_kinds(genre, _KINDS)
+    }
+
+
+def _names_one(text: str, names: Collection[str]) -> bool:
+    return any(name in text for name in names)
+
+
+_ALIKE: Sequence[Sequence[str]] = (
+    ("poem", "haiku", "limerick", "sonnet", "song", "prayer", "birthday card"),
+    ("story", "fable", "fairy tale", "play", "dialogue", "diary entry"),
+    (
+        *("article", "report", "essay", "review", "press release", "bulletin", "newsletter"),
+        *("announcement", "blog post"),
+    ),
+    (
+        *("tweet", "post", "caption", "headline", "slogan", "tagline", "announcement", "ad"),
+        *("LinkedIn post", "product description", "flyer", "poster"),
+    ),
+    ("joke", "riddle", "quiz"),
+    ("speech", "lecture", "toast", "eulogy"),
+    ("bio", "dating profile", "resume"),
+    ("cover letter", "reference letter", "complaint letter", "love letter", "letter", "email"),
+    ("thank-you note", "birthday card", "invitation", "postcard", "note", "letter"),
+    ("message", "text message", "note"),
+    ("review", "performance review"),
+    ("summary", "meeting minutes", "report", "review", "definition"),
+    ("job ad", "ad"),
+    ("to-do list", "shopping list", "packing list", "pro and con list", "checklist", "list"),
+    ("workout plan", "meal plan", "study plan", "lesson plan", "business plan", "itinerary"),
+    ("instructions", "recipe", "lesson plan", "guide"),
+    ("outline", "agenda", "proposal", "business plan"),
+    ("memo", "announcement", "report", "note", "email"),
+    ("obituary", "eulogy"),
+    ("comparison", "pro and con list", "review"),
+)
+"""Kinds of which one text may be another."""
