@@ -11,8 +11,8 @@ from selfteach.generate.ask import GeneratedPrompt, Scope, generate_prompts_of_s
 from selfteach.generate.situations import (
     Occasion,
     build_requests,
-    list_forms,
     list_occasions_of_topic,
+    list_worked_occasions,
 )
 from selfteach.judge.check import NAMES_OF_CHECK, keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
@@ -48,11 +48,6 @@ if TYPE_CHECKING:
     from selfteach.models.hf import HfModel
     from selfteach.models.kept_engine import UnloadedModel
 
-EXAMPLE_OCCASIONS = {
-    "clause": ("I will be late tomorrow", "I found the keys"),
-    "topic": ("gravity", "the moon"),
-    "subject": ("our new puppy", "the moon"),
-}
 NO_TARGET = "(none of the requests that the model wrote for this preview names the subject)"
 EVERYTHING = "every request: the rule holds everywhere"
 NO_SUBJECT = "none recognized: the rule may apply to every request"
@@ -269,8 +264,8 @@ def make_filter(
 
 def show_situation_requests(situation: Situation, seed: int) -> list[str]:
     """Return requests in scope and their neighbors, each with its scope before it."""
-    form = list_forms(situation)[0]
-    occasions = [Occasion(form, text) for text in EXAMPLE_OCCASIONS[form]]
+    form, worked = next(iter(list_worked_occasions(situation).items()))
+    occasions = [Occasion(form, text) for text in worked[:NUM_REQUESTS]]
     if topic := name_written_topic(situation):
         occasions += list_occasions_of_topic([form], topic)
     shown = []
