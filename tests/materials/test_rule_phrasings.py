@@ -272,7 +272,7 @@ SITUATIONS = {
     "the user asks a question": Situation("other"),
     "the user is angry": Situation("other"),
     "the question is in French": Situation("other"),
-    "I'm sad": Situation("other"),
+    "I'm sad": Situation("task", "sad message"),
     "my boss emails me": Situation("other"),
     "E-Mails an meinen Chef": Situation("writing", "email", "meinen Chef", ("meinen Chef",)),
     "nach den Öffnungszeiten gefragt wird": Situation("about", topic="opening hours"),

@@ -15,13 +15,18 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from selfteach.generate.ask import ROUND_SIZE, GeneratedPrompt, Scope
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
-from selfteach.generate.text_kinds import ABOUT, get_text_kind, list_other_kinds
+from selfteach.generate.text_kinds import (
+    ABOUT,
+    get_text_kind,
+    list_other_framed_kinds,
+    list_other_kinds,
+)
 from selfteach.materials.foreign_words import list_english_people
 from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals, to_singular
 from selfteach.materials.situation import (
@@ -223,7 +228,7 @@ def find_occasion_fault(occasion: Occasion) -> str:
     return "" if first in _PURPOSE_VERBS and len(words) >= 3 else "no purpose"
 
 
-_PHRASES = {"topic": r"(?:[^\W\d_]|[' &-]){3,40}", "subject": r"(?:\w|[' ,.!?¿&\"-]){3,60}"}
+_PHRASES = {"topic": r"(?:[^\W\d_]|[' &-]){3,40}", "subject": r"[^{}<>\[\]\n]{3,300}"}
 _VERB = (
     r"\b(?:is|are|was|were|am|will|have|has|had|can|cannot|can't|want|need|got|found|lost|"
     r"passed|won|bought|sold|made|do|did|like|love|miss|left|came|went|finished|started|\w+ed)\b"
@@ -306,11 +311,14 @@ def build_text_requests(
     """
     prefix = "exam_" if for_exam else ""
     dice = random.Random(f"{seed} text {for_exam}")
-    is_sent = find_text_kind(genre) in SENT_KINDS
-    make = plan_sent_requests if is_sent else plan_text_requests
+    kind = get_text_kind(genre)
+    if kind.name in SENT_KINDS:
+        make = plan_sent_requests
+    else:
+        make = plan_framed_requests if kind.frames else plan_text_requests
     planned = make(genre, occasions, scope, dice, for_exam=for_exam)
     found: dict[str, GeneratedPrompt] = {}
-    if scope == "near":
+    if scope == "near" and not kind.frames:
         about = _TABLES[f"{prefix}text_about_frames"][: count // NEAR_PER_QUESTION]
         texts = [fill_text_frame(frame, genre, "") for frame in about]
         found = {text: GeneratedPrompt(text, scope, GENRE_QUESTION, "") for text in texts}
@@ -339,6 +347,26 @@ def plan_text_requests(
                 yield fill_text_frame(frame, genre, occasion.text, kind.link), occasion
             else:
                 yield fill_text_frame(frame, dice.choice(others), occasion.text), occasion
+
+
+def plan_framed_requests(
+    genre: str, occasions: Sequence[Occasion], scope: Scope, dice: random.Random, *, for_exam: bool
+) -> Iterator[tuple[str, Occasion]]:
+    """Yield requests for what has frames of its own, as advice has; or requests for something else:
+    on the same text where a text is worked on, as for a summary, and on other subjects otherwise.
+    """
+    kind = get_text_kind(genre)
+    others = list_other_framed_kinds(genre)
+    if kind.takes_text:
+        others = [other for other in others if other.takes_text]
+    for turn in range(len(kind.frames)):
+        for i, occasion in enumerate(occasions):
+            asked = kind if scope == "target" else dice.choice(others)
+            frames = asked.exam_frames if for_exam else asked.frames
+            is_shared = scope == "target" or kind.takes_text
+            about = occasion.text if is_shared else dice.choice(asked.subjects)
+            text = frames[(i + turn) % len(frames)].format(topic=about)
+            yield text, replace(occasion, text=about)
 
 
 def plan_sent_requests(

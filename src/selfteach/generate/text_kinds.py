@@ -8,13 +8,12 @@ people, beside those that are built of a frame and what the text is about.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfteach.generate.few_shot import read_tables
 from selfteach.materials.text_kinds import find_text_kind, is_name_of_kind
 
 ABOUT = "about"
-_KINDS = read_tables("asked_for.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +23,21 @@ class TextKind:
     Attributes:
         name: "cover letter".
         link: joins the text and what it is about: "for".
-        subjects: "a job as a nurse".
+        subjects: "a job as a nurse"; or texts to work on, as for a summary.
         requests: whole requests for such a text, as people say them.
+        frames: requests without their subject, where those of other texts do not fit: nobody says
+            "Write some advice about my roommate.".
+        exam_frames: those that only exam prompts have.
+        takes_text: whether the subjects are texts to work on.
     """
 
     name: str
     link: str = ABOUT
     subjects: Sequence[str] = ()
     requests: Sequence[str] = ()
+    frames: Sequence[str] = ()
+    exam_frames: Sequence[str] = ()
+    takes_text: bool = False
 
 
 def get_text_kind(genre: str) -> TextKind:
@@ -40,11 +46,8 @@ def get_text_kind(genre: str) -> TextKind:
     A narrower kind has no requests: not everybody who wants a toast wants one for a wedding.
     """
     name = find_text_kind(genre)
-    known = _KINDS.get(name)
-    if known is None:
-        return TextKind(name)
-    requests = known["requests"] if is_name_of_kind(genre, name) else ()
-    return TextKind(name, known["link"], known["subjects"], requests)
+    kind = _KINDS.get(name, TextKind(name))
+    return kind if is_name_of_kind(genre, name) else replace(kind, requests=())
 
 
 def list_other_kinds(genre: str, kinds: Iterable[str]) -> list[str]:
@@ -59,13 +62,18 @@ def _is_same(kind: str, other: str) -> bool:
     return kind == other or kind.endswith(f" {other}") or other.endswith(f" {kind}")
 
 
+def list_other_framed_kinds(genre: str) -> list[TextKind]:
+    """Return the kinds that have frames of their own and that a text of a genre is surely not."""
+    return [_KINDS[kind] for kind in list_other_kinds(genre, _KINDS) if _KINDS[kind].frames]
+
+
 def get_requests_for_others(genre: str) -> Mapping[str, Sequence[str]]:
     """Return the worked requests for kinds of text that a text of a genre is surely not, by their
     kind; none of them names the genre, as "Turn this blog post into a tweet" does.
     """
     names = {genre.lower(), find_text_kind(genre).lower()}
     return {
-        kind: [text for text in _KINDS[kind]["requests"] if not _names_one(text.lower(), names)]
+        kind: [text for text in _KINDS[kind].requests if not _names_one(text.lower(), names)]
         for kind in list_other_kinds(genre, _KINDS)
     }
 
@@ -101,5 +109,14 @@ _ALIKE: Sequence[Sequence[str]] = (
     ("memo", "announcement", "report", "note", "email"),
     ("obituary", "eulogy"),
     ("comparison", "pro and con list", "review"),
+    ("advice", "tip", "recommendation", "opinion", "how-to question", "health question", "idea"),
+    ("idea", "gift idea", "list", "name suggestion", "example", "recommendation", "recipe"),
+    ("list", "to-do list", "shopping list", "packing list", "pro and con list", "checklist"),
+    ("explanation", "definition", "how-to question", "example", "comparison", "fun fact"),
+    ("how-to question", "instructions", "recipe", "guide", "tip", "code"),
+    ("correction", "rewrite"),
+    ("opinion", "prediction", "comparison", "review"),
+    ("sad message", "advice"),
 )
 """Kinds of which one text may be another."""
+_KINDS = {name: TextKind(name, **entry) for name, entry in read_tables("asked_for.json").items()}

@@ -12,7 +12,7 @@ from selfteach.materials.forbidden_topics import VAGUE
 from selfteach.materials.inflection import list_plurals, to_gerund, to_singular
 from selfteach.materials.message_kinds import is_message_kind, read_message_kind
 from selfteach.materials.other_languages import read_other_scope
-from selfteach.materials.text_kinds import find_text_kind
+from selfteach.materials.text_kinds import find_text_kind, read_asked_kind, read_described_kind
 
 _GENRE_NAMES = {
     r"e-?mail(?:s|ing)?|mails?": "email",
@@ -389,6 +389,8 @@ def read_situation(scope: str) -> Situation:
         return Situation("about", topic="your life")
     if wants := _WANTS_SOMEBODY.fullmatch(text):
         return Situation("about", topic=f"talking to {wants['who']}")
+    if kind := read_described_kind(text):
+        return Situation("task", kind)
     text = _LEAD.sub("", text)
     if platform := re.fullmatch(_PLATFORMS, text):
         return Situation("task", _PLATFORM_TEXTS.get(platform[0], f"{platform[0]} post"))
@@ -396,11 +398,17 @@ def read_situation(scope: str) -> Situation:
         _read_writing(text)
         or _read_several_tasks(text)
         or _read_task(text)
+        or _read_asked_kind(text)
         or _read_topic(text)
         or _read_other_language(text)
         or (None if is_clause else _read_plain(text))
         or Situation("other")
     )
+
+
+def _read_asked_kind(text: str) -> Situation | None:
+    kind = read_asked_kind(text)
+    return Situation("task", kind) if kind else None
 
 
 _CONJUNCTION = re.compile(r"(?:when|whenever|if|while|once|as soon as) ", re.I)

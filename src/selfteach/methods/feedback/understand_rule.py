@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS
-from selfteach.generate.situations import add_article
 from selfteach.generate.subject import (
     MAX_ASKED_SIBLINGS,
     Subject,
@@ -304,9 +303,9 @@ def describe_worked_requests(found: UnderstoodRule) -> str:
     there are; "" for none.
     """
     if found.situation and is_topical_text(found.situation):
-        genre = found.situation.genre
-        count = len(get_text_kind(genre).requests)
-        return f"{count} for {add_article(genre)} come with the program" if count else ""
+        kind = get_text_kind(found.situation.genre)
+        count = len(kind.requests)
+        return f'{count} for "{kind.name}" come with the program' if count else ""
     rule = found.rule.text
     worked = list_worked_requests(rule, found.situation, found.effect, found.subject)
     return f"{len(worked)} about {found.subject.topic} come with the program" if worked else ""

@@ -1,0 +1,103 @@
+"""Kinds of text, and other things that people ask for, are found by their names."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from selfteach.materials.situation import read_situation
+from selfteach.materials.text_kinds import (
+    HELP_KINDS,
+    TEXT_KINDS,
+    find_text_kind,
+    is_name_of_kind,
+    read_asked_kind,
+    read_described_kind,
+)
+
+
+@pytest.mark.parametrize(
+    ("genre", "kind"),
+    [
+        ("cover letter", "cover letter"),
+        ("Instagram caption", "caption"),
+        ("funny LinkedIn post", "LinkedIn post"),
+        ("wedding toast", "toast"),
+        ("CV", "resume"),
+        ("thank you note", "thank-you note"),
+        ("tip", "tip"),
+        ("travel tip", ""),
+        ("price list", ""),
+        ("contract", ""),
+    ],
+)
+def test_a_kind_is_found_by_its_name_and_a_text_by_its_last_words(genre: str, kind: str) -> None:
+    assert find_text_kind(genre) == kind
+
+
+def test_a_narrower_kind_is_another_one() -> None:
+    assert is_name_of_kind("Instagram caption", "caption")
+    assert not is_name_of_kind("wedding caption", "caption")
+
+
+def test_no_name_means_two_kinds() -> None:
+    kinds = TEXT_KINDS | HELP_KINDS
+    names = Counter(name.lower() for kind, others in kinds.items() for name in (kind, *others))
+    assert [name for name, count in names.items() if count > 1] == []
+    assert not set(TEXT_KINDS) & set(HELP_KINDS)
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind"),
+    [
+        ("I ask for advice", "advice"),
+        ("somebody asks you for a definition", "definition"),
+        ("I want a quote", "quotation"),
+        ("giving tips", "tip"),
+        ("you give me ideas", "idea"),
+        ("I ask for your opinion", "opinion"),
+        ("pro and con lists", "pro and con list"),
+        ("I ask for your name", ""),
+        ("a customer asks for advice", ""),
+        ("I ask for advice about cars", ""),
+        ("opening hours", ""),
+    ],
+)
+def test_what_is_asked_for_is_read(scope: str, kind: str) -> None:
+    assert read_asked_kind(scope) == kind
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind"),
+    [
+        ("I ask you to compare two things", "comparison"),
+        ("comparing products", "comparison"),
+        ("someone asks what a word means", "definition"),
+        ("I ask how to do something", "how-to question"),
+        ("you correct my essay", "correction"),
+        ("rephrasing a sentence", "rewrite"),
+        ("you recommend something", "recommendation"),
+        ("I say that I am feeling lonely", "sad message"),
+        ("the user is angry", ""),
+        ("I ask you to compare prices in our shop", ""),
+        ("I ask how to bake bread", ""),
+    ],
+)
+def test_what_is_asked_for_may_be_described(scope: str, kind: str) -> None:
+    assert read_described_kind(scope) == kind
+
+
+@pytest.mark.parametrize(
+    ("scope", "genre"),
+    [
+        ("when I ask for advice", "advice"),
+        ("When I'm sad", "sad message"),
+        ("in definitions", "definition"),
+        ("when rewriting text", "rewrite"),
+        ("in cover letters", "cover letter"),
+    ],
+)
+def test_a_condition_names_what_is_asked_for(scope: str, genre: str) -> None:
+    situation = read_situation(scope)
+    assert (situation.kind, situation.genre, situation.topic) == ("task", genre, "")

@@ -1,0 +1,84 @@
+"""Prompts of a rule for a kind of text: worked requests beside built ones, and their split."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from scripted import Scripted
+from selfteach.config import FeedbackConfig
+from selfteach.dedup.overlap import OverlapIndex
+from selfteach.generate.ask import ASKED, GeneratedPrompt
+from selfteach.generate.text_kinds import get_requests_for_others, get_text_kind
+from selfteach.materials.situation import read_situation
+from selfteach.methods.feedback import write_rule_prompts
+from selfteach.methods.feedback.write_rule_prompts import (
+    list_requests_for_texts,
+    write_situation_prompts,
+)
+
+
+class Session:
+    """Stand for a session up to its prompts."""
+
+    def __init__(self, target: int = 160, near: int = 120) -> None:
+        self.config = FeedbackConfig(ask={"target": target, "near": near, "general": 0})
+
+
+def test_worked_requests_for_the_kind_are_in_scope_and_those_for_others_are_near() -> None:
+    situation = read_situation("in cover letters")
+    inside = list_requests_for_texts(Session(), situation, "target")  # type: ignore[arg-type]
+    beside = list_requests_for_texts(Session(), situation, "near")  # type: ignore[arg-type]
+    assert {prompt.text for prompt in inside} == set(get_text_kind("cover letter").requests)
+    others = {*chain.from_iterable(get_requests_for_others("cover letter").values())}
+    assert len(beside) == 80, "half as many as there are near prompts"
+    assert {prompt.text for prompt in beside} <= others
+    assert {prompt.form for prompt in inside + beside} == {ASKED}
+    assert all(prompt.subject == prompt.text for prompt in inside), "a group of its own each"
+
+
+def test_at_most_a_quarter_of_the_prompts_in_scope_are_worked_ones() -> None:
+    situation = read_situation("in cover letters")
+    few = Session(target=40)
+    assert len(list_requests_for_texts(few, situation, "target")) == 10  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scope", ["emails to my boss", "opening hours", "farewell toasts"])
+def test_none_are_in_scope_of_what_is_no_kind_or_a_narrower_one(scope: str) -> None:
+    found = list_requests_for_texts(Session(), read_situation(scope), "target")  # type: ignore[arg-type]
+    assert found == []
+
+
+@pytest.mark.parametrize("scope", ["in cover letters", "in emails", "when I ask for a summary"])
+def test_every_part_has_worked_and_built_prompts_and_shares_none(
+    scope: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session: Any = Session()
+    session.base = Scripted(lambda request: "a matter of no interest")
+    situation = read_situation(scope)
+    occasions = write_rule_prompts.list_worked_occasions(situation)
+    made = [
+        write_rule_prompts.Occasion(form, text)
+        for form, texts in occasions.items()
+        for text in texts
+    ]
+    monkeypatch.setattr(write_rule_prompts, "write_all_occasions", lambda *given: made)
+    monkeypatch.setattr(write_rule_prompts, "write_scope_prompts", lambda *given: [])
+    no_general: dict[str, list[GeneratedPrompt]] = {"train": [], "dev": [], "test": []}
+    monkeypatch.setattr(write_rule_prompts, "split_by_similarity", lambda *given: no_general)
+    monkeypatch.setattr(write_rule_prompts, "check_dev_part", lambda *given: None)
+    pool = OverlapIndex()
+    parts = write_situation_prompts(session, situation, pool)
+    for name in ("train", "test"):
+        for which in ("target", "near"):
+            own = [prompt for prompt in parts[name] if prompt.scope == which]
+            worked = sum(prompt.form == ASKED for prompt in own)
+            assert 0 < worked < len(own) * (0.3 if which == "target" else 0.6)
+    train = {prompt.text for prompt in parts["train"]}
+    test = {prompt.text for prompt in parts["test"]}
+    assert train
+    assert test
+    assert not train & test
+    assert pool.nearest(next(iter(sorted(train)))).similarity == 1.0
