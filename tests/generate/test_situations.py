@@ -11,22 +11,24 @@ import pytest
 from scripted import Scripted
 from selfteach.errors import DataError
 from selfteach.generate import situations
-from selfteach.generate.situations import (
-    GENRE_QUESTION,
-    OTHER_GENRE,
-    OTHER_GENRES,
-    OTHER_TOPIC,
-    QUESTION,
+from selfteach.generate.asked_for import list_other_kinds
+from selfteach.generate.frames import add_article
+from selfteach.generate.occasions import (
     Occasion,
     OccasionForm,
-    build_requests,
     find_occasion_fault,
     list_forms,
     list_occasions_of_topic,
-    list_other_addressees,
     write_occasions,
 )
-from selfteach.generate.text_kinds import list_other_kinds
+from selfteach.generate.situations import (
+    OTHER_GENRE,
+    OTHER_TOPIC,
+    QUESTION,
+    build_requests,
+    list_other_addressees,
+)
+from selfteach.generate.text_requests import GENRE_QUESTION, OTHER_GENRES
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import (
     Situation,
@@ -391,7 +393,7 @@ def test_no_neighbor_is_a_kind_of_the_text() -> None:
     ],
 )
 def test_the_article_goes_by_the_sound(noun: str, piece: str) -> None:
-    assert situations.add_article(noun) == piece
+    assert add_article(noun) == piece
 
 
 @pytest.mark.parametrize(

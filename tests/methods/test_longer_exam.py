@@ -17,12 +17,8 @@ from selfteach import statistics
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.ask import GeneratedPrompt
-from selfteach.generate.situations import (
-    OTHER_GENRE,
-    WorkedOccasions,
-    build_requests,
-    write_occasions,
-)
+from selfteach.generate.occasions import WorkedOccasions, write_occasions
+from selfteach.generate.situations import OTHER_GENRE, build_requests
 from selfteach.generate.subject import Subject
 from selfteach.materials.situation import read_situation
 from selfteach.methods import runner

@@ -11,7 +11,7 @@ from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.ask import ASKED, GeneratedPrompt
-from selfteach.generate.text_kinds import get_requests_for_others, get_text_kind
+from selfteach.generate.asked_for import get_requests_for_others, get_text_kind
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback import write_rule_prompts
 from selfteach.methods.feedback.write_rule_prompts import (

@@ -22,8 +22,8 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt, plan_requests
 from selfteach.generate.few_shot import EXAM_REQUESTS
+from selfteach.generate.occasions import Occasion
 from selfteach.generate.search import SearchTrace, Try
-from selfteach.generate.situations import Occasion
 from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check

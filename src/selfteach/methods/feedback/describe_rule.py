@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt, Scope, generate_prompts_of_scopes
-from selfteach.generate.situations import (
-    Occasion,
-    build_requests,
-    list_occasions_of_topic,
-    list_worked_occasions,
-)
+from selfteach.generate.occasions import Occasion, list_occasions_of_topic, list_worked_occasions
+from selfteach.generate.situations import build_requests
 from selfteach.judge.check import NAMES_OF_CHECK, keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.effect import read_effect, split_unread

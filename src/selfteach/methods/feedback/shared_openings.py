@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.begun_requests import STAGE, generate_begun_prompts
 from selfteach.generate.few_shot import EVERYDAY_TOPICS
-from selfteach.generate.situations import capitalize
+from selfteach.generate.frames import capitalize
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import keep_usable_prompts
 

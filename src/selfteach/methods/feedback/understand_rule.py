@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
+from selfteach.generate.asked_for import get_text_kind
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS
 from selfteach.generate.subject import (
     MAX_ASKED_SIBLINGS,
@@ -21,7 +22,6 @@ from selfteach.generate.subject import (
     list_asked_topics,
     sketch_topic,
 )
-from selfteach.generate.text_kinds import get_text_kind
 from selfteach.generate.worked_requests import ASSISTANTS, SERVICES, list_requests_about
 from selfteach.judge.check import keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign

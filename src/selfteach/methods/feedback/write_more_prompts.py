@@ -18,7 +18,8 @@ from selfteach.generate.ask import (
     plan_requests,
 )
 from selfteach.generate.few_shot import EXAM_REQUESTS, REQUESTS
-from selfteach.generate.situations import Occasion, build_requests, list_forms
+from selfteach.generate.occasions import Occasion, list_forms
+from selfteach.generate.situations import build_requests
 from selfteach.generate.subject import Subject
 from selfteach.judge.check import Check
 from selfteach.materials.situation import Situation, has_built_requests

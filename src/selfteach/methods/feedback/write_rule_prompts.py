@@ -22,22 +22,22 @@ from selfteach.generate.ask import (
     make_twin,
     plan_requests,
 )
+from selfteach.generate.asked_for import get_requests_for_others, get_text_kind
 from selfteach.generate.few_shot import EXAM_REQUESTS
-from selfteach.generate.situations import (
+from selfteach.generate.occasions import (
     Occasion,
-    build_requests,
     find_occasion_fault,
     list_occasions_of_topic,
     list_worked_occasions,
     write_occasions,
 )
+from selfteach.generate.situations import build_requests
 from selfteach.generate.subject import (
     Subject,
     get_requests_by,
     leave_out_close_topics,
     list_alternatives,
 )
-from selfteach.generate.text_kinds import get_requests_for_others, get_text_kind
 from selfteach.generate.worked_requests import (
     SERVICES,
     find_worked_topics,

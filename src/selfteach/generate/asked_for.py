@@ -1,8 +1,9 @@
-"""Kinds of text that people ask for, what each is about, and worked requests: asked_for.json.
+"""Kinds of text, and other help that people ask for: what each is about, and worked requests
+(asked_for.json).
 
 A small model asks "Write a letter to a cover letter.", and people ask "I'm applying as a nurse at
-St. Mary's. What do I write to them?". So a rule for a common kind of text learns from requests of
-people, beside those that are built of a frame and what the text is about.
+St. Mary's. What do I write to them?". So a rule for a common kind learns from requests of people,
+beside those that are built of a frame and a subject.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from selfteach.generate.few_shot import read_tables
 from selfteach.materials.text_kinds import find_text_kind, is_name_of_kind
 
 ABOUT = "about"
+SENT_KINDS = ("email", "letter", "text message", "message", "note")
+"""Kinds of text that are written to somebody, on an occasion."""
 
 
 @dataclass(frozen=True, slots=True)

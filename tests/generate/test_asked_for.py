@@ -8,27 +8,23 @@ from collections import Counter
 import pytest
 
 from selfteach.dedup.overlap import OverlapIndex
-from selfteach.generate import text_kinds
-from selfteach.generate.situations import (
-    GENRE_QUESTION,
+from selfteach.generate import asked_for
+from selfteach.generate.asked_for import (
     SENT_KINDS,
-    Occasion,
-    build_requests,
-    find_occasion_fault,
-    list_worked_occasions,
-)
-from selfteach.generate.text_kinds import (
     TextKind,
     get_requests_for_others,
     get_text_kind,
     list_other_framed_kinds,
     list_other_kinds,
 )
+from selfteach.generate.occasions import Occasion, find_occasion_fault, list_worked_occasions
+from selfteach.generate.situations import build_requests
+from selfteach.generate.text_requests import GENRE_QUESTION
 from selfteach.materials.situation import read_situation
 from selfteach.materials.text_kinds import HELP_KINDS, TEXT_KINDS
 from selfteach.text import clean_text
 
-KINDS = text_kinds._KINDS
+KINDS = asked_for._KINDS
 FRAMED = [name for name, kind in KINDS.items() if kind.frames]
 
 

@@ -1,0 +1,63 @@
+"""Sentence frames of requests, and how they are filled."""
+
+from __future__ import annotations
+
+from selfteach.generate.asked_for import ABOUT
+from selfteach.generate.few_shot import read_tables
+from selfteach.generate.occasions import Occasion
+from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals, to_singular
+from selfteach.materials.situation import leave_out_size
+
+_TABLES = read_tables("situations.json")
+
+
+def fill_frame(frame: str, genre: str, who: str, occasion: Occasion) -> str:
+    """Return a request: a frame with its parts."""
+    noun = genre or "a few lines"
+    piece = noun if noun.startswith("a ") else add_article(noun)
+    text = occasion.text
+    if occasion.form == "clause" and not text.startswith(("I ", "I'")):
+        text = text[0].lower() + text[1:]
+    is_plain = leave_out_size(genre) == genre  # no verb says how long a text is
+    do = _TABLES["verbs"].get(genre, "Write to") if is_plain else f"Write {piece} to"
+    filled = frame.format(
+        piece=piece,
+        Piece=capitalize(piece),
+        who=who,
+        do=do,
+        do_lower=do.lower(),
+        clause=text,
+        Clause=capitalize(text),
+        purpose=text,
+        topic=text,
+        Who=capitalize(who),
+    )
+    return capitalize(filled) if frame[0] == "{" else filled
+
+
+def fill_text_frame(frame: str, noun: str, topic: str, link: str = ABOUT) -> str:
+    """Return a request for a kind of text; a note begins with a small letter.
+
+    Instructions and minutes are plural already.
+    """
+    *modifiers, head = noun.split(" ")
+    is_plural = to_singular(head) != head
+    piece = noun if is_plural else add_article(noun)
+    return frame.format(
+        piece=piece,
+        Piece=capitalize(piece),
+        noun=noun,
+        pieces=noun if is_plural else " ".join([*modifiers, list_plurals(head)[0]]),
+        topic=topic,
+        link=link,
+    )
+
+
+def add_article(noun: str) -> str:
+    """Return a noun with "a" or "an"."""
+    return f"{'an' if begins_with_vowel_sound(noun) else 'a'} {noun}"
+
+
+def capitalize(text: str) -> str:
+    """Return a text whose first letter is a capital, the others unchanged."""
+    return text[:1].upper() + text[1:]
