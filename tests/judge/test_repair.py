@@ -583,3 +583,13 @@ def test_the_end_of_code_and_of_a_table_is_not_cut_off() -> None:
     table = "| a |\n|---|\n| x!  | y |"
     assert drop_cut_off_end(table) == table
     assert drop_cut_off_end("It rains. And the") == "It rains."
+
+
+def test_hashtags_are_words_of_the_text_and_as_few_as_the_check_wants():
+    two = r'regex "#\\w(?:(?!#\\w)[\\s\\S])*#\\w"'
+    assert repair(two, "My puppy loves the ocean.") == ["My puppy loves the ocean. #puppy #loves"]
+    assert repair('contains "#"', "My puppy sleeps.") == ["My puppy sleeps. #sleeps"]
+    letter = "Dear Tom,\n\nThe puppy is here.\n\nBest regards,\nAnna"
+    last = repair(r'regex "#\\w+\\W*$"', letter)
+    assert last == [f"{letter} #puppy"], "no words of its closing"
+    assert repair(two, "My cat.") == [], "it has not two long words"

@@ -15,6 +15,7 @@ from functools import partial
 import regex
 
 from selfteach.judge.language import detect_languages
+from selfteach.judge.occasion import list_content_words
 from selfteach.judge.sentence_edits import (
     CODE_BLOCK,
     LIST_ITEM,
@@ -318,21 +319,25 @@ MAX_MEMBERS = 3
 """Emoji that take turns."""
 MAX_REPEATS = 3
 """The longest run of one emoji that is tried."""
+MAX_HASHTAGS = 5
+MIN_HASHTAG_LETTERS = 4
 
 
 def add_item(value: str, text: str, meets: Meets) -> Iterator[str]:
-    """Yield a text with an emoji or a mark that it must contain.
+    """Yield a text with an emoji, a hashtag or a mark that it must contain.
 
     A word has no place that fits; only a statement brings it.
     """
-    if regex.search(PICTURE, value) and not any(map(str.isalpha, value)):
+    if value.strip() == "#":
+        yield from _add_hashtags(text, meets)
+    elif regex.search(PICTURE, value) and not any(map(str.isalpha, value)):
         yield from _place_picture(value.strip(), text, meets)
     elif not any(map(str.isalnum, value)):
         yield from _add_mark(value.strip(), text)
 
 
 def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
-    """Yield a text with emoji, marks or digits that a regular expression finds.
+    """Yield a text with emoji, hashtags, marks or digits that a regular expression finds.
 
     Emoji that the expression names come first, the best known ones before the others. A few of
     them take turns: a small model learns few signs sooner than many.
@@ -352,7 +357,24 @@ def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
     for mark in _MARKS:
         if meets(mark):
             yield from _add_mark(mark, text)
+    if "#" in value:
+        yield from _add_hashtags(text, meets)
     yield write_digits(text)
+
+
+def _add_hashtags(text: str, meets: Meets) -> Iterator[str]:
+    """Yield a text with as few hashtags behind it as it must have: the longest of its own words."""
+    whole = drop_cut_off_end(text).rstrip()
+    body, closing = split_closing(whole)
+    words = [word for word in list_content_words(body) if word.isalpha()]
+    long = [word for word in dict.fromkeys(words) if len(word) >= MIN_HASHTAG_LETTERS]
+    tags = [f"#{word}" for word in sorted(long, key=len, reverse=True)[:MAX_HASHTAGS]]
+    for count in range(1, len(tags) + 1):
+        run = " ".join(tags[:count])
+        placed = [join_sentences(body.rstrip(), run) + closing, f"{whole} {run}"]
+        if any(map(meets, placed)):
+            yield from dict.fromkeys(placed)
+            break
 
 
 def _rank_picture(picture: str) -> int:
