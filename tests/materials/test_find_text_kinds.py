@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
 from selfteach.materials.text_kinds import (
     HELP_KINDS,
@@ -101,3 +102,28 @@ def test_what_is_asked_for_may_be_described(scope: str, kind: str) -> None:
 def test_a_condition_names_what_is_asked_for(scope: str, genre: str) -> None:
     situation = read_situation(scope)
     assert (situation.kind, situation.genre, situation.topic) == ("task", genre, "")
+
+
+@pytest.mark.parametrize(
+    ("rule", "genre", "effect"),
+    [
+        ("Keep definitions to a single sentence.", "definition", "Keep it to a single sentence"),
+        ("Blog posts I request need three headings.", "blog post", "have three headings"),
+        ('All invitations you word for us should say "RSVP".', "invitation", 'say "RSVP"'),
+        ('A press release from us ends with "###".', "press release", 'end with "###"'),
+        ('Any packing list you give me must say "passport".', "packing list", 'say "passport"'),
+        ("Quotes you find me must be short.", "quotation", "be short"),
+        ("When explaining something, use one sentence.", "explanation", "use one sentence"),
+    ],
+)
+def test_a_rule_about_what_is_asked_for_holds_there_alone(
+    rule: str, genre: str, effect: str
+) -> None:
+    found = read_rule(rule)
+    assert read_situation(found.scope).genre == genre
+    assert found.effect == effect
+
+
+@pytest.mark.parametrize("rule", ["Put the answer in quotes.", "Answer in two minutes."])
+def test_a_word_of_a_kind_alone_is_no_condition(rule: str) -> None:
+    assert read_rule(rule).scope == ""

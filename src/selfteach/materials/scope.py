@@ -149,10 +149,13 @@ _BARE_GENRES = (
     r"posters|menus|menu cards|manuals|"
     r"press releases|proposals|contracts|itineraries|bulletins|fables|fairy tales|riddles|"
     r"limericks|sonnets|check-?lists|translations|invoices|quizzes|briefings|lectures|explanations|"
+    r"resumes|cvs|diary entries|dating profiles|(?:workout|fitness|travel|diet|exercise) plans|"
     r"(?:out-of-office|automatic) replies|group chats)"
 )
 _EACH_TEXT = rf"(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}"
 """One text of a kind: "every newsletter"."""
+_A_TEXT = rf"(?:an? )(?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}"
+"""A text of a kind: "a press release"."""
 _NAMED_TEXT = (
     r"the (?!(?:first|last|same|previous|above|following|whole|entire|next|very|other)\b)[a-z-]+ "
     r"(?:newsletter|e-?mail|memo|announcement|bulletin|press release|invitation|flyer|brochure|"
@@ -165,7 +168,16 @@ _KINDS_OF_MESSAGE = (
 )
 """Kinds of text that say what a text is for: "complaints"."""
 _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|small)"
-_FOR_ME = r"(?: (?:that |which )?(?:you|I|we) (?:write|draft|send)(?: for (?:me|us))?)?"
+_FOR_ME = (
+    r"(?:(?: (?:that |which )?(?:you|I|we) (?:write|draft|send|make|give|word|suggest|find|request|"
+    r"ask for|want|need|create|compose|prepare|come up with|help (?:me |us )?with)"
+    r"(?: (?:for )?(?:me|us)| (?:from|of) you)?)|(?: from (?:you|us)))?"
+)
+_ASKED_KIND = (
+    r"(?:definitions|comparisons|recommendations|quotes|quotations|predictions|opinions|gift ideas|"
+    r"guides|meeting minutes)"
+)
+"""What people ask for, said of it: in "put it in quotes" it is none."""
 _ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}{_FOR_ME}"
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout|(?<!comment )(?<!focus )(?<!report )on(?= (?:all|"
@@ -242,14 +254,16 @@ _MIDDLE = re.compile(
     rf"(?P<verb>(?:always |never |only |do not |don't )?(?:keep|make|write|answer|give(?: me| "
     rf"us)?|present|format|provide|deliver|reply to|respond to|sign(?: off)?|end|begin|start|open|"
     rf"finish|close|limit)) (?P<scope>{_EACH_TEXT}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|"
-    rf"on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|exactly|"
+    rf"on)) .+?|{_ANY_GENRE}|{_ASKED_KIND})) "
+    r"(?P<tail>(?:in|with|under|below|within|at most|at least|exactly|"
     rf"between|(?:no |not )?(?:longer|shorter) than|no more than|using|without|as|like|"
-    rf"(?:starting|beginning|ending) with|to at most|to (?={NUMBER}\b)|up to|short|brief|formal|"
-    rf"polite|friendly|concise|briefly|politely|formally|by(?! (?-i:[A-Z])))\b.*)",
+    rf"(?:starting|beginning|ending) with|to at most|to (?:a single\b|(?={NUMBER}\b))|up to|short|"
+    rf"brief|formal|polite|friendly|concise|briefly|politely|formally|by(?! (?-i:[A-Z])))\b.*)",
     re.I,
 )
 _SUBJECT = re.compile(
-    rf"(?P<scope>{_EACH_TEXT}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) "
+    rf"(?P<scope>(?:{_EACH_TEXT}|{_A_TEXT}){_FOR_ME}|"
+    rf"{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE}|{_ASKED_KIND}{_FOR_ME})) "
     rf"(?:(?:should|must|shall|need to|has to|have to|are to|is to|ought to|may|can) (?P<not>not "
     rf")?(?:(?P<be>always|never|only) )?|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|"
     rf"ends?|stays?|uses?|get|contain|"

@@ -407,7 +407,7 @@ def read_situation(scope: str) -> Situation:
 
 
 def _read_asked_kind(text: str) -> Situation | None:
-    kind = read_asked_kind(text)
+    kind = read_asked_kind(re.sub(rf" {_YOU_WRITE}$", "", text, flags=re.I))
     return Situation("task", kind) if kind else None
 
 
@@ -459,8 +459,9 @@ _PLATFORMS = (
     r"Mastodon|Bluesky|Discord|Signal"
 )
 _YOU_WRITE = (
-    r"(?:from you|(?:that |which )?(?:you|I|we) (?:write|draft|send|make|compose|create|give)"
-    r"(?: (?:for )?(?:me|us)\b)?)(?= (?:for|to|about) |$)"
+    r"(?:from (?:you|us)|(?:that |which )?(?:you|I|we) (?:write|draft|send|make|compose|create|"
+    r"give|word|suggest|find|request|ask for|want|need|prepare|come up with|help (?:me |us )?with)"
+    r"(?: (?:for )?(?:me|us)\b| (?:from|of) you\b)?)(?= (?:for|to|about) |$)"
 )
 """What a text is anyway: "any plan you write for members"."""
 _IT_IS_FOR = r"(?:it|this|that) (?:is|goes)(?: meant| intended| addressed)? (?:for|to)"

@@ -90,7 +90,14 @@ TEXT_KINDS: dict[str, tuple[str, ...]] = {
 HELP_KINDS: dict[str, tuple[str, ...]] = {
     "advice": ("piece of advice", "personal advice"),
     "calculation": ("math problem", "calculating", "sum"),
-    "code": ("program", "function", "script", "code snippet", "piece of code"),
+    "code": (
+        "program",
+        "function",
+        "script",
+        "code snippet",
+        "piece of code",
+        "script or function",
+    ),
     "comparison": (),
     "correction": ("proofreading", "spelling correction"),
     "definition": (),
@@ -110,7 +117,7 @@ HELP_KINDS: dict[str, tuple[str, ...]] = {
     "rewrite": ("rephrasing", "rewording", "paraphrase"),
     "sad message": (),
     "summary": ("synopsis", "recap"),
-    "tip": (),
+    "tip": ("pointer", "hint"),
     "translation": (),
 }
 """Other things that people ask for, with other names of exactly these."""
@@ -155,14 +162,15 @@ def read_asked_kind(scope: str) -> str:
 
 
 _WHO = r"(?:(?:I|we|you|they|someone|somebody|anyone|anybody|people|(?:the |an? )?users?) )"
-_ASKS = r"(?:(?:am |is |are )?ask(?:s|ed|ing)?(?: you| me)?)"
+_ASKS = r"(?:(?:am |is |are |will |ever )?(?:ask(?:s|ed|ing)?|come to|turn to)(?: you| me)?)"
 _GIVES = r"(?:giv(?:e|es|ing)|mak(?:e|es|ing)|offer(?:s|ing)?|suggest(?:s|ing)?|writ(?:e|es|ing))"
 _ASKED = re.compile(
     rf"(?:{_WHO}?(?:{_ASKS} (?:for|to (?:give|make|write|offer|suggest)(?: me| us)?)|"
-    r"(?:want|need|request|look for|would like)(?:s|ed|ing)?|looking for|"
-    rf"{_GIVES}(?: me| us| people| users)?) )?(?:(?:an?|some|any|a few|the) )?"
+    r"(?:want|need|request|look for|would like)(?:s|ed|ing)?|(?:am |is |are )?looking for|"
+    rf"{_GIVES}(?: me| us| people| users)?) )?(?:(?:an?|some|any|a few|the|my) )?"
     r"(?:your (?=opinion|advice|recommendation|suggestion|tips?))?"
-    r"(?P<name>[\w'-]+(?: (?!for |about |on )[\w'-]+){0,3})(?: (?:for|from) (?:me|you))?",
+    r"(?P<name>[\w'-]+(?: (?!for |about |on )[\w'-]+){0,3})"
+    r"(?: (?:(?:for|from) (?:me|us|you)|on (?:something|anything)))?",
     re.I,
 )
 _IT = r"(?:something|anything|things?|stuff|it|this|that)"
@@ -170,40 +178,74 @@ _A_TEXT = (
     r"(?:(?:an?|the|my|this|some|any|our|your) )?(?:[a-z]+ )?(?:texts?|sentences?|writing|"
     r"paragraphs?|spelling|grammar|essays?|drafts?|emails?|letters?|passages?)"
 )
+_TEXT_OR_IT = rf"(?:{_A_TEXT}|{_IT})(?: (?:that )?I wrote| for me| of mine)?"
+_LOW = r"(?:feeling )?(?:sad|lonely|upset|down|unhappy|depressed|heartbroken|low)"
+_TO_DO = (
+    rf"(?:{_WHO}?(?:{_ASKS}|wants?(?: you)?|needs?(?: you)?|have you|get you) (?:to )?|{_WHO})?"
+)
+"""Who wants something to be done; the verb may stand alone: "comparing two things"."""
 _DESCRIPTIONS = [
-    (re.compile(pattern.replace("ASKS TO ", rf"(?:{_WHO}?{_ASKS} to |{_WHO})?"), re.I), kind)
+    (re.compile(pattern.replace("TO DO ", _TO_DO), re.I), kind)
     for pattern, kind in (
-        (rf"(?:{_WHO}?{_ASKS} )?how to (?:do|make|fix|use) {_IT}", "how-to question"),
-        (rf"{_WHO}?{_ASKS} how {_IT} is (?:done|made)", "how-to question"),
-        (rf"{_WHO}?{_ASKS} what (?:an? |the )?(?:words?|terms?|it|{_IT}) means?", "definition"),
-        (r"ASKS TO defin(?:e|es|ing) (?:an? |the )?(?:words?|terms?|" + _IT + ")", "definition"),
-        (rf"ASKS TO compar(?:e|es|ing) (?:two |several )?(?:{_IT}|options|products)", "comparison"),
-        (rf"ASKS TO (?:proofread|correct|check|fix)(?:s|ing)? {_A_TEXT}", "correction"),
-        (rf"ASKS TO (?:rewrit|rephras|paraphras)(?:e|es|ing) (?:{_IT}|{_A_TEXT})", "rewrite"),
-        (rf"ASKS TO (?:reword)(?:s|ing)? (?:{_IT}|{_A_TEXT})", "rewrite"),
-        (rf"ASKS TO recommend(?:s|ing)? {_IT}", "recommendation"),
-        (rf"{_WHO}?{_ASKS} what you (?:think|would recommend)", "opinion"),
-        (r"ASKS TO (?:calculat(?:e|es|ing)|comput(?:e|es|ing)) " + _IT, "calculation"),
+        (rf"(?:{_WHO}?{_ASKS} )?how to (?:do|make|fix|use) (?:or fix )?{_IT}", "how-to question"),
+        (rf"{_WHO}?{_ASKS} how {_IT} (?:is|are|get) (?:done|made)", "how-to question"),
+        (rf"{_WHO}?{_ASKS} how (?:{_IT}|[a-z]+) works?", "explanation"),
+        (rf"{_WHO}?{_ASKS} what (?:an? |the )?(?:words?|terms?|{_IT}) means?", "definition"),
+        (rf"TO DO defin(?:e|es|ing) (?:an? |the )?(?:words?|terms?|{_IT})", "definition"),
+        (rf"TO DO compar(?:e|es|ing) (?:two |several )?(?:{_IT}|options|products)", "comparison"),
         (
-            rf"{_WHO}(?:say|tell you|write)s? (?:that )?(?:I am|they are|he is|she is) "
-            r"(?:feeling )?(?:sad|lonely|upset|down|unhappy|depressed|heartbroken)",
-            "sad message",
+            rf"{_WHO}?{_ASKS} which (?:one |of (?:two|several|the two) things )?is better",
+            "comparison",
+        ),
+        (rf"TO DO (?:proofread|correct|check|fix)(?:s|ing)? {_TEXT_OR_IT}", "correction"),
+        (
+            rf"{_WHO}(?:hand|give|send)s? you {_TEXT_OR_IT} to (?:proofread|correct|check|fix)",
+            "correction",
+        ),
+        (rf"TO DO (?:rewrit|rephras|paraphras)(?:e|es|ing) {_TEXT_OR_IT}", "rewrite"),
+        (rf"TO DO reword(?:s|ing)? {_TEXT_OR_IT}", "rewrite"),
+        (rf"TO DO (?:translat(?:e|es|ing)) {_TEXT_OR_IT}", "translation"),
+        (rf"TO DO put(?:s|ting)? {_TEXT_OR_IT} into another language(?: for me)?", "translation"),
+        (rf"TO DO recommend(?:s|ing)? (?:me )?{_IT}", "recommendation"),
+        (rf"{_WHO}?{_ASKS} (?:you )?what (?:I|we|they|he|she) should do", "advice"),
+        (rf"TO DO brainstorm(?:s|ing)?(?: {_IT}| ideas)?(?: with me)?", "idea"),
+        (
+            rf"{_WHO}?{_ASKS} what you (?:think(?: (?:of|about) {_IT})?|would recommend)",
+            "opinion",
         ),
         (
-            rf"{_WHO}(?:am|is|are|feels?) (?:feeling )?(?:sad|lonely|upset|down|unhappy)",
+            rf"TO DO (?:calculat(?:e|es|ing)|comput(?:e|es|ing)|work(?:s|ing)? out) "
+            rf"(?:{_IT}|an? sum|sums|numbers)",
+            "calculation",
+        ),
+        (rf"TO DO com(?:e|es|ing) up with (?:an? )?names?(?: for {_IT})?", "name suggestion"),
+        (rf"TO DO nam(?:e|es|ing) {_IT}", "name suggestion"),
+        (
+            rf"{_WHO}(?:am |is |are )?(?:look(?:s|ing)? for|needs?|wants?) an? (?:present|gift)"
+            r"(?: for (?:somebody|someone|a friend))?",
+            "gift idea",
+        ),
+        (
+            rf"{_WHO}(?:say|tell you|write)s? (?:that )?(?:I am|they are|he is|she is) {_LOW}",
             "sad message",
         ),
+        (rf"{_WHO}(?:am|is|are|feels?) {_LOW}", "sad message"),
         (
             rf"(?:{_WHO}?{_ASKS} |(?:{_WHO})?answer(?:ing)? )(?:an? |my )?(?:medical|health) "
             "questions?",
             "health question",
         ),
         (
-            rf"ASKS TO explain(?:s|ing)? (?:{_IT}|an? (?:concept|idea|term|topic|thing)|concepts|"
-            "ideas|terms|topics)",
+            rf"{_WHO}(?:tell(?:s)? you about|describes?|mentions?|has|have) (?:an? )?"
+            r"(?:pain|symptoms?)(?: or (?:an? )?(?:pain|symptoms?))?",
+            "health question",
+        ),
+        (
+            rf"TO DO explain(?:s|ing)? (?:{_IT}|an? (?:concept|idea|term|topic|thing)|concepts|"
+            rf"ideas|terms|topics|how {_IT} works?)",
             "explanation",
         ),
-        (rf"ASKS TO list(?:s|ing)? {_IT}", "list"),
+        (rf"TO DO list(?:s|ing)? {_IT}", "list"),
     )
 ]
 
