@@ -126,3 +126,20 @@ def test_what_has_frames_of_its_own_is_asked_for_in_these(name: str, for_exam: b
     assert not any(other.name == name for other in list_other_framed_kinds(name))
     if kind.takes_text:
         assert {prompt.subject for prompt in beside} <= {one.text for one in occasions}
+
+
+@pytest.mark.parametrize("for_exam", [False, True])
+def test_a_text_made_for_somebody_is_about_a_subject_and_neighbors_are_for_others(
+    for_exam: bool,
+) -> None:
+    situation = read_situation("in stories for my kids")
+    occasions = make_occasions("in stories for my kids")
+    inside = build_requests(situation, occasions, "target", 40, 0, for_exam=for_exam)
+    beside = build_requests(situation, occasions, "near", 60, 0, for_exam=for_exam)
+    assert len(inside) == 40
+    assert {prompt.subject for prompt in inside} <= set(get_text_kind("story").subjects)
+    own = re.compile(r"stor(?:y|ies) for my kids")
+    assert all(own.search(prompt.text) for prompt in inside)
+    assert not any(own.search(prompt.text) for prompt in beside)
+    assert sum("story for" in prompt.text for prompt in beside) > 20
+    assert any("for my kids" in prompt.text for prompt in beside if prompt.subject)

@@ -10,6 +10,7 @@ from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
 from selfteach.materials.text_kinds import (
     HELP_KINDS,
+    MADE_KINDS,
     TEXT_KINDS,
     find_text_kind,
     is_name_of_kind,
@@ -47,6 +48,7 @@ def test_no_name_means_two_kinds() -> None:
     names = Counter(name.lower() for kind, others in kinds.items() for name in (kind, *others))
     assert [name for name, count in names.items() if count > 1] == []
     assert not set(TEXT_KINDS) & set(HELP_KINDS)
+    assert set(MADE_KINDS) <= set(TEXT_KINDS)
 
 
 @pytest.mark.parametrize(

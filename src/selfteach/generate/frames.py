@@ -35,19 +35,23 @@ def fill_frame(frame: str, genre: str, who: str, occasion: Occasion) -> str:
     return capitalize(filled) if frame[0] == "{" else filled
 
 
-def fill_text_frame(frame: str, noun: str, topic: str, link: str = ABOUT) -> str:
+def fill_text_frame(frame: str, noun: str, topic: str, link: str = ABOUT, whom: str = "") -> str:
     """Return a request for a kind of text; a note begins with a small letter.
 
     Instructions and minutes are plural already.
+
+    Args:
+        whom: for whom the text is; "" leaves it open.
     """
+    made = f" for {whom}" if whom else ""
     *modifiers, head = noun.split(" ")
     is_plural = to_singular(head) != head
-    piece = noun if is_plural else add_article(noun)
+    piece = (noun if is_plural else add_article(noun)) + made
     return frame.format(
         piece=piece,
         Piece=capitalize(piece),
-        noun=noun,
-        pieces=noun if is_plural else " ".join([*modifiers, list_plurals(head)[0]]),
+        noun=noun + made,
+        pieces=(noun if is_plural else " ".join([*modifiers, list_plurals(head)[0]])) + made,
         topic=topic,
         link=link,
     )

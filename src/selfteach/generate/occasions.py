@@ -17,7 +17,7 @@ from selfteach.generate.asked_for import SENT_KINDS, get_text_kind
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
 from selfteach.materials.inflection import to_singular
-from selfteach.materials.situation import Situation, is_topical_text, leave_out_size
+from selfteach.materials.situation import Situation, is_made_for, is_topical_text, leave_out_size
 from selfteach.materials.text_kinds import find_text_kind
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
@@ -60,6 +60,8 @@ class Occasion:
 
 def list_forms(situation: Situation) -> tuple[OccasionForm, ...]:
     """Return the forms of occasion that fit what is written."""
+    if is_made_for(situation) and not situation.topic:
+        return ("subject",)
     if is_topical_text(situation):
         is_sent = find_text_kind(situation.genre) in SENT_KINDS
         return OCCASION_FORMS if is_sent else ("subject",)

@@ -17,8 +17,9 @@ import re
 from collections.abc import Collection, Sequence
 
 from selfteach.generate.ask import GeneratedPrompt, Scope
+from selfteach.generate.asked_for import get_text_kind, list_other_kinds
 from selfteach.generate.few_shot import read_tables
-from selfteach.generate.frames import capitalize, fill_frame
+from selfteach.generate.frames import capitalize, fill_frame, fill_text_frame
 from selfteach.generate.occasions import Occasion
 from selfteach.generate.text_requests import (
     NEAR_PER_QUESTION,
@@ -29,6 +30,7 @@ from selfteach.materials.foreign_words import list_english_people
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.situation import (
     Situation,
+    is_made_for,
     is_topical_text,
     leave_out_size,
     name_written_topic,
@@ -65,6 +67,8 @@ def build_requests(
         return build_text_requests(
             situation.genre, occasions, scope, count, seed, for_exam=for_exam
         )
+    if is_made_for(situation) and not situation.topic:
+        return build_made_requests(situation, occasions, scope, count, seed, for_exam=for_exam)
     dice = random.Random(f"{seed} situation {for_exam}")
     frames = _TABLES["exam_frames" if for_exam else "frames"]
     others = list_other_addressees(situation, for_exam=for_exam)
@@ -89,6 +93,50 @@ def build_requests(
             text = fill_frame(frame, situation.genre, who, occasion)
             prompt = GeneratedPrompt(text, scope, occasion.form, occasion.text)
             found.setdefault(text, prompt)
+    return list(found.values())
+
+
+def build_made_requests(
+    situation: Situation,
+    occasions: Sequence[Occasion],
+    scope: Scope,
+    count: int,
+    seed: int,
+    *,
+    for_exam: bool,
+) -> list[GeneratedPrompt]:
+    """Return up to `count` different requests for a text that is made for the rule's addressee
+    about the subjects ("a story for my kids about a robot"), or for another one.
+
+    Some near ones ask about the addressee, and some for another kind of text for this addressee.
+    """
+    dice = random.Random(f"{seed} made {for_exam}")
+    frames = _TABLES["exam_text_frames" if for_exam else "text_frames"]
+    others = list_other_addressees(situation, for_exam=for_exam)
+    kinds = list_other_kinds(situation.genre, OTHER_GENRES[for_exam])
+    link = get_text_kind(situation.genre).link
+    names = situation.names
+    found: dict[str, GeneratedPrompt] = {}
+    if scope == "near":
+        asked = build_questions_about(situation, count // NEAR_PER_QUESTION, for_exam=for_exam)
+        found = {prompt.text: prompt for prompt in asked}
+    place = dice.randrange(len(frames))
+    for turn in range(len(frames)):
+        for i, occasion in enumerate(occasions):
+            if len(found) >= count:
+                return list(found.values())
+            frame = frames[(place + i + turn) % len(frames)]
+            own = names[(i + turn) % len(names)]
+            form: str = occasion.form
+            if scope == "target":
+                text = fill_text_frame(frame, situation.genre, occasion.text, link, own)
+            elif (i + turn) % NEAR_PER_QUESTION:
+                other = dice.choice(others)
+                text = fill_text_frame(frame, situation.genre, occasion.text, link, other)
+            else:
+                form = OTHER_GENRE
+                text = fill_text_frame(frame, dice.choice(kinds), occasion.text, whom=own)
+            found.setdefault(text, GeneratedPrompt(text, scope, form, occasion.text))
     return list(found.values())
 
 

@@ -12,7 +12,12 @@ from selfteach.materials.forbidden_topics import VAGUE
 from selfteach.materials.inflection import list_plurals, to_gerund, to_singular
 from selfteach.materials.message_kinds import is_message_kind, read_message_kind
 from selfteach.materials.other_languages import read_other_scope
-from selfteach.materials.text_kinds import find_text_kind, read_asked_kind, read_described_kind
+from selfteach.materials.text_kinds import (
+    MADE_KINDS,
+    find_text_kind,
+    read_asked_kind,
+    read_described_kind,
+)
 
 _GENRE_NAMES = {
     r"e-?mail(?:s|ing)?|mails?": "email",
@@ -674,6 +679,22 @@ _OF_KIND = re.compile(
 """A text to somebody and what it is for: "messages of thanks to my team", "drafts of emails to"."""
 
 
+def _name_made(genre: str) -> str:
+    """Return the name of a kind of text, with its modifier where it is made for somebody: "lesson
+    plan".
+    """
+    *first, last = genre.lower().split()
+    whole = " ".join([*first, to_singular(last)])
+    return whole if find_text_kind(whole) in MADE_KINDS else name_genre(genre)
+
+
+def is_made_for(situation: Situation) -> bool:
+    """Return whether a rule holds for a text that is made for somebody and about something, as a
+    lesson plan is.
+    """
+    return situation.kind == "writing" and find_text_kind(situation.genre) in MADE_KINDS
+
+
 def _read_writing(text: str) -> Situation | None:
     if (of := _OF_KIND.fullmatch(text)) and not name_genre(of["kind"]):
         found = _read_writing(f"{of['genre']} {of['to']}")
@@ -692,7 +713,7 @@ def _read_writing(text: str) -> Situation | None:
     ).fullmatch(text)
     if genre:
         is_feedback = genre["genre"].lower() == "feedback"
-        name = "feedback" if is_feedback else name_genre(genre["genre"])
+        name = "feedback" if is_feedback else _name_made(genre["genre"])
         who, topic = _split_topic(genre["who"])
         if name == "reply" and not re.fullmatch(PERSON, who):
             return Situation("about", topic=who)

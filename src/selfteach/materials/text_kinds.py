@@ -121,6 +121,13 @@ HELP_KINDS: dict[str, tuple[str, ...]] = {
     "translation": (),
 }
 """Other things that people ask for, with other names of exactly these."""
+MADE_KINDS = (
+    *("essay", "fable", "fairy tale", "guide", "haiku", "itinerary", "joke", "lesson plan"),
+    *("limerick", "meal plan", "outline", "packing list", "play", "poem", "quiz", "recipe"),
+    *("riddle", "shopping list", "song", "sonnet", "story", "study plan", "to-do list"),
+    *("workout plan", "checklist", "business plan"),
+)
+"""Kinds of text that are made for somebody, about something, and tell this person no news."""
 
 
 def find_text_kind(genre: str) -> str:
@@ -252,7 +259,7 @@ _DESCRIPTIONS = [
 
 def _normalize(name: str) -> str:
     """Return a name in lower case, its last word in the singular, "thank you" as "thank-you"."""
-    *first, last = name.lower().replace("-", " ").split()
+    *first, last = name.lower().replace("-", " ").split() or [""]
     return " ".join([*first, to_singular(last)])
 
 
