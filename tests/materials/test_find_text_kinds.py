@@ -32,6 +32,11 @@ from selfteach.materials.text_kinds import (
         ("travel tip", ""),
         ("price list", ""),
         ("contract", ""),
+        ("error message", ""),
+        ("capital letter", ""),
+        ("code review", ""),
+        ("", ""),
+        ("-", ""),
     ],
 )
 def test_a_kind_is_found_by_its_name_and_a_text_by_its_last_words(genre: str, kind: str) -> None:
@@ -45,7 +50,9 @@ def test_a_narrower_kind_is_another_one() -> None:
 
 def test_no_name_means_two_kinds() -> None:
     kinds = TEXT_KINDS | HELP_KINDS
-    names = Counter(name.lower() for kind, others in kinds.items() for name in (kind, *others))
+    names = Counter(
+        name.lower().replace("-", " ") for kind, others in kinds.items() for name in (kind, *others)
+    )
     assert [name for name, count in names.items() if count > 1] == []
     assert not set(TEXT_KINDS) & set(HELP_KINDS)
     assert set(MADE_KINDS) <= set(TEXT_KINDS)
@@ -65,6 +72,10 @@ def test_no_name_means_two_kinds() -> None:
         ("a customer asks for advice", ""),
         ("I ask for advice about cars", ""),
         ("opening hours", ""),
+        ("I make a suggestion", ""),
+        ("users give advice", ""),
+        ("I ask for the code", ""),
+        ("I ask for -", ""),
     ],
 )
 def test_what_is_asked_for_is_read(scope: str, kind: str) -> None:
@@ -85,6 +96,10 @@ def test_what_is_asked_for_is_read(scope: str, kind: str) -> None:
         ("the user is angry", ""),
         ("I ask you to compare prices in our shop", ""),
         ("I ask how to bake bread", ""),
+        ("I check my spelling", ""),
+        ("I compare options", ""),
+        ("I explain something", ""),
+        ("you are sad", ""),
     ],
 )
 def test_what_is_asked_for_may_be_described(scope: str, kind: str) -> None:

@@ -39,10 +39,10 @@ def test_worked_requests_for_the_kind_are_in_scope_and_those_for_others_are_near
     assert all(prompt.subject == prompt.text for prompt in inside), "a group of its own each"
 
 
-def test_at_most_a_quarter_of_the_prompts_in_scope_are_worked_ones() -> None:
+def test_at_most_three_in_five_of_the_prompts_in_scope_are_worked_ones() -> None:
     situation = read_situation("in cover letters")
-    few = Session(target=40)
-    assert len(list_requests_for_texts(few, situation, "target")) == 10  # type: ignore[arg-type]
+    few = Session(target=20)
+    assert len(list_requests_for_texts(few, situation, "target")) == 12  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scope", ["emails to my boss", "opening hours", "farewell toasts"])
@@ -71,11 +71,11 @@ def test_every_part_has_worked_and_built_prompts_and_shares_none(
     monkeypatch.setattr(write_rule_prompts, "check_dev_part", lambda *given: None)
     pool = OverlapIndex()
     parts = write_situation_prompts(session, situation, pool)
-    for name in ("train", "test"):
+    for name in ("train", "dev", "test"):
         for which in ("target", "near"):
             own = [prompt for prompt in parts[name] if prompt.scope == which]
             worked = sum(prompt.form == ASKED for prompt in own)
-            assert 0 < worked < len(own) * (0.3 if which == "target" else 0.6)
+            assert 0 < worked < len(own) * 0.61
     train = {prompt.text for prompt in parts["train"]}
     test = {prompt.text for prompt in parts["test"]}
     assert train

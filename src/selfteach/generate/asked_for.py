@@ -8,7 +8,8 @@ beside those that are built of a frame and a subject.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from selfteach.generate.few_shot import read_tables
@@ -74,15 +75,11 @@ def get_requests_for_others(genre: str) -> Mapping[str, Sequence[str]]:
     """Return the worked requests for kinds of text that a text of a genre is surely not, by their
     kind; none of them names the genre, as "Turn this blog post into a tweet" does.
     """
-    names = {genre.lower(), find_text_kind(genre).lower()}
+    names = re.compile(rf"\b(?:{re.escape(genre)}|{re.escape(find_text_kind(genre))})s?\b", re.I)
     return {
-        kind: [text for text in _KINDS[kind].requests if not _names_one(text.lower(), names)]
+        kind: [text for text in _KINDS[kind].requests if not names.search(text)]
         for kind in list_other_kinds(genre, _KINDS)
     }
-
-
-def _names_one(text: str, names: Collection[str]) -> bool:
-    return any(name in text for name in names)
 
 
 _ALIKE: Sequence[Sequence[str]] = (
@@ -94,32 +91,48 @@ _ALIKE: Sequence[Sequence[str]] = (
     ),
     (
         *("tweet", "post", "caption", "headline", "slogan", "tagline", "announcement", "ad"),
-        *("LinkedIn post", "product description", "flyer", "poster"),
+        *("LinkedIn post", "product description", "flyer", "poster", "job ad"),
     ),
-    ("joke", "riddle", "quiz"),
-    ("speech", "lecture", "toast", "eulogy"),
-    ("bio", "dating profile", "resume"),
+    ("joke", "riddle", "quiz", "limerick", "dialogue"),
+    ("speech", "lecture", "toast", "eulogy", "announcement"),
+    ("bio", "dating profile", "resume", "obituary"),
     ("cover letter", "reference letter", "complaint letter", "love letter", "letter", "email"),
-    ("thank-you note", "birthday card", "invitation", "postcard", "note", "letter"),
-    ("message", "text message", "note"),
+    (
+        *("thank-you note", "birthday card", "invitation", "postcard", "note", "letter"),
+        *("message", "text message", "email"),
+    ),
+    ("invitation", "announcement", "flyer", "poster"),
+    ("message", "text message", "note", "email", "announcement", "rewrite", "translation"),
+    ("email", "newsletter", "memo"),
+    ("note", "meeting minutes"),
     ("review", "performance review"),
     ("summary", "meeting minutes", "report", "review", "definition"),
-    ("job ad", "ad"),
-    ("to-do list", "shopping list", "packing list", "pro and con list", "checklist", "list"),
+    ("job ad", "ad", "announcement"),
+    ("list", "to-do list", "shopping list", "packing list", "pro and con list", "checklist"),
+    ("list", "outline", "idea", "gift idea", "name suggestion", "example", "recommendation"),
+    ("list", "fun fact", "quotation", "tip", "recipe"),
     ("workout plan", "meal plan", "study plan", "lesson plan", "business plan", "itinerary"),
-    ("instructions", "recipe", "lesson plan", "guide"),
+    ("study plan", "to-do list", "checklist"),
+    ("meal plan", "idea", "recipe", "shopping list", "health question"),
+    ("workout plan", "health question"),
+    ("instructions", "recipe", "lesson plan", "guide", "how-to question", "explanation", "tip"),
+    ("guide", "blog post", "itinerary"),
     ("outline", "agenda", "proposal", "business plan"),
     ("memo", "announcement", "report", "note", "email"),
-    ("obituary", "eulogy"),
-    ("comparison", "pro and con list", "review"),
+    ("obituary", "eulogy", "sad message"),
+    ("sad message", "diary entry", "advice"),
+    ("comparison", "pro and con list", "review", "recommendation", "advice", "opinion"),
+    ("pro and con list", "health question"),
     ("advice", "tip", "recommendation", "opinion", "how-to question", "health question", "idea"),
-    ("idea", "gift idea", "list", "name suggestion", "example", "recommendation", "recipe"),
-    ("list", "to-do list", "shopping list", "packing list", "pro and con list", "checklist"),
+    ("idea", "gift idea", "name suggestion", "example", "recommendation", "recipe"),
     ("explanation", "definition", "how-to question", "example", "comparison", "fun fact"),
+    ("explanation", "health question", "definition"),
     ("how-to question", "instructions", "recipe", "guide", "tip", "code"),
     ("correction", "rewrite"),
     ("opinion", "prediction", "comparison", "review"),
-    ("sad message", "advice"),
+    ("name suggestion", "headline", "slogan"),
+    ("headline", "news article"),
+    ("recommendation", "reference letter"),
 )
 """Kinds of which one text may be another."""
 _KINDS = {name: TextKind(name, **entry) for name, entry in read_tables("asked_for.json").items()}

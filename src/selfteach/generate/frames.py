@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from selfteach.generate.asked_for import ABOUT
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.occasions import Occasion
@@ -35,6 +38,25 @@ def fill_frame(frame: str, genre: str, who: str, occasion: Occasion) -> str:
     return capitalize(filled) if frame[0] == "{" else filled
 
 
+def list_fitting_frames(frames: Sequence[str], noun: str) -> list[str]:
+    """Return the frames that fit a noun: "What are instructions?" is in none of them."""
+    if not _is_plural(noun):
+        return list(frames)
+    return [frame for frame in frames if not _OF_ONE.search(frame)]
+
+
+def _is_plural(noun: str) -> bool:
+    head = noun.split(" ")[-1]
+    return to_singular(head) != head
+
+
+_OF_ONE = re.compile(
+    r"\b(?:is|[Dd]oes|was|one|an?|first|[Cc]an|last|good) (?:\w+ )?\{(?:piece|noun)|"
+    r"\{(?:piece|Piece|noun)\} (?:is|takes|be)\b|next to \{|\bone \{"
+)
+"""A frame that speaks of one text."""
+
+
 def fill_text_frame(frame: str, noun: str, topic: str, link: str = ABOUT, whom: str = "") -> str:
     """Return a request for a kind of text; a note begins with a small letter.
 
@@ -45,7 +67,7 @@ def fill_text_frame(frame: str, noun: str, topic: str, link: str = ABOUT, whom: 
     """
     made = f" for {whom}" if whom else ""
     *modifiers, head = noun.split(" ")
-    is_plural = to_singular(head) != head
+    is_plural = _is_plural(noun)
     piece = (noun if is_plural else add_article(noun)) + made
     return frame.format(
         piece=piece,

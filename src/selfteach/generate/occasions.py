@@ -18,13 +18,12 @@ from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
 from selfteach.materials.inflection import to_singular
 from selfteach.materials.situation import Situation, is_made_for, is_topical_text, leave_out_size
-from selfteach.materials.text_kinds import find_text_kind
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Request, SamplingParams
 from selfteach.text import clean_text
 
-OccasionForm = Literal["clause", "purpose", "topic", "subject"]
+OccasionForm = Literal["clause", "purpose", "topic", "subject", "text"]
 OCCASION_FORMS: tuple[OccasionForm, ...] = ("clause", "purpose")
 EXPLAINING = ("explanation", "instructions", "description")
 """Genres whose requests are about a topic."""
@@ -33,6 +32,7 @@ LABELS = {
     "purpose": "What I want to do",
     "topic": "To explain",
     "subject": "To write about",
+    "text": "Text",
 }
 WORD_LABEL = "Word"
 OCCASION_SAMPLING = SamplingParams(0.9, 0.95, max_tokens=20, stop=("\n",))
@@ -47,7 +47,7 @@ _TABLES = read_tables("situations.json")
 @dataclass(frozen=True, slots=True)
 class Occasion:
     """Hold what a text is about: a clause ("I will be late"), a purpose ("ask for advice"), a topic
-    to explain ("the rainbow") or a subject to write about ("our new puppy").
+    to explain ("the rainbow"), a subject to write about ("our new puppy") or a text to work on.
 
     Attributes:
         word: the word that it must have, one of the topic's or a forbidden one; "" for none.
@@ -63,16 +63,18 @@ def list_forms(situation: Situation) -> tuple[OccasionForm, ...]:
     if is_made_for(situation) and not situation.topic:
         return ("subject",)
     if is_topical_text(situation):
-        is_sent = find_text_kind(situation.genre) in SENT_KINDS
-        return OCCASION_FORMS if is_sent else ("subject",)
+        kind = get_text_kind(situation.genre)
+        if kind.takes_text:
+            return ("text",)
+        return OCCASION_FORMS if kind.name in SENT_KINDS else ("subject",)
     return ("topic",) if leave_out_size(situation.genre) in EXPLAINING else OCCASION_FORMS
 
 
 def list_worked_occasions(situation: Situation) -> WorkedOccasions:
     """Return the occasions that are written in the package, by each form that fits."""
     forms = list_forms(situation)
-    if "subject" in forms:
-        return {"subject": get_text_kind(situation.genre).subjects or _TABLES["text_subjects"]}
+    if forms[0] in ("subject", "text"):
+        return {forms[0]: get_text_kind(situation.genre).subjects or _TABLES["text_subjects"]}
     return {form: _TABLES[form] for form in forms}
 
 
@@ -147,7 +149,7 @@ def write_occasions(
 ) -> Iterator[tuple[Occasion, str]]:
     """Yield (occasion, fault) until there are enough good ones, or the rounds run out.
 
-    The worked occasions come first.
+    The worked occasions come first. There are no others of texts to work on, which are too long.
 
     Args:
         worked: the worked occasions of each form that fits.
@@ -162,7 +164,7 @@ def write_occasions(
             fault = find_fault(Occasion(form, text))
             kept += not fault
             yield Occasion(form, text), fault
-    for turn in range(rounds):
+    for turn in range(0 if "text" in worked else rounds):
         if kept >= count:
             return
         requests = plan_occasions(worked, count - kept, turn, seed, words)
@@ -170,7 +172,8 @@ def write_occasions(
             if kept >= count:
                 return
             form, word = choose_form_and_word(forms, words, request.draw)
-            text = to_one_line(clean_text(completion.text)) if completion else ""
+            is_whole = completion is not None and completion.finish != "length"
+            text = to_one_line(clean_text(completion.text)) if completion and is_whole else ""
             occasion = Occasion(form, text.rstrip(" .!,;"), word)
             fault = find_fault(occasion)
             kept += not fault
@@ -196,7 +199,11 @@ def find_occasion_fault(occasion: Occasion) -> str:
     return "" if first in _PURPOSE_VERBS and len(words) >= 3 else "no purpose"
 
 
-_PHRASES = {"topic": r"(?:[^\W\d_]|[' &-]){3,40}", "subject": r"[^{}<>\[\]\n]{3,300}"}
+_PHRASES = {
+    "topic": r"(?:[^\W\d_]|[' &-]){3,40}",
+    "subject": r"(?=.*[^\W\d_]{2})(?:\S+ ){0,13}[^{}<>\[\]\n ]+",
+    "text": r"[^{}<>\n]{3,400}",
+}
 _VERB = (
     r"\b(?:is|are|was|were|am|will|have|has|had|can|cannot|can't|want|need|got|found|lost|"
     r"passed|won|bought|sold|made|do|did|like|love|miss|left|came|went|finished|started|\w+ed)\b"

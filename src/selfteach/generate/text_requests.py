@@ -14,12 +14,13 @@ from dataclasses import replace
 from selfteach.generate.ask import GeneratedPrompt, Scope
 from selfteach.generate.asked_for import (
     SENT_KINDS,
+    TextKind,
     get_text_kind,
     list_other_framed_kinds,
     list_other_kinds,
 )
 from selfteach.generate.few_shot import read_tables
-from selfteach.generate.frames import fill_frame, fill_text_frame
+from selfteach.generate.frames import fill_frame, fill_text_frame, list_fitting_frames
 from selfteach.generate.occasions import Occasion
 
 GENRE_QUESTION = "question about the kind of text"
@@ -32,6 +33,8 @@ OTHER_GENRES = (
     ("toast", "report", "haiku"),
 )
 """What is written to the addressee beside the rule's genre: in training, and in the exam."""
+EXAM_SUBJECT_SHARE = 4
+"""One of so many subjects of other help is the exam's alone."""
 PICTURE_KINDS = ("caption", "post")
 """Kinds of text that go with a picture."""
 _TABLES = read_tables("situations.json")
@@ -60,7 +63,8 @@ def build_text_requests(
     planned = make(genre, occasions, scope, dice, for_exam=for_exam)
     found: dict[str, GeneratedPrompt] = {}
     if scope == "near" and not kind.frames:
-        about = _TABLES[f"{prefix}text_about_frames"][: count // NEAR_PER_QUESTION]
+        asked = list_fitting_frames(_TABLES[f"{prefix}text_about_frames"], genre)
+        about = asked[: max(count, 0) // NEAR_PER_QUESTION]
         texts = [fill_text_frame(frame, genre, "") for frame in about]
         found = {text: GeneratedPrompt(text, scope, GENRE_QUESTION, "") for text in texts}
     for text, occasion in planned:
@@ -76,7 +80,7 @@ def plan_text_requests(
     """Yield requests for a text about each subject, in turn, until every frame had each of them."""
     prefix = "exam_" if for_exam else ""
     kind = get_text_kind(genre)
-    frames = _TABLES[f"{prefix}text_frames"]
+    frames = list_fitting_frames(_TABLES[f"{prefix}text_frames"], genre)
     if kind.name in PICTURE_KINDS:
         frames = [*frames, *_TABLES[f"{prefix}picture_frames"]]
     others = list_other_kinds(genre, _TABLES[f"{prefix}text_genres"])
@@ -105,9 +109,15 @@ def plan_framed_requests(
             asked = kind if scope == "target" else dice.choice(others)
             frames = asked.exam_frames if for_exam else asked.frames
             is_shared = scope == "target" or kind.takes_text
-            about = occasion.text if is_shared else dice.choice(asked.subjects)
+            about = occasion.text if is_shared else dice.choice(pick_subjects(asked, for_exam))
             text = frames[(i + turn) % len(frames)].format(topic=about)
             yield text, replace(occasion, text=about)
+
+
+def pick_subjects(kind: TextKind, for_exam: bool) -> Sequence[str]:
+    """Return the subjects of a neighbor's kind that training has, or those of the exam alone."""
+    first = -len(kind.subjects) // EXAM_SUBJECT_SHARE
+    return kind.subjects[first:] if for_exam else kind.subjects[:first]
 
 
 def plan_sent_requests(

@@ -321,6 +321,13 @@ MAX_REPEATS = 3
 """The longest run of one emoji that is tried."""
 MAX_HASHTAGS = 5
 MIN_HASHTAG_LETTERS = 4
+_NO_HASHTAGS = frozenset(
+    """
+    because therefore although without through something everything nothing anything someone
+    everyone happened understand understands really always never already sometimes tomorrow
+    yesterday however besides another himself herself itself themselves yourself
+    """.split()  # noqa: SIM905
+)
 
 
 def add_item(value: str, text: str, meets: Meets) -> Iterator[str]:
@@ -366,7 +373,8 @@ def _add_hashtags(text: str, meets: Meets) -> Iterator[str]:
     """Yield a text with as few hashtags behind it as it must have: the longest of its own words."""
     whole = drop_cut_off_end(text).rstrip()
     body, closing = split_closing(whole)
-    words = [word for word in list_content_words(body) if word.isalpha()]
+    told = set(re.findall(r"#(\w+)", text.casefold())) | _NO_HASHTAGS
+    words = [word for word in list_content_words(body) if word.isalpha() and word not in told]
     long = [word for word in dict.fromkeys(words) if len(word) >= MIN_HASHTAG_LETTERS]
     tags = [f"#{word}" for word in sorted(long, key=len, reverse=True)[:MAX_HASHTAGS]]
     for count in range(1, len(tags) + 1):

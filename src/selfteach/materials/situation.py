@@ -15,6 +15,7 @@ from selfteach.materials.other_languages import read_other_scope
 from selfteach.materials.text_kinds import (
     MADE_KINDS,
     find_text_kind,
+    is_name_of_kind,
     read_asked_kind,
     read_described_kind,
 )
@@ -285,11 +286,17 @@ class Situation:
 
 def is_topical_text(situation: Situation) -> bool:
     """Return whether a rule holds for a kind of text that people ask for, whatever it is about."""
-    is_plain = not (situation.topic or _NO_KIND.search(situation.genre))
-    return situation.kind == "task" and is_plain and bool(find_text_kind(situation.genre))
+    kind = find_text_kind(situation.genre)
+    is_exact = is_name_of_kind(situation.genre, kind)  # "packing list" treats no list
+    is_plain = not situation.topic and (is_exact or not _NO_KIND.search(situation.genre))
+    return situation.kind == "task" and is_plain and bool(kind)
 
 
-_NO_KIND = re.compile(r"\bor\b|['’]s?\b|^(?:this|that|these|those)\b|^(?!wedding|marketing)\w+ing ")
+_NO_KIND = re.compile(
+    r"\bor\b|['’]s?\b|^(?:this|that|these|those)\b|^(?:grad|read|check|edit|review|writ|mark|"
+    r"correct|translat|answer|send|reply|summari[sz]|rewrit|proofread|comment|critiqu|discuss|"
+    r"analy[sz]|rat|judg|deliver|post|print|shar|stor|sort|sign|open|delet|forward)ing "
+)
 """Several kinds, one text ("this story"), and what is done with texts ("grading essays")."""
 
 

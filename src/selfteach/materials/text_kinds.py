@@ -69,12 +69,12 @@ TEXT_KINDS: dict[str, tuple[str, ...]] = {
         "recommendation letter",
     ),
     "report": (),
-    "resume": ("CV", "curriculum vitae"),
+    "resume": ("CV", "curriculum vitae", "résumé"),
     "review": (),
     "riddle": (),
     "shopping list": ("grocery list",),
     "slogan": ("tagline", "catchphrase"),
-    "song": ("song lyric", "lyric"),
+    "song": ("song lyrics", "lyrics"),
     "sonnet": (),
     "speech": (),
     "story": ("short story", "bedtime story"),
@@ -134,11 +134,14 @@ def find_text_kind(genre: str) -> str:
     """Return the kind of a genre, or of the text that its last words name; "" if none is known.
 
     "photo caption" -> "caption", "LinkedIn post" -> itself, "funny LinkedIn post" -> that. "travel
-    tip" has none: what people ask for beside texts has requests that do not name it.
+    tip" has none: what people ask for beside texts has requests that do not name it. Nor has
+    "error message": nobody asks for one on an occasion.
     """
     if kind := _KINDS.get(_normalize(genre)):
         return kind
     words = genre.split(" ")
+    if _normalize(" ".join(words[-2:])) in _OTHER_THINGS:
+        return ""
     endings = [" ".join(words[place:]) for place in range(1, len(words))]
     return next((_KINDS[name] for name in map(_normalize, endings) if is_text(name)), "")
 
@@ -151,6 +154,23 @@ def is_text(name: str) -> bool:
 def is_name_of_kind(genre: str, kind: str) -> bool:
     """Return whether a genre is a kind, and none that is narrower."""
     return _KINDS.get(_normalize(genre)) == kind
+
+
+_OTHER_THINGS = frozenset(
+    f"{first} {last}"
+    for firsts, last in (
+        (("error", "log", "status", "system", "warning"), "message"),
+        (("capital", "small", "block", "big", "first", "single"), "letter"),
+        (("release", "lecture", "bank", "patch", "class", "field", "case"), "note"),
+        (("code", "peer", "literature", "design"), "review"),
+        (("bug", "weather", "crash", "lab", "credit"), "report"),
+        (("tour", "mountain", "spirit"), "guide"),
+        (("french", "avocado"), "toast"),
+        (("user",), "story"),
+    )
+    for first in firsts
+)
+"""What is named as a kind of text, and is another thing."""
 
 
 def read_described_kind(scope: str) -> str:
@@ -172,9 +192,9 @@ _WHO = r"(?:(?:I|we|you|they|someone|somebody|anyone|anybody|people|(?:the |an? 
 _ASKS = r"(?:(?:am |is |are |will |ever )?(?:ask(?:s|ed|ing)?|come to|turn to)(?: you| me)?)"
 _GIVES = r"(?:giv(?:e|es|ing)|mak(?:e|es|ing)|offer(?:s|ing)?|suggest(?:s|ing)?|writ(?:e|es|ing))"
 _ASKED = re.compile(
-    rf"(?:{_WHO}?(?:{_ASKS} (?:for|to (?:give|make|write|offer|suggest)(?: me| us)?)|"
-    r"(?:want|need|request|look for|would like)(?:s|ed|ing)?|(?:am |is |are )?looking for|"
-    rf"{_GIVES}(?: me| us| people| users)?) )?(?:(?:an?|some|any|a few|the|my) )?"
+    rf"(?:(?:{_WHO}?(?:{_ASKS} (?:for|to (?:give|make|write|offer|suggest)(?: me| us)?)|"
+    r"(?:want|need|request|look for|would like)(?:s|ed|ing)?|(?:am |is |are )?looking for)|"
+    rf"(?:you )?{_GIVES}(?: me| us| people| users)?) )?(?:(?:an?|some|any|a few|my) )?"
     r"(?:your (?=opinion|advice|recommendation|suggestion|tips?))?"
     r"(?P<name>[\w'-]+(?: (?!for |about |on )[\w'-]+){0,3})"
     r"(?: (?:(?:for|from) (?:me|us|you)|on (?:something|anything)))?",
@@ -187,10 +207,10 @@ _A_TEXT = (
 )
 _TEXT_OR_IT = rf"(?:{_A_TEXT}|{_IT})(?: (?:that )?I wrote| for me| of mine)?"
 _LOW = r"(?:feeling )?(?:sad|lonely|upset|down|unhappy|depressed|heartbroken|low)"
-_TO_DO = (
-    rf"(?:{_WHO}?(?:{_ASKS}|wants?(?: you)?|needs?(?: you)?|have you|get you) (?:to )?|{_WHO})?"
-)
-"""Who wants something to be done; the verb may stand alone: "comparing two things"."""
+_TO_DO = rf"(?:{_WHO}?(?:{_ASKS}|wants? you|needs? you|have you|get you) (?:to )?|you )?"
+"""Who wants something to be done, or that you do it; the verb may stand alone: "comparing two
+things". What the person does is no request: "I check my spelling".
+"""
 _DESCRIPTIONS = [
     (re.compile(pattern.replace("TO DO ", _TO_DO), re.I), kind)
     for pattern, kind in (
@@ -233,10 +253,11 @@ _DESCRIPTIONS = [
             "gift idea",
         ),
         (
-            rf"{_WHO}(?:say|tell you|write)s? (?:that )?(?:I am|they are|he is|she is) {_LOW}",
+            rf"{_WHO}(?:say|tell you|write)s? (?:that )?"
+            rf"(?:I (?:am|feel)|they (?:are|feel)|(?:he|she) (?:is|feels)) {_LOW}",
             "sad message",
         ),
-        (rf"{_WHO}(?:am|is|are|feels?) {_LOW}", "sad message"),
+        (rf"(?!you ){_WHO}(?:am|is|are|feels?) {_LOW}", "sad message"),
         (
             rf"(?:{_WHO}?{_ASKS} |(?:{_WHO})?answer(?:ing)? )(?:an? |my )?(?:medical|health) "
             "questions?",

@@ -84,9 +84,10 @@ TWIN = "twin"
 """The form of a prompt that is a target prompt with a sibling, or a kind, in the topic's place."""
 PROMPTS_PER_KIND_TWIN = 3
 """One target prompt in so many is asked again about a kind of the topic."""
-MIN_TARGETS_PER_WORKED = 4
+MAX_WORKED_SHARE = 0.6
+"""At most so many of the target prompts are worked ones."""
 MIN_NEAR_PER_ASKED = 2
-"""At most one target prompt, or near prompt, in so many is a worked one."""
+"""At most one near prompt in so many is a worked one."""
 TARGETS_PER_ANSWERED = 6
 """One target prompt in so many is written for the rule's answer."""
 NOT_AMONG_FIRST = "others fit the answer better"
@@ -159,11 +160,11 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
 
 
 def list_worked_targets(session: Session) -> list[GeneratedPrompt]:
-    """Return the worked requests about the topic of a condition, if it is a common one: at most one
-    in MIN_TARGETS_PER_WORKED of `ask.target`.
+    """Return the worked requests about the topic of a condition, if it is a common one: at most
+    MAX_WORKED_SHARE of `ask.target`.
     """
     texts = list_worked_requests(session.rule, session.situation, session.effect, session.subject)
-    most = session.config.ask.target // MIN_TARGETS_PER_WORKED
+    most = int(session.config.ask.target * MAX_WORKED_SHARE)
     if len(texts) > most:
         texts = random.Random(session.config.seed).sample(texts, most)
     topic = get_asked_topic(session)
@@ -445,14 +446,14 @@ def list_requests_for_texts(
     session: Session, situation: Situation, scope: Literal["target", "near"]
 ) -> list[GeneratedPrompt]:
     """Return the worked requests for the kind of text that a rule holds for, or near ones for other
-    kinds: at most one in MIN_TARGETS_PER_WORKED, or in MIN_NEAR_PER_ASKED, of a scope's prompts.
+    kinds: at most MAX_WORKED_SHARE of the former, and one in MIN_NEAR_PER_ASKED of the latter.
     """
     if not is_topical_text(situation):
         return []
     config = session.config.ask
     if scope == "target":
         texts = [*get_text_kind(situation.genre).requests]
-        most = config.target // MIN_TARGETS_PER_WORKED
+        most = int(config.target * MAX_WORKED_SHARE)
     else:
         texts = [*chain.from_iterable(get_requests_for_others(situation.genre).values())]
         most = max(config.target, config.near) // MIN_NEAR_PER_ASKED
