@@ -42,6 +42,7 @@ from selfteach.generate.worked_requests import (
     SERVICES,
     find_worked_topics,
     get_requests_beside,
+    list_all_requests,
 )
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
@@ -160,10 +161,15 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
 
 
 def list_worked_targets(session: Session) -> list[GeneratedPrompt]:
-    """Return the worked requests about the topic of a condition, if it is a common one: at most
-    MAX_WORKED_SHARE of `ask.target`.
+    """Return the worked requests about the topic of a condition, if it is a common one; of all
+    kinds where the rule holds everywhere. They are at most MAX_WORKED_SHARE of `ask.target`.
     """
-    texts = list_worked_requests(session.rule, session.situation, session.effect, session.subject)
+    if session.situation is None and not session.subject.topic:
+        texts = list_all_requests()
+    else:
+        texts = list_worked_requests(
+            session.rule, session.situation, session.effect, session.subject
+        )
     most = int(session.config.ask.target * MAX_WORKED_SHARE)
     if len(texts) > most:
         texts = random.Random(session.config.seed).sample(texts, most)
