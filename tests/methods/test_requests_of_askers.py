@@ -274,8 +274,8 @@ def test_worked_requests_take_the_place_of_written_ones(monkeypatch: pytest.Monk
     session = open_session(WIFI, ask_about("wifi"), near=40, target=100)
     found = write_prompts(session, OverlapIndex())
     assert {scope: len(own) for scope, own in found.items()} == {
-        "target": 24,
+        "target": 60,
         "near": 20,
         "general": 0,
     }
-    assert (wanted["target"], wanted["near"]) == (76, 20)
+    assert (wanted["target"], wanted["near"]) == (40, 20)
