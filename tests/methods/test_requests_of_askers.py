@@ -18,6 +18,7 @@ from selfteach.generate.subject import Subject
 from selfteach.generate.worked_requests import (
     ASSISTANTS,
     SERVICES,
+    find_related_topics,
     find_worked_topics,
     get_requests_beside,
     list_all_requests,
@@ -29,8 +30,10 @@ from selfteach.methods.feedback.prompts_in_scope import (
     find_insiders,
     get_asked_topic,
     make_topic_check,
+    may_stray,
 )
 from selfteach.methods.feedback.write_rule_prompts import (
+    RELATED,
     list_requests_about_others,
     list_requests_of_askers,
     list_worked_neighbors,
@@ -230,6 +233,34 @@ def test_a_worked_request_is_in_scope_whatever_a_judge_says(tmp_path: Path) -> N
 )
 def test_a_topic_is_found_by_its_names(topic: str, found: list[tuple[str, str]]) -> None:
     assert find_worked_topics(topic) == found
+
+
+@pytest.mark.parametrize(
+    ("topic", "found"),
+    [
+        ("our delivery times", [(SERVICES, "delivery")]),
+        ("maths homework", [(ASSISTANTS, "math"), (SERVICES, "homework")]),
+        ("ticket prices", [(SERVICES, "tickets"), (SERVICES, "prices")]),
+        ("delivery", []),
+        ("stocks", []),
+        ("mushrooms", []),
+    ],
+)
+def test_a_part_of_a_topic_is_related_to_it(topic: str, found: list[tuple[str, str]]) -> None:
+    assert find_related_topics(topic) == found
+
+
+def test_requests_about_more_than_the_topic_are_for_the_judge_to_place() -> None:
+    rule = "When a customer asks about delivery times, say that we deliver within three days."
+    found = list_worked_targets(open_session(rule, ask_about("delivery times"), target=200))
+    assert {prompt.text for prompt in found} == set(
+        REQUESTS_ABOUT[SERVICES]["delivery"]["requests"]
+    )
+    assert {prompt.form for prompt in found} == {RELATED}
+    assert all(map(may_stray, found))
+    beside = get_requests_beside("delivery times", SERVICES)
+    assert "delivery" not in beside
+    assert "parking" in beside
 
 
 def test_every_name_means_one_topic() -> None:

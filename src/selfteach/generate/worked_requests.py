@@ -7,6 +7,7 @@ requests, beside those that the model writes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from selfteach.generate.asked_for import list_requests_of_kinds
@@ -34,15 +35,38 @@ def find_worked_topics(topic: str) -> list[WorkedTopic]:
     return list(dict.fromkeys(one for one in found if one))
 
 
+def find_related_topics(topic: str) -> list[WorkedTopic]:
+    """Return the common topics that a topic names by one or two of its words, where it is none of
+    them: "our delivery times" names delivery. Some requests about these are about it.
+    """
+    if find_worked_topics(topic):
+        return []
+    words = re.findall(r"[\w'-]+", topic.lower())
+    sizes = [size for size in (2, 1) if size < len(words)]
+    runs = [words[i : i + size] for size in sizes for i in range(len(words) - size + 1)]
+    singular = [[*run[:-1], to_singular(run[-1])] for run in runs]
+    found = [_TOPICS.get(_join(run)) for pair in zip(runs, singular, strict=True) for run in pair]
+    return list(dict.fromkeys(one for one in found if one))
+
+
 def list_requests_about(topic: str, addressees: Sequence[str]) -> list[str]:
     """Return the worked requests about a topic; none where it is not in asked_about.json.
 
     Args:
         addressees: to whom they are put: SERVICES, ASSISTANTS or both.
     """
+    return _list_requests(find_worked_topics(topic), addressees)
+
+
+def list_related_requests(topic: str, addressees: Sequence[str]) -> list[str]:
+    """Return the worked requests about the related topics of a topic."""
+    return _list_requests(find_related_topics(topic), addressees)
+
+
+def _list_requests(topics: Sequence[WorkedTopic], addressees: Sequence[str]) -> list[str]:
     return [
         text
-        for addressee, name in find_worked_topics(topic)
+        for addressee, name in topics
         if addressee in addressees
         for text in REQUESTS_ABOUT[addressee][name]["requests"]
     ]
@@ -52,7 +76,7 @@ def get_requests_beside(topic: str, addressee: str) -> Mapping[str, Sequence[str
     """Return the worked requests to somebody about other topics than one, by their topic; none that
     has a sign of it, as "How much is shipping to Norway?" has of prices.
     """
-    own = find_worked_topics(topic)
+    own = find_worked_topics(topic) or find_related_topics(topic)
     if (SERVICES, COMPLAINTS) in own:
         return {}
     signs = [sign for to, name in own for sign in REQUESTS_ABOUT[to][name].get("signs", ())]

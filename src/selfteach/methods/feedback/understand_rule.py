@@ -22,7 +22,12 @@ from selfteach.generate.subject import (
     list_asked_topics,
     sketch_topic,
 )
-from selfteach.generate.worked_requests import ASSISTANTS, SERVICES, list_requests_about
+from selfteach.generate.worked_requests import (
+    ASSISTANTS,
+    SERVICES,
+    list_related_requests,
+    list_requests_about,
+)
 from selfteach.judge.check import keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.audience import read_audience
@@ -293,9 +298,26 @@ def list_worked_requests(
     """Return the worked requests about the topic of a condition. Where a rule says who asks, or
     gives an answer, they are put to a service.
     """
-    is_service = find_askers(rule, get_answer(situation, effect))
-    addressees = (SERVICES,) if is_service else (SERVICES, ASSISTANTS)
+    addressees = list_addressees(rule, situation, effect)
     return list_requests_about(name_asked_topic(situation, subject), addressees)
+
+
+def list_requests_to_judge(
+    rule: str, situation: Situation | None, effect: Effect | None, subject: Subject
+) -> list[str]:
+    """Return the worked requests about what the topic of a condition is a part of: some about
+    delivery are about delivery times, and the judge of requests says which.
+    """
+    addressees = list_addressees(rule, situation, effect)
+    return list_related_requests(name_asked_topic(situation, subject), addressees)
+
+
+def list_addressees(
+    rule: str, situation: Situation | None, effect: Effect | None
+) -> tuple[str, ...]:
+    """Return to whom requests about the topic of a condition are put."""
+    is_service = find_askers(rule, get_answer(situation, effect))
+    return (SERVICES,) if is_service else (SERVICES, ASSISTANTS)
 
 
 def describe_worked_requests(found: UnderstoodRule) -> str:
@@ -308,7 +330,15 @@ def describe_worked_requests(found: UnderstoodRule) -> str:
         return f'{count} for "{kind.name}" come with the program' if count else ""
     rule = found.rule.text
     worked = list_worked_requests(rule, found.situation, found.effect, found.subject)
-    return f"{len(worked)} about {found.subject.topic} come with the program" if worked else ""
+    if worked:
+        return f"{len(worked)} about {found.subject.topic} come with the program"
+    related = list_requests_to_judge(rule, found.situation, found.effect, found.subject)
+    if related:
+        return (
+            f"of {len(related)} that come with the program, those that are about "
+            f"{found.subject.topic}"
+        )
+    return ""
 
 
 def describe_foreign_subject(found: UnderstoodRule) -> str:

@@ -69,6 +69,7 @@ from selfteach.methods.feedback.shared_words import find_shared_words, write_sha
 from selfteach.methods.feedback.understand_rule import (
     find_askers,
     get_answer,
+    list_requests_to_judge,
     list_worked_requests,
 )
 from selfteach.methods.session import Session
@@ -85,6 +86,7 @@ TWIN = "twin"
 """The form of a prompt that is a target prompt with a sibling, or a kind, in the topic's place."""
 PROMPTS_PER_KIND_TWIN = 3
 """One target prompt in so many is asked again about a kind of the topic."""
+RELATED = "about a common topic of which the rule's is a part"
 MAX_WORKED_SHARE = 0.6
 """At most so many of the target prompts are worked ones."""
 MIN_NEAR_PER_ASKED = 2
@@ -161,20 +163,21 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
 
 
 def list_worked_targets(session: Session) -> list[GeneratedPrompt]:
-    """Return the worked requests about the topic of a condition, if it is a common one; of all
-    kinds where the rule holds everywhere. They are at most MAX_WORKED_SHARE of `ask.target`.
+    """Return the worked requests about the topic of a condition, if it is a common one, or a part
+    of one; of all kinds where the rule holds everywhere. They are at most MAX_WORKED_SHARE of
+    `ask.target`. Those about a part of a topic may be about something else.
     """
+    words = (session.rule, session.situation, session.effect, session.subject)
+    form = ASKED
     if session.situation is None and not session.subject.topic:
         texts = list_all_requests()
-    else:
-        texts = list_worked_requests(
-            session.rule, session.situation, session.effect, session.subject
-        )
+    elif not (texts := list_worked_requests(*words)):
+        texts, form = list_requests_to_judge(*words), RELATED
     most = int(session.config.ask.target * MAX_WORKED_SHARE)
     if len(texts) > most:
         texts = random.Random(session.config.seed).sample(texts, most)
     topic = get_asked_topic(session)
-    return [GeneratedPrompt(text, "target", ASKED, topic) for text in texts]
+    return [GeneratedPrompt(text, "target", form, topic) for text in texts]
 
 
 def list_worked_neighbors(session: Session) -> list[GeneratedPrompt]:
