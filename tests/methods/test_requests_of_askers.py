@@ -12,7 +12,6 @@ import pytest
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.ask import ASKED, GeneratedPrompt
-from selfteach.generate.asked_for import get_text_kind
 from selfteach.generate.few_shot import REQUESTS_ABOUT, REQUESTS_BY
 from selfteach.generate.subject import Subject
 from selfteach.generate.worked_requests import (
@@ -21,7 +20,6 @@ from selfteach.generate.worked_requests import (
     find_related_topics,
     find_worked_topics,
     get_requests_beside,
-    list_all_requests,
 )
 from selfteach.materials.situation import Situation
 from selfteach.methods.feedback import write_rule_prompts
@@ -139,20 +137,6 @@ def test_worked_requests_about_a_common_topic_are_in_scope() -> None:
     assert not list_worked_targets(open_session(WIFI, ask_about("the sauna")))
     assert not list_worked_targets(open_session(WIFI, ask_about("movies"))), "no guest asks so"
     assert list_worked_targets(open_session("When asked about movies, sing.", ask_about("movies")))
-
-
-def test_a_rule_that_holds_everywhere_learns_from_requests_of_all_kinds() -> None:
-    session = open_session("Stay under 30 words.", Subject("", forbidden=False), target=200)
-    session.situation = None
-    found = list_worked_targets(session)
-    assert len({prompt.text for prompt in found}) == 120
-    everything = set(list_all_requests())
-    assert {prompt.text for prompt in found} <= everything
-    assert set(REQUESTS_ABOUT[SERVICES]["wifi"]["requests"]) < everything
-    assert set(get_text_kind("cover letter").requests) < everything
-    session.situation = Situation("about", topic="something else")
-    session.subject = ask_about("something else")
-    assert not list_worked_targets(session)
 
 
 def test_at_most_three_in_five_targets_are_worked_ones() -> None:

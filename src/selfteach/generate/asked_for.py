@@ -82,11 +82,6 @@ def get_requests_for_others(genre: str) -> Mapping[str, Sequence[str]]:
     }
 
 
-def list_requests_of_kinds() -> list[str]:
-    """Return the worked requests for all kinds."""
-    return [text for kind in _KINDS.values() for text in kind.requests]
-
-
 _ALIKE: Sequence[Sequence[str]] = (
     ("poem", "haiku", "limerick", "sonnet", "song", "prayer", "birthday card"),
     ("story", "fable", "fairy tale", "play", "dialogue", "diary entry"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from selfteach.generate.asked_for import list_requests_of_kinds
 from selfteach.generate.few_shot import REQUESTS_ABOUT
 from selfteach.generate.subject import list_alternatives
 from selfteach.materials.inflection import to_singular
@@ -86,17 +85,6 @@ def get_requests_beside(topic: str, addressee: str) -> Mapping[str, Sequence[str
             texts = entry["requests"]
             beside[name] = [text for text in texts if not _has_one(text.lower(), signs)]
     return beside
-
-
-def list_all_requests() -> list[str]:
-    """Return the worked requests about every topic, and for every kind of text or help."""
-    about = [
-        text
-        for topics in REQUESTS_ABOUT.values()
-        for entry in topics.values()
-        for text in entry["requests"]
-    ]
-    return [*about, *list_requests_of_kinds()]
 
 
 def _has_one(text: str, signs: Sequence[str]) -> bool:

@@ -42,7 +42,6 @@ from selfteach.generate.worked_requests import (
     SERVICES,
     find_worked_topics,
     get_requests_beside,
-    list_all_requests,
 )
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
@@ -164,14 +163,12 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
 
 def list_worked_targets(session: Session) -> list[GeneratedPrompt]:
     """Return the worked requests about the topic of a condition, if it is a common one, or a part
-    of one; of all kinds where the rule holds everywhere. They are at most MAX_WORKED_SHARE of
-    `ask.target`. Those about a part of a topic may be about something else.
+    of one: at most MAX_WORKED_SHARE of `ask.target`. Those about a part of a topic may be about
+    something else.
     """
     words = (session.rule, session.situation, session.effect, session.subject)
     form = ASKED
-    if session.situation is None and not session.subject.topic:
-        texts = list_all_requests()
-    elif not (texts := list_worked_requests(*words)):
+    if not (texts := list_worked_requests(*words)):
         texts, form = list_requests_to_judge(*words), RELATED
     most = int(session.config.ask.target * MAX_WORKED_SHARE)
     if len(texts) > most:
