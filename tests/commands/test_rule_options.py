@@ -14,7 +14,7 @@ from selfteach.commands import teach
 from selfteach.commands.require import EXAM_NUMBERS
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt
-from selfteach.generate.few_shot import CUSTOMERS_TOPICS
+from selfteach.generate.few_shot import CUSTOMERS_TOPICS, REQUESTS_ABOUT
 from selfteach.generate.subject import Subject
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.rule import read_rule
@@ -229,6 +229,7 @@ def test_a_dry_run_shows_a_request_in_scope_and_its_neighbor() -> None:
 
 
 def test_the_reading_of_a_rule_is_told() -> None:
+    count = len(REQUESTS_ABOUT["services"]["wifi"]["requests"])
     boss = understand("In emails to my boss stay under 40 words.", check="max_words=39")
     assert describe_reading(boss, "") == [
         'the rule holds for "emails to my boss"; there: stay under 40 words',
@@ -240,7 +241,7 @@ def test_the_reading_of_a_rule_is_told() -> None:
     assert "kinds of tea are asked about, too: oolong, matcha" in describe_reading(tea, "")
     assert not any("come with" in line for line in describe_reading(tea, ""))
     wifi = understand("When asked about the wifi, be brief.", topic="wifi")
-    told = "worked requests: 24 about wifi come with the program"
+    told = f"worked requests: {count} about wifi come with the program"
     assert told in describe_reading(wifi, "")
     plan = describe_rule.describe_plan(wifi, FeedbackConfig())
     assert plan["worked_requests"] == "24 about wifi come with the program"
