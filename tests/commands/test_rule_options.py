@@ -240,7 +240,7 @@ def test_the_reading_of_a_rule_is_told() -> None:
     tea = understand("When asked about tea, be brief.", topic="tea", words=("oolong", "matcha"))
     assert "kinds of tea are asked about, too: oolong, matcha" in describe_reading(tea, "")
     assert not any("come with" in line for line in describe_reading(tea, ""))
-    wifi = understand("When asked about the wifi, be brief.", topic="wifi")
+    told = f"worked requests: {count} about wifi come with the program"
     told = f"worked requests: {count} about wifi come with the program"
     assert told in describe_reading(wifi, "")
     plan = describe_rule.describe_plan(wifi, FeedbackConfig())
