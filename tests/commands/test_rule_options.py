@@ -240,11 +240,11 @@ def test_the_reading_of_a_rule_is_told() -> None:
     tea = understand("When asked about tea, be brief.", topic="tea", words=("oolong", "matcha"))
     assert "kinds of tea are asked about, too: oolong, matcha" in describe_reading(tea, "")
     assert not any("come with" in line for line in describe_reading(tea, ""))
-    told = f"worked requests: {count} about wifi come with the program"
+    wifi = understand("When asked about the wifi, be brief.", topic="wifi")
     told = f"worked requests: {count} about wifi come with the program"
     assert told in describe_reading(wifi, "")
     plan = describe_rule.describe_plan(wifi, FeedbackConfig())
-    assert plan["worked_requests"] == "24 about wifi come with the program"
+    assert plan["worked_requests"] == f"{count} about wifi come with the program"
 
 
 @pytest.mark.parametrize(
