@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from selfteach.materials.rule import read_rule
-from selfteach.materials.situation import read_situation
+from selfteach.materials.situation import is_topical_text, read_situation
 from selfteach.materials.text_kinds import (
     HELP_KINDS,
     MADE_KINDS,
@@ -76,6 +76,7 @@ def test_no_name_means_two_kinds() -> None:
         ("users give advice", ""),
         ("I ask for the code", ""),
         ("I ask for -", ""),
+        ("people ask for a quote", ""),
     ],
 )
 def test_what_is_asked_for_is_read(scope: str, kind: str) -> None:
@@ -124,12 +125,10 @@ def test_a_condition_names_what_is_asked_for(scope: str, genre: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "genre", "effect"),
     [
-        ("Keep definitions to a single sentence.", "definition", "Keep it to a single sentence"),
+        ("Opinions should stay under 9 words.", "opinion", "answer in fewer than 9 words"),
         ("Blog posts I request need three headings.", "blog post", "have three headings"),
         ('All invitations you word for us should say "RSVP".', "invitation", 'say "RSVP"'),
-        ('A press release from us ends with "###".', "press release", 'end with "###"'),
         ('Any packing list you give me must say "passport".', "packing list", 'say "passport"'),
-        ("Quotes you find me must be short.", "quotation", "be short"),
         ("When explaining something, use one sentence.", "explanation", "use one sentence"),
     ],
 )
@@ -141,6 +140,36 @@ def test_a_rule_about_what_is_asked_for_holds_there_alone(
     assert found.effect == effect
 
 
-@pytest.mark.parametrize("rule", ["Put the answer in quotes.", "Answer in two minutes."])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Put the answer in quotes.",
+        "Answer in two minutes.",
+        "Opinions should be avoided.",
+        "Never make predictions in your answers.",
+        "A quote should end every answer.",
+        "A letter can be a vowel.",
+        "A play begins at eight.",
+        "A newsletter from us goes out on Fridays.",
+    ],
+)
 def test_a_word_of_a_kind_alone_is_no_condition(rule: str) -> None:
     assert read_rule(rule).scope == ""
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "I make a suggestion",
+        "someone makes a list",
+        "users write code",
+        "a customer writes a review",
+    ],
+)
+def test_what_somebody_does_is_no_request_for_it(scope: str) -> None:
+    assert read_situation(f"when {scope}").kind == "other"
+
+
+def test_texts_that_are_no_messages_are_not_sent() -> None:
+    assert not is_topical_text(read_situation("in alt texts"))
+    assert is_topical_text(read_situation("in text messages"))

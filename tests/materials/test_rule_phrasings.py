@@ -153,7 +153,7 @@ SITUATIONS = {
     "it's for LinkedIn": Situation("task", "LinkedIn post"),
     "it's for the choir": Situation("writing", "", "the choir", ("the choir",)),
     "any workout plan you write for members": Situation(
-        "writing", "workout plan", "members", ("members", "a member")
+        "writing", "plan", "members", ("members", "a member")
     ),
     "letters turning an applicant down": Situation(
         "task", "letter", topic="turning an applicant down"

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from selfteach.generate.few_shot import read_tables
-from selfteach.materials.text_kinds import find_text_kind, is_name_of_kind
+from selfteach.materials.text_kinds import find_text_kind, is_name_of_kind, list_names
 
 ABOUT = "about"
 SENT_KINDS = ("email", "letter", "text message", "message", "note")
@@ -66,6 +66,10 @@ def _is_same(kind: str, other: str) -> bool:
     return kind == other or kind.endswith(f" {other}") or other.endswith(f" {kind}")
 
 
+_EVERYDAY_WORDS = {"name", "text", "sum", "title", "heading", "minutes", "mail", "verse", "recap"}
+"""Names of kinds that say little in a request for another one."""
+
+
 def list_other_framed_kinds(genre: str) -> list[TextKind]:
     """Return the kinds that have frames of their own and that a text of a genre is surely not."""
     return [_KINDS[kind] for kind in list_other_kinds(genre, _KINDS) if _KINDS[kind].frames]
@@ -75,7 +79,9 @@ def get_requests_for_others(genre: str) -> Mapping[str, Sequence[str]]:
     """Return the worked requests for kinds of text that a text of a genre is surely not, by their
     kind; none of them names the genre, as "Turn this blog post into a tweet" does.
     """
-    names = re.compile(rf"\b(?:{re.escape(genre)}|{re.escape(find_text_kind(genre))})s?\b", re.I)
+    kind = find_text_kind(genre)
+    own = {genre, kind, *(set(list_names(kind)) - _EVERYDAY_WORDS)}
+    names = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(own)))})s?\b", re.I)
     return {
         kind: [text for text in _KINDS[kind].requests if not names.search(text)]
         for kind in list_other_kinds(genre, _KINDS)

@@ -35,17 +35,31 @@ def find_worked_topics(topic: str) -> list[WorkedTopic]:
 
 
 def find_related_topics(topic: str) -> list[WorkedTopic]:
-    """Return the common topics that a topic names by one or two of its words, where it is none of
-    them: "our delivery times" names delivery. Some requests about these are about it.
+    """Return the common topic of which a topic is a part, where it is none itself: "our delivery
+    times", "directions to the hotel", "resetting their password". Some requests about it are about
+    the part. What only holds the word ("hot dogs") has none.
     """
     if find_worked_topics(topic):
         return []
-    words = re.findall(r"[\w'-]+", topic.lower())
-    sizes = [size for size in (2, 1) if size < len(words)]
-    runs = [words[i : i + size] for size in sizes for i in range(len(words) - size + 1)]
-    singular = [[*run[:-1], to_singular(run[-1])] for run in runs]
-    found = [_TOPICS.get(_join(run)) for pair in zip(runs, singular, strict=True) for run in pair]
-    return list(dict.fromkeys(one for one in found if one))
+    named = _DETERMINED.sub("", topic.lower())
+    matches = [match for part in _PARTS if (match := part.fullmatch(named))]
+    found = [_TOPICS.get(_join(match["whole"].split())) for match in matches]
+    return [one for one in found if one][:1]
+
+
+_DETERMINED = re.compile(r"^(?:(?:the|an?|our|your|my|their|any|all) )?(?:[\w-]+['’]s? )?")
+_PARTS = [
+    re.compile(
+        r"(?:(?:late|lost|delayed|broken|missing|early|free|using|booking|canceling|cancelling|"
+        r"resetting|forgetting|changing|paying|finding) (?:(?:the|an?|our|your|my|their) )?)?"
+        rf"(?P<whole>[\w-]+{second})"
+        r"(?: (?:times?|dates?|costs?|fees?|prices?|problems?|questions?|help|deadlines?|"
+        r"hours?|rules?|delays?|tips?|issues?|slots?|days?|methods?|offers?|advice|areas?|status))?"
+        r"(?: (?:to|at|in|on|for|during|near) .+)?"
+    )
+    for second in ("", " [\\w-]+")
+]
+"""A topic, and what makes it a part of it."""
 
 
 def list_requests_about(topic: str, addressees: Sequence[str]) -> list[str]:

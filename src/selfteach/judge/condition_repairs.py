@@ -372,9 +372,12 @@ def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
 def _add_hashtags(text: str, meets: Meets) -> Iterator[str]:
     """Yield a text with as few hashtags behind it as it must have: the longest of its own words."""
     whole = drop_cut_off_end(text).rstrip()
+    if ends_block(whole):
+        return
     body, closing = split_closing(whole)
     told = set(re.findall(r"#(\w+)", text.casefold())) | _NO_HASHTAGS
-    words = [word for word in list_content_words(body) if word.isalpha() and word not in told]
+    plain = re.sub(r"\S*['’:/@]\w\S*", " ", body)  # no halves of "shouldn't", no addresses
+    words = [word for word in list_content_words(plain) if word.isalpha() and word not in told]
     long = [word for word in dict.fromkeys(words) if len(word) >= MIN_HASHTAG_LETTERS]
     tags = [f"#{word}" for word in sorted(long, key=len, reverse=True)[:MAX_HASHTAGS]]
     for count in range(1, len(tags) + 1):

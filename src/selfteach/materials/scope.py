@@ -24,6 +24,7 @@ from selfteach.materials.situation import (
     read_situation,
     split_addressees,
 )
+from selfteach.materials.text_kinds import read_asked_kind
 from selfteach.number_words import NUMBER
 
 _TOLD_FACT = (
@@ -154,8 +155,6 @@ _BARE_GENRES = (
 )
 _EACH_TEXT = rf"(?:every|each|any) (?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}"
 """One text of a kind: "every newsletter"."""
-_A_TEXT = rf"(?:an? )(?!(?:answer|reply|response|message|text)\b)(?:[a-z-]+ )?{GENRE}"
-"""A text of a kind: "a press release"."""
 _NAMED_TEXT = (
     r"the (?!(?:first|last|same|previous|above|following|whole|entire|next|very|other)\b)[a-z-]+ "
     r"(?:newsletter|e-?mail|memo|announcement|bulletin|press release|invitation|flyer|brochure|"
@@ -169,15 +168,10 @@ _KINDS_OF_MESSAGE = (
 """Kinds of text that say what a text is for: "complaints"."""
 _LETTER_CASE = r"(?:[a-z-]+ )?letters in (?:lower|upper|all caps|capital|block|small)"
 _FOR_ME = (
-    r"(?:(?: (?:that |which )?(?:you|I|we) (?:write|draft|send|make|give|word|suggest|find|request|"
-    r"ask for|want|need|create|compose|prepare|come up with|help (?:me |us )?with)"
-    r"(?: (?:for )?(?:me|us)| (?:from|of) you)?)|(?: from (?:you|us)))?"
+    r"(?: (?:that |which )?(?:you|I|we) (?:write|draft|send|make|give|word|suggest|request|ask for|"
+    r"want|need|create|compose|prepare|come up with|help (?:me |us )?with)"
+    r"(?: (?:for )?(?:me|us)| (?:from|of) you)?)?"
 )
-_ASKED_KIND = (
-    r"(?:definitions|comparisons|recommendations|quotes|quotations|predictions|opinions|gift ideas|"
-    r"guides|meeting minutes)"
-)
-"""What people ask for, said of it: in "put it in quotes" it is none."""
 _ANY_GENRE = rf"(?!{_LETTER_CASE}|me |us )(?:[a-z-]+ )?{_BARE_GENRES}{_FOR_ME}"
 _SUFFIX_GENRE = re.compile(
     rf"(?P<effect>.+?),? (?:in|for|throughout|(?<!comment )(?<!focus )(?<!report )on(?= (?:all|"
@@ -254,16 +248,14 @@ _MIDDLE = re.compile(
     rf"(?P<verb>(?:always |never |only |do not |don't )?(?:keep|make|write|answer|give(?: me| "
     rf"us)?|present|format|provide|deliver|reply to|respond to|sign(?: off)?|end|begin|start|open|"
     rf"finish|close|limit)) (?P<scope>{_EACH_TEXT}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|"
-    rf"on)) .+?|{_ANY_GENRE}|{_ASKED_KIND})) "
-    r"(?P<tail>(?:in|with|under|below|within|at most|at least|exactly|"
+    rf"on)) .+?|{_ANY_GENRE})) (?P<tail>(?:in|with|under|below|within|at most|at least|exactly|"
     rf"between|(?:no |not )?(?:longer|shorter) than|no more than|using|without|as|like|"
     rf"(?:starting|beginning|ending) with|to at most|to (?:a single\b|(?={NUMBER}\b))|up to|short|"
     rf"brief|formal|polite|friendly|concise|briefly|politely|formally|by(?! (?-i:[A-Z])))\b.*)",
     re.I,
 )
 _SUBJECT = re.compile(
-    rf"(?P<scope>(?:{_EACH_TEXT}|{_A_TEXT}){_FOR_ME}|"
-    rf"{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE}|{_ASKED_KIND}{_FOR_ME})) "
+    rf"(?P<scope>{_EACH_TEXT}|{_MY}(?:(?:{_GENRE_TO}|questions? (?:about|on)) .+?|{_ANY_GENRE})) "
     rf"(?:(?:should|must|shall|need to|has to|have to|are to|is to|ought to|may|can) (?P<not>not "
     rf")?(?:(?P<be>always|never|only) )?|(?P<always>always|never) |(?=(?:needs?|starts?|begins?|"
     rf"ends?|stays?|uses?|get|contain|"
@@ -1203,9 +1195,12 @@ def _is_text(scope: str) -> bool:
     if _SHORT_TEXT.fullmatch(scope):
         return False
     found = read_situation(f"when {_lower_first(scope)}")
-    return found.kind in ("writing", "task") and bool(found.genre)
+    is_said_only = found.kind == "task" and read_asked_kind(_BEFORE_KIND.sub("", scope)) != ""
+    is_named = not is_said_only or bool(re.search(rf"\b{GENRE}$", scope, re.I))
+    return found.kind in ("writing", "task") and bool(found.genre) and is_named
 
 
+_BEFORE_KIND = re.compile(r"^(?:(?:all|any|every|each|the|my|our|your|an?) )+", re.I)
 _NO_SUBJECT = re.compile(r" (?:who|that|which)$|^(?:can|could|may|would|will|does|do) ", re.I)
 """The end of no scope, and the start of a question: "can emails" have emojis."""
 
@@ -1264,11 +1259,16 @@ _NO_KIND = (
 )
 """What is no word of the name of a kind of text."""
 _ANY_REPLY = re.compile(rf"(?:(?:all|any|every|each|the|my|our|an?) )*{REPLIES}", re.I)
+_ASKED_KIND = (
+    r"(?:comparisons?|definitions?|recommendations?|predictions?|opinions?|gift ideas?|tips?|"
+    r"gift suggestions?|fun facts?|meeting minutes|quotes?(?= (?:that )?(?:you|I)\b))"
+)
+"""What people ask for beside texts."""
 _FORM_SUBJECT = re.compile(
     rf"(?P<scope>(?!(?:(?:all|any|every|each|the|an?) )?letters? (?:must|should|shall|need|ha|are|"
     rf"is)\b)(?:(?:all|any|every|each|the|my|our|an?) )?(?:(?!{_NO_KIND})[\w'-]+ "
-    rf"){{0,2}}?(?:{GENRE}|comparisons?|greetings|wishes)(?: (?:of|for|to|from|by|about|on|in|"
-    rf"with)(?: (?!{_NO_KIND})[\w'-]+){{1,6}}?)?) "
+    rf"){{0,2}}?(?:{GENRE}|{_ASKED_KIND}|greetings|wishes){_FOR_ME}(?: "
+    rf"(?:of|for|to|from|by|about|on|in|with)(?: (?!{_NO_KIND})[\w'-]+){{1,6}}?)?) "
     r"(?P<demand>(?:must|should|shall|needs? to|ha(?:s|ve) to|are to|is to|ought to|always|never|"
     r"may not|are|is|come|comes|get|gets|needs?|requires?|contains?|includes?|have|has|uses?|"
     r"starts?|begins?|opens?|ends?|finish(?:es)?|closes?)\b.+)",

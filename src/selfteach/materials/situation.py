@@ -403,14 +403,14 @@ def read_situation(scope: str) -> Situation:
         return Situation("about", topic=f"talking to {wants['who']}")
     if kind := read_described_kind(text):
         return Situation("task", kind)
-    text = _LEAD.sub("", text)
+    said, text = text, _LEAD.sub("", text)
     if platform := re.fullmatch(_PLATFORMS, text):
         return Situation("task", _PLATFORM_TEXTS.get(platform[0], f"{platform[0]} post"))
     return (
         _read_writing(text)
         or _read_several_tasks(text)
         or _read_task(text)
-        or _read_asked_kind(text)
+        or _read_asked_kind(said)
         or _read_topic(text)
         or _read_other_language(text)
         or (None if is_clause else _read_plain(text))
@@ -471,8 +471,8 @@ _PLATFORMS = (
     r"Mastodon|Bluesky|Discord|Signal"
 )
 _YOU_WRITE = (
-    r"(?:from (?:you|us)|(?:that |which )?(?:you|I|we) (?:write|draft|send|make|compose|create|"
-    r"give|word|suggest|find|request|ask for|want|need|prepare|come up with|help (?:me |us )?with)"
+    r"(?:from you|(?:that |which )?(?:you|I|we) (?:write|draft|send|make|compose|create|"
+    r"give|word|suggest|request|ask for|want|need|prepare|come up with|help (?:me |us )?with)"
     r"(?: (?:for )?(?:me|us)\b| (?:from|of) you\b)?)(?= (?:for|to|about) |$)"
 )
 """What a text is anyway: "any plan you write for members"."""

@@ -40,6 +40,7 @@ from selfteach.generate.subject import (
 )
 from selfteach.generate.worked_requests import (
     SERVICES,
+    find_related_topics,
     find_worked_topics,
     get_requests_beside,
 )
@@ -133,7 +134,7 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     subject = session.subject
     config = session.config.ask
     worked = {"target": list_worked_targets(session), "near": list_worked_neighbors(session)}
-    targets = config.target - len(worked["target"])
+    targets = config.target - sum(prompt.form == ASKED for prompt in worked["target"])
     counts: dict[Scope, int] = {"target": targets, "near": 0, "general": 0}
     if subject.topic:
         near = count_near_requests(config.near - len(worked["near"]), subject.name_words)
@@ -215,7 +216,7 @@ def list_requests_about_others(session: Session) -> list[GeneratedPrompt]:
     put to whom its topic is put; none if that is not known.
     """
     topic = get_asked_topic(session)
-    known = find_worked_topics(topic)
+    known = find_worked_topics(topic) or find_related_topics(topic)
     if find_askers(session.rule, get_answer(session.situation, session.effect)):
         addressee = SERVICES
     elif known:
