@@ -114,6 +114,9 @@ def test_no_neighbor_names_the_kind() -> None:
     assert "poem" in beside
     assert not any("tweet" in text.lower() for texts in beside.values() for text in texts)
     assert not {"tweet", "post", "caption"} & set(beside)
+    assert any("quote" in text for kind in KINDS.values() for text in kind.requests)
+    others = get_requests_for_others("quotation")
+    assert not any(re.search(r"\bquotes?\b", text) for texts in others.values() for text in texts)
 
 
 @pytest.mark.parametrize("for_exam", [False, True])
@@ -147,6 +150,10 @@ def test_what_has_frames_of_its_own_is_asked_for_in_these(name: str, for_exam: b
     assert len(beside) == 30
     if kind.takes_text:
         assert {prompt.subject for prompt in beside} <= {one.text for one in occasions}
+        working = [other for other in KINDS.values() if other.takes_text and other is not kind]
+        frames = [frame for other in working for frame in (*other.frames, *other.exam_frames)]
+        may_be = {frame.format(topic=one.text) for frame in frames for one in occasions}
+        assert {prompt.text for prompt in beside} <= may_be
 
 
 @pytest.mark.parametrize("for_exam", [False, True])
@@ -207,3 +214,13 @@ def test_an_occasion_that_is_cut_off_is_dropped() -> None:
     worked: WorkedOccasions = {"subject": ["the sea in November", *"abcdefg"]}
     found = list(write_occasions(model, worked, 20, find_occasion_fault, 1, 0))
     assert all(fault for _, fault in found[len(worked["subject"]) :])
+
+
+def test_neighbors_of_the_exam_have_subjects_of_their_own() -> None:
+    situation = read_situation("when I ask for advice")
+    occasions = make_occasions("when I ask for advice")
+    learned = build_requests(situation, occasions, "near", 200, 0, for_exam=False)
+    asked = build_requests(situation, occasions, "near", 200, 0, for_exam=True)
+    assert learned
+    assert asked
+    assert not {p.subject for p in learned} & {p.subject for p in asked}

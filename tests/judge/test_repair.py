@@ -593,3 +593,5 @@ def test_hashtags_are_words_of_the_text_and_as_few_as_the_check_wants():
     last = repair(r'regex "#\\w+\\W*$"', letter)
     assert last == [f"{letter} #puppy"], "no words of its closing"
     assert repair(two, "My cat.") == [], "it has not two long words"
+    assert repair(two, "Look, a puppy:\n```\nprint(1)\n```") == [], "code stays alone"
+    assert repair(two, "My #puppy loves it.") == ["My #puppy loves it. #loves"]

@@ -76,6 +76,9 @@ def test_every_part_has_worked_and_built_prompts_and_shares_none(
             own = [prompt for prompt in parts[name] if prompt.scope == which]
             worked = sum(prompt.form == ASKED for prompt in own)
             assert 0 < worked < len(own) * 0.61
+    every = list(chain.from_iterable(parts.values()))
+    for which in ("target", "near"):
+        assert 150 < sum(prompt.scope == which for prompt in every) <= 161
     train = {prompt.text for prompt in parts["train"]}
     test = {prompt.text for prompt in parts["test"]}
     assert train

@@ -15,7 +15,6 @@ from selfteach.materials.other_languages import read_other_scope
 from selfteach.materials.text_kinds import (
     MADE_KINDS,
     find_text_kind,
-    is_name_of_kind,
     read_asked_kind,
     read_described_kind,
 )
@@ -286,10 +285,8 @@ class Situation:
 
 def is_topical_text(situation: Situation) -> bool:
     """Return whether a rule holds for a kind of text that people ask for, whatever it is about."""
-    kind = find_text_kind(situation.genre)
-    is_exact = is_name_of_kind(situation.genre, kind)  # "packing list" treats no list
-    is_plain = not situation.topic and (is_exact or not _NO_KIND.search(situation.genre))
-    return situation.kind == "task" and is_plain and bool(kind)
+    is_plain = not (situation.topic or _NO_KIND.search(situation.genre))
+    return situation.kind == "task" and is_plain and bool(find_text_kind(situation.genre))
 
 
 _NO_KIND = re.compile(
