@@ -58,16 +58,16 @@ def list_other_kinds(genre: str, kinds: Iterable[str]) -> list[str]:
     """Return those of the kinds that a text of a genre is surely not: a haiku is a poem."""
     own = {genre, find_text_kind(genre)}
     alike = own.union(*(group for group in _ALIKE if own & set(group)))
-    return [other for other in kinds if not any(_is_same(other, one) for one in alike)]
+    return [other for other in kinds if not _is_one_of(other, alike)]
+
+
+def _is_one_of(kind: str, others: Iterable[str]) -> bool:
+    return any(_is_same(kind, other) for other in others)
 
 
 def _is_same(kind: str, other: str) -> bool:
     """Return whether two kinds are one, or one is a narrower one of the other: "news article"."""
     return kind == other or kind.endswith(f" {other}") or other.endswith(f" {kind}")
-
-
-_EVERYDAY_WORDS = {"name", "text", "sum", "title", "heading", "minutes", "mail", "verse", "recap"}
-"""Names of kinds that say little in a request for another one."""
 
 
 def list_other_framed_kinds(genre: str) -> list[TextKind]:
@@ -82,12 +82,14 @@ def get_requests_for_others(genre: str) -> Mapping[str, Sequence[str]]:
     kind = find_text_kind(genre)
     own = {genre, kind, *(set(list_names(kind)) - _EVERYDAY_WORDS)}
     names = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(own)))})s?\b", re.I)
-    return {
-        kind: [text for text in _KINDS[kind].requests if not names.search(text)]
-        for kind in list_other_kinds(genre, _KINDS)
-    }
+    found: dict[str, Sequence[str]] = {}
+    for other in list_other_kinds(genre, _KINDS):
+        found[other] = [text for text in _KINDS[other].requests if not names.search(text)]
+    return found
 
 
+_EVERYDAY_WORDS = {"name", "text", "sum", "title", "heading", "minutes", "mail", "verse", "recap"}
+"""Names of kinds that say little in a request for another one."""
 _ALIKE: Sequence[Sequence[str]] = (
     ("poem", "haiku", "limerick", "sonnet", "song", "prayer", "birthday card"),
     ("story", "fable", "fairy tale", "play", "dialogue", "diary entry"),

@@ -128,13 +128,15 @@ def plan_sent_requests(
     """
     prefix = "exam_" if for_exam else ""
     others = list_other_kinds(genre, [*SENT_KINDS, *OTHER_GENRES[for_exam]])
-    frames = {
-        form: [frame for frame in of_form if "piece}" in frame.lower()]
-        for form, of_form in _TABLES[f"{prefix}frames"].items()
-    }
+    frames = {form: _list_naming(own) for form, own in _TABLES[f"{prefix}frames"].items()}
     for turn in range(max(map(len, frames.values()))):
         for i, occasion in enumerate(occasions):
             own = frames[occasion.form]
             noun = genre if scope == "target" else dice.choice(others)
             who = dice.choice(_TABLES[f"{prefix}addressees"])
             yield fill_frame(own[(i + turn) % len(own)], noun, who, occasion), occasion
+
+
+def _list_naming(frames: Sequence[str]) -> list[str]:
+    """Return the frames that name the kind of text, as "Write to {who}" does not."""
+    return [frame for frame in frames if "piece}" in frame.lower()]

@@ -375,9 +375,9 @@ def _add_hashtags(text: str, meets: Meets) -> Iterator[str]:
     if ends_block(whole):
         return
     body, closing = split_closing(whole)
-    told = set(re.findall(r"#(\w+)", text.casefold())) | _NO_HASHTAGS
+    unfit = set(re.findall(r"#(\w+)", text.casefold())) | _NO_HASHTAGS
     plain = re.sub(r"\S*['’:/@]\w\S*", " ", body)  # no halves of "shouldn't", no addresses
-    words = [word for word in list_content_words(plain) if word.isalpha() and word not in told]
+    words = [word for word in list_content_words(plain) if word.isalpha() and word not in unfit]
     long = [word for word in dict.fromkeys(words) if len(word) >= MIN_HASHTAG_LETTERS]
     tags = [f"#{word}" for word in sorted(long, key=len, reverse=True)[:MAX_HASHTAGS]]
     for count in range(1, len(tags) + 1):
