@@ -595,3 +595,15 @@ def test_hashtags_are_words_of_the_text_and_as_few_as_the_check_wants():
     assert repair(two, "My cat.") == [], "it has not two long words"
     assert repair(two, "Look, a puppy:\n```\nprint(1)\n```") == [], "code stays alone"
     assert repair(two, "My #puppy loves it.") == ["My #puppy loves it. #loves"]
+
+
+def test_hashtags_stand_behind_the_sentences_that_a_short_text_has():
+    check = 'contains "#"'
+    puppy = "My puppy sleeps."
+    rest = "The ocean is " + "very " * 20 + "deep."
+    assert repair(check, f"{puppy} Look. {rest}") == [f"{puppy} Look. #sleeps"]
+    assert repair(check, rest) == [f"{rest} #ocean"], "24 words have room"
+    assert repair(check, f"Very {rest}") == [f"Very {rest} #ocean"], "25 have"
+    assert repair(check, f"So very {rest}") == [], "26 have not, and no sentence ends sooner"
+    unfinished = " ".join(["ocean"] * 26)
+    assert repair(check, unfinished) == []

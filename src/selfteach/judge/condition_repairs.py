@@ -321,6 +321,10 @@ MAX_REPEATS = 3
 """The longest run of one emoji that is tried."""
 MAX_HASHTAGS = 5
 MIN_HASHTAG_LETTERS = 4
+MAX_TAGGED_WORDS = 25
+"""How long a text with hashtags behind it may be. A small model's greedy answer often never ends,
+so it would not come to hashtags behind a long text (docs/log/2026-11-rules.md).
+"""
 _NO_HASHTAGS = frozenset(
     """
     because therefore although without through something everything nothing anything someone
@@ -370,9 +374,12 @@ def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
 
 
 def _add_hashtags(text: str, meets: Meets) -> Iterator[str]:
-    """Yield a text with as few hashtags behind it as it must have: the longest of its own words."""
-    whole = drop_cut_off_end(text).rstrip()
-    if ends_block(whole):
+    """Yield a text with as few hashtags behind it as it must have: the longest of its own words.
+
+    A long text ends sooner: after the last sentence that has room.
+    """
+    whole = _cut_to_length(drop_cut_off_end(text).rstrip(), MAX_TAGGED_WORDS)
+    if not whole or ends_block(whole):
         return
     body, closing = split_closing(whole)
     unfit = set(re.findall(r"#(\w+)", text.casefold())) | _NO_HASHTAGS
@@ -386,6 +393,15 @@ def _add_hashtags(text: str, meets: Meets) -> Iterator[str]:
         if any(map(meets, placed)):
             yield from dict.fromkeys(placed)
             break
+
+
+def _cut_to_length(text: str, most_words: int) -> str:
+    """Return the longest beginning of a text that has room and ends a sentence; "" if none does."""
+
+    def has_room(beginning: str) -> bool:
+        return len(beginning.split()) <= most_words
+
+    return text if has_room(text) else next(cut_after_sentence(text, has_room), "")
 
 
 def _rank_picture(picture: str) -> int:
