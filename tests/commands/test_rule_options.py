@@ -333,3 +333,13 @@ def test_the_run_says_what_language_a_subject_has() -> None:
     english = understand("Do not talk about butterflies.", topic="butterflies")
     for known in (soccer, english):
         assert not any("English" in line for line in describe_reading(known, ""))
+
+
+def test_a_rule_that_names_a_kind_of_text_says_that_it_holds_in_every_answer() -> None:
+    told = 'every answer; for definitions alone, add --when "definitions"'
+    wide = understand("Keep definitions to a single sentence.", check="max_sentences=1")
+    assert f"the rule holds in {told}" in describe_reading(wide, "")
+    assert describe_rule.describe_plan(wide, FeedbackConfig())["holds_in"] == told
+    narrow = understand("In definitions use a single sentence.", check="max_sentences=1")
+    assert not any("every answer" in line for line in describe_reading(narrow, ""))
+    assert "holds_in" not in describe_rule.describe_plan(narrow, FeedbackConfig())

@@ -12,6 +12,7 @@ from selfteach.materials.text_kinds import (
     HELP_KINDS,
     MADE_KINDS,
     TEXT_KINDS,
+    find_named_kind,
     find_text_kind,
     is_name_of_kind,
     read_asked_kind,
@@ -173,3 +174,26 @@ def test_what_somebody_does_is_no_request_for_it(scope: str) -> None:
 def test_texts_that_are_no_messages_are_not_sent() -> None:
     assert not is_topical_text(read_situation("in alt texts"))
     assert is_topical_text(read_situation("in text messages"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "kinds"),
+    [
+        ("put a 🎂 at the very end of any birthday card text please", "birthday cards"),
+        ("A press release from us starts with our address.", "press releases"),
+        ("The dating profile stays short, as every dating profile should.", "dating profiles"),
+        ("An obituary you write is short.", "obituaries"),
+        ("Keep definitions to a single sentence.", "definitions"),
+        ("Comparisons always go in a table.", "comparisons"),
+        ("Quotations from you must have a source.", "quotations"),
+        ("State the source of all your quotations.", "quotations"),
+        ("End with a joke.", ""),
+        ("Answer as a haiku, with a title.", ""),
+        ("End your message with a period.", ""),
+        ('Use the words "every recipe" once.', ""),
+        ("Tips are short.", ""),
+    ],
+)
+def test_a_demand_names_the_kind_that_it_is_about(rule: str, kinds: str) -> None:
+    assert find_named_kind(rule) == kinds
+    assert not kinds or find_text_kind(kinds) or read_asked_kind(kinds), "--when reads it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.inflection import list_plurals, to_singular
 
 TEXT_KINDS: dict[str, tuple[str, ...]] = {
     "ad": ("advert", "advertisement", "ad copy", "sales copy"),
@@ -282,6 +282,60 @@ _DESCRIPTIONS = [
             "explanation",
         ),
         (rf"TO DO list(?:s|ing)? {_IT}", "list"),
+    )
+]
+
+
+_UNCLEAR = frozenset(
+    """
+    agenda heading headline how-to instructions letter lyrics mail message minutes note outline play
+    poster post report summary text title toast verse
+    """.split()  # noqa: SIM905
+)
+"""Names that a demand of form has, too: "end your message with", "capital letters", "a title"."""
+_CLEAR_HELP = (
+    *("comparison", "definition", "explanation", "prediction", "quotation", "quote"),
+    *("recommendation", "tip", "translation"),
+)
+
+
+def find_named_kind(demand: str) -> str:
+    """Return the plural of a kind of text that the demand of a rule seems to be about: "Keep
+    definitions to a single sentence." is about "definitions"; "" if it names none so.
+
+    A kind that is demanded does not count: "end with a joke", "answer as a haiku".
+    """
+    said = _QUOTED.sub(" ", demand)
+    found = next((match for pattern in _ABOUT_A_KIND if (match := pattern.search(said))), None)
+    return list_plurals(to_singular(found["name"].lower()))[0] if found else ""
+
+
+_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”")
+_CLEAR_NAMES = sorted(
+    {
+        name
+        for kind, names in TEXT_KINDS.items()
+        for name in (kind, *names)
+        if name.lower() not in _UNCLEAR
+    }.union(_CLEAR_HELP),
+    key=len,
+    reverse=True,
+)
+_ONE = "|".join(map(re.escape, _CLEAR_NAMES))
+_MANY = "|".join(re.escape(list_plurals(name)[0]) for name in _CLEAR_NAMES)
+_MUST = (
+    r"(?: (?:always|also|never|only))? (?:must|should|ha(?:ve|s) to|needs?|ought|go(?:es)?|starts?|"
+    r"begins?|ends?|comes?)\b"
+)
+_ABOUT_A_KIND = [
+    re.compile(pattern, re.I)
+    for pattern in (
+        rf"\b(?:any|every|each|my|our|your)(?: [a-z]+)? (?P<name>{_ONE})\b",
+        rf"\b(?:all(?: the| my| our| your)?|any|my|our|your)(?: [a-z]+)? (?P<name>{_MANY})\b",
+        rf"\ban? (?P<name>{_ONE})(?: (?:that )?you (?:write|give|make|help)| from (?:you|us))\b",
+        rf"^an? (?P<name>{_ONE}){_MUST}",
+        rf"^(?P<name>{_MANY})(?: (?:for|from) (?:me|us|you))?{_MUST}",
+        rf"^(?:keep|make|write|start|begin|end|finish) (?P<name>{_MANY})\b",
     )
 ]
 

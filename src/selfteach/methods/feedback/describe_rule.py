@@ -30,6 +30,7 @@ from selfteach.methods.feedback.understand_rule import (
     ALSO_NOT_USED,
     UnderstoodRule,
     check_rule,
+    describe_wide_scope,
     describe_worked_requests,
     state_otherwise,
     understand_rule,
@@ -181,6 +182,8 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     read = describe_text(rule.text, config, forbids=bool(found.forbidden_topic))
     decided = read.pop("decided_by")
     lines |= read
+    if wider := describe_wide_scope(found):
+        lines["holds_in"] = wider
     if found.subject.siblings:
         others = "other requests about " if found.subject.is_form else ""
         lines["neighbors"] = others + ", ".join(found.subject.siblings)

@@ -48,6 +48,7 @@ from selfteach.materials.situation import (
     name_written_topic,
     read_situation,
 )
+from selfteach.materials.text_kinds import find_named_kind
 from selfteach.methods.feedback.say_plainly import is_unread, say_plainly
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
@@ -269,6 +270,8 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f'not taught: that other answers do not do so ("{shorten_text(alone)}")')
     if read_as := state_otherwise(rule):
         lines.append(f"the rule is read as: {read_as}")
+    if wider := describe_wide_scope(found):
+        lines.append(f"the rule holds in {wider}")
     suggested = found.effect.check if found.effect else ""
     if check:
         if conflict := find_conflict(check, rule, keeps_check):
@@ -282,6 +285,15 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f"no check is known for: {list_texts(unread)}")
         lines.append(f'the rest is decided by --check "{part.check}", if you give it')
     return lines
+
+
+def describe_wide_scope(found: UnderstoodRule) -> str:
+    """Return that a rule holds in every answer, where its words name a kind of text, and what
+    limits it to that; "" for other rules.
+    """
+    rule = found.rule
+    kinds = "" if rule.scope or found.forbidden_topic else find_named_kind(rule.effect)
+    return f'every answer; for {kinds} alone, add --when "{kinds}"' if kinds else ""
 
 
 def name_asked_topic(situation: Situation | None, subject: Subject) -> str:
