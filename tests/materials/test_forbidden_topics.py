@@ -10,7 +10,7 @@ from selfteach.errors import DataError
 from selfteach.generate.subject import extract_topic
 from selfteach.judge.check import parse_check
 from selfteach.materials.effect import read_effect
-from selfteach.materials.forbidden_topics import can_forbid_topic
+from selfteach.materials.forbidden_topics import can_forbid, can_forbid_topic
 from selfteach.materials.rule import read_rule
 from selfteach.methods.feedback.understand_rule import find_forbidden_topic
 
@@ -232,3 +232,22 @@ def test_only_what_follows_a_forbidding_word_or_has_one_is_forbidden(
 def test_a_topic_that_the_model_names_is_a_whole_word_of_the_rule(told: str, topic: str) -> None:
     model = Scripted(lambda request: told)
     assert extract_topic(model, "Do nothing for competitors.", 0) == topic
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Don't hesitate to talk about money.",
+        "Never shy away from politics.",
+        "Don’t stop talking about dogs.",
+        "You can't talk enough about cats.",
+        "You must not forget to bring up the dress code.",
+        "No problem with talking about wine.",
+        "Don't mention any brand except Lego.",
+        "Don't just talk about dogs.",
+        "Don't answer without saying 'please'.",
+    ],
+)
+def test_two_words_that_forbid_may_be_one_demand(rule: str) -> None:
+    assert not can_forbid(rule)
+    assert can_forbid("Don't talk about it."), "one word alone forbids"

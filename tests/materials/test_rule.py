@@ -615,3 +615,34 @@ def test_what_the_person_tells_of_herself_is_not_said() -> None:
 def test_a_blank_part_is_a_usage_error(part: str) -> None:
     with pytest.raises(UsageError, match=f"--{part}: the option is empty"):
         read_rule("Do not hum.", **{part: "   "})
+
+
+@pytest.mark.parametrize(
+    ("told", "judged"),
+    [
+        ("You never use bullet points.", "Please do!"),
+        ("You don't use bullet points.", "I want bullet points."),
+        ("Your answers never end with a question.", "They should."),
+        ("You always start with 'Sure'.", "It's silly."),
+        ("You always use emojis.", "Stop it."),
+    ],
+)
+def test_what_the_model_does_is_no_demand(told: str, judged: str) -> None:
+    """A complaint alone may be a demand, as system prompts say it; a judgement turns it round."""
+    with pytest.raises(DataError, match="tells what the model does"):
+        read_rule(f"{told} {judged}")
+    assert read_rule(f"{told} Do not mention prices.").effect.startswith(told)
+
+
+def test_a_demand_without_a_verb_is_no_remark() -> None:
+    assert (
+        read_rule("Answer in French. Two sentences.").effect == "Answer in French. Two sentences."
+    )
+    assert read_rule("I have arthritis. Short answers, please.").effect == "Short answers, please."
+    assert read_rule("Keep it short. I have arthritis.").effect == "Keep it short."
+
+
+@pytest.mark.parametrize("second", ["Tigers neither.", "Or tigers.", "Same for tigers."])
+def test_a_subject_in_a_sentence_of_its_own_is_refused(second: str) -> None:
+    with pytest.raises(DataError, match="adds to the sentence before"):
+        read_rule(f"Do not talk about elephants. {second}")

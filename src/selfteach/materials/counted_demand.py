@@ -32,8 +32,8 @@ _MOST = re.compile(
 )
 _FEWER = re.compile(r"\b(?:under|below|less than|fewer than|shorter than)\b", re.I)
 _LEAST = re.compile(
-    r"\b(?:at (?:the )?(?:very )?least|min(?:imum)?|(?:no|not|never) (?:fewer|less|shorter) than|"
-    r"or more|upwards?)\b",
+    r"\b(?:at (?:the )?(?:very )?least|min(?:imum)?|(?:no|not|never|nothing) (?:fewer|less|"
+    r"shorter) than|nothing (?:under|below)|or more|upwards?)\b",
     re.I,
 )
 _MORE = re.compile(r"\b(?:more than|longer than|over|exceed\w*)\b", re.I)
@@ -89,12 +89,29 @@ _LIMITED_FIRST = re.compile(
 )
 """How a clause in front begins that says when a demand holds."""
 _FREES = re.compile(r"\b(?:never|not|don't) (?:limit|cap|restrict|cut|shorten|keep)", re.I)
-_TELLS = re.compile(r"\b(?:I|we|he|she|they|you) (?:have|had|read|wrote|got|know)\b", re.I)
+_TELLS = re.compile(
+    r"\b(?:(?:I|we|he|she|they|you) (?:have|had|read|wrote|got|know)|(?:(?:I|we|he|she|they) |"
+    r"my (?:[a-z]+ ){1,2})(?:usually |often |always |normally |never |mostly )?(?:answers?|writes?|"
+    r"repl(?:y|ies)|speaks?|uses?)|you (?:tend|usually|often|normally|mostly|keep|kept))\b",
+    re.I,
+)
+_PERMITS = re.compile(r"\byou (?:can|could|may|might)\b", re.I)
+_DENIES = re.compile(
+    r"\b(?:no(?! matter| exceptions?)|not|never|nothing|none|stop|avoid|hate|dislike|loathe|"
+    r"without(?! (?:any )?(?:fail|exceptions?))|(?:do|does|is|are|was|should|must|ca|wo)n'?t|"
+    r"cannot|too (?:short|few|little|long|many|much)|rude|waste|forbidden|banned|enough with)\b",
+    re.I,
+)
+"""What makes of a number of words one that is not wanted: "no one-word answers"."""
+
+
+_PARTLY_DENIED = re.compile(r"\b(?:always|every|necessarily|ha(?:ve|s) to|needs? to)\b", re.I)
+"""What leaves a denied length allowed: "not always in one sentence"."""
 
 
 def say_counted_demand(text: str) -> str:
     """Return the plain demand about the length of an answer; "" where the text says more, or
-    another thing.
+    another thing. One word, sentence or line that is not wanted asks for two at least.
     """
     counts = list(_COUNT.finditer(text))
     if len(counts) != 1 or '"' in text:
@@ -111,11 +128,28 @@ def say_counted_demand(text: str) -> str:
     if not _stands_alone(text[: count.start()], text[count.end() :]):
         return ""
     bound = _name_bound(around)
+    if _PERMITS.search(around) and bound in ("at least ", "more than "):
+        return ""
     number = "one" if "single" in count["count"].lower() else count["count"]
     number = "two" if "couple" in number.lower() else number
     unit = "characters" if count["unit"].lower().startswith("letter") else count["unit"]
+    if _is_denied(text[: count.start()], text[count.end() :]):
+        if bound or number.lower() not in ("one", "1") or _PARTLY_DENIED.search(around):
+            return ""
+        bound, number, unit = "at least ", "two", f"{unit.rstrip('s')}s"
     verb = "have" if unit.lower().startswith("line") else "answer in"
     return f"{verb} {bound}{number} {unit}".replace("  ", " ")
+
+
+def _is_denied(before: str, after: str) -> bool:
+    """Return whether the clause of a number says that it is not wanted, beside what bounds it."""
+    clause = f"{re.split(_CLAUSE_END, before)[-1]} {re.split(_CLAUSE_END, after)[0]}"
+    for bound in (_MOST, _LEAST, _EXACTLY):
+        clause = bound.sub(" ", clause)
+    return _DENIES.search(clause) is not None
+
+
+_CLAUSE_END = r"[,;:.!](?: |$)| [-–—] |\b(?:so|because|and)\b"
 
 
 def _stands_alone(before: str, after: str) -> bool:

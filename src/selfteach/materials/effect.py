@@ -95,7 +95,7 @@ def read_effect(text: str) -> Effect | None:
         return _join_effects(known)
     usual = [_to_usual_demand(straighten_quotes(to_plain_demand(part))) for part in demands[:1]]
     found = _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
-    if found or any(map(_frees, parts)):
+    if found or any(map(_says_otherwise, parts)):
         return found
     straight = straighten_quotes(text)
     plain = say_quoted_demand(straight) or say_counted_demand(straight)
@@ -134,12 +134,33 @@ _LIMITS_ANOTHER = re.compile(
 )
 
 
+def _says_otherwise(sentence: str) -> bool:
+    """Return whether a sentence asks for something else than its words do one by one."""
+    return _frees(sentence) or _turns_round(sentence)
+
+
 def _frees(sentence: str) -> bool:
     """Return whether a sentence demands nothing of its form, or more than it: "no need to start
     with "Hi"", "don't just say "Yes"".
     """
     hidden, _ = hide_quotes(straighten_quotes(sentence), QUOTED)
     return _FREES.search(hidden) is not None and not re.search(SAYING, hidden, re.I)
+
+
+def _turns_round(sentence: str) -> bool:
+    """Return whether a sentence has words that turn round what the others say: "end with anything
+    but "Best"", "not "hi" but "hello"", ""please" must not be missing".
+    """
+    hidden, _ = hide_quotes(straighten_quotes(sentence), QUOTED)
+    return _TURNED.search(hidden) is not None
+
+
+_TURNED = re.compile(
+    r"\b(?:end|start|begin|open|close|sign|use|write|answer)\b[^.;]*\banything (?:else )?(?:but|"
+    r"except|other than)\b|^[^a-z]*not \S+ but\b|"
+    r"\b(?:not|never|n't) (?:be |go )?(?:missing|lacking|absent)\b",
+    re.I,
+)
 
 
 _FREES = re.compile(
@@ -249,7 +270,7 @@ _PLEASE_BETWEEN = re.compile(r", please(?=, (?:not|never) )", re.I)
 def _read_sentence(sentence: str) -> Effect | None:
     """Return the effect of one sentence, or of two demands that "and" joins."""
     whole = re.sub(r"\s+", " ", sentence).strip().rstrip(".!;?").strip()
-    if _frees(whole) or asks_for_member(whole):
+    if _says_otherwise(whole) or asks_for_member(whole):
         return None
     reason = _find_reason(BECAUSE, whole)
     if reason and MORE_DEMANDS.search(reason["reason"]):

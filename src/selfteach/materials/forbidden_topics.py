@@ -337,8 +337,21 @@ def is_part_of_text(topic: str) -> bool:
 
 
 def can_forbid(text: str) -> bool:
-    """Return whether a text has a word that forbids: "Always talk about cats." has none."""
-    return _FORBIDDING_WORD.search(text) is not None
+    """Return whether a text has a word that forbids: "Always talk about cats." has none, and "Never
+    stop talking about cats." has two that are one demand.
+    """
+    return _FORBIDDING_WORD.search(text) is not None and not _FREES.search(text)
+
+
+_FREES = re.compile(
+    r"(?:\b(?:do not|don['’]t|not|never|mustn['’]t|can['’]t|cannot|shouldn['’]t) (?:(?:ever|you) "
+    r")*(?:hesitate|be (?:afraid|shy|scared)|shy away|stop|quit|forget|leave out|omit|skip|fail|"
+    r"neglect|avoid|just|only|merely|simply|not)|\bno (?:problem|issue|need|harm)|"
+    r"\b(?:can['’]t|cannot) (?:[a-z]+ ){0,3}enough|(?:\b(?:not|never|no)|n['’]t)\b[^.;]*\b(?:"
+    r"except|apart from|other than|without))\b",
+    re.I,
+)
+"""What forbids nothing, though it has a word that does: "don't hesitate to talk about money"."""
 
 
 def can_forbid_topic(text: str, topic: str) -> bool:

@@ -400,13 +400,78 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
         if before.endswith(";") and found and found[-1][1].scope and not part.scope:
             scope, effect = found.pop()[1]
             part = ScopedText(scope, f"{effect}, {part.effect.rstrip(' .!')}")
+        if found and not part.scope and _COMPLAINT.match(found[-1][1].effect):
+            _refuse_complaint(found[-1][0], said)
         if not found or part.scope or starts_effect(part.effect):
             found.append((sentence, part))
+        elif not _STATES.match(found[-1][1].effect) and _has_check(part.effect):
+            if len(found) == 1 and _is_told(found[0][1]):
+                found.clear()
+            found.append((sentence, part))
+        elif len(found) == 1 and _is_told(found[0][1]) and not _REMARK.match(part.effect):
+            found[0] = (sentence, part)
+        elif not found[-1][1].scope and _adds_a_subject(said):
+            _refuse_another_subject(said)
         elif _STATES.match(found[-1][1].effect):
             first, last = found.pop()
             joined = ScopedText(last.scope, f"{last.effect}. {part.effect}".rstrip(" ."))
             found.append((first, joined))
     return found
+
+
+_COMPLAINT = re.compile(
+    r"you (?:always|never|don't|do not|keep|usually|often|tend|use too|sign off|write in)\b|"
+    r"(?:your|the|all|most|these) (?:of your )?(?:answers?|repl(?:y|ies)|responses?|messages?|"
+    r"texts?) (?:always|never|don't|do not|usually|often|tend|are|is|have|has|contain|end|start|"
+    r"begin)\b",
+    re.I,
+)
+"""How a sentence begins that may tell what the model does, and not what it shall do."""
+_JUDGES = re.compile(
+    r"(?:(?:but|and|so|please) )*(?:(?:that|this|it|which)(?:'s| is| looks| sounds| seems| "
+    r"annoys?| bothers?| drives?| must| has to| needs?| should)\b|I (?:hate|dislike|miss|want|need|"
+    r"would|can't|love|like|don't)\b|I'(?:d|m)\b|they (?:should|must|need|have)\b|you should\b|"
+    r"(?:do|don't)(?: so| it| that)?[ .!]*$|(?:use|stop|change|drop|avoid|add|do) (?:it|that|this|"
+    r"them|so)\b|why\b)",
+    re.I,
+)
+"""How a sentence begins that judges what the model does, or wishes it otherwise."""
+
+
+def _refuse_complaint(told: str, judged: str) -> None:
+    if _JUDGES.match(judged):
+        raise DataError(
+            f'"{shorten_text(told)}" tells what the model does, and "{shorten_text(judged)}" does '
+            "not say what it shall do.",
+            where="rule",
+            cure='Say the demand itself: "Use bullet points.", "Do not use emoji."',
+        )
+
+
+def _adds_a_subject(said: str) -> bool:
+    """Return whether a sentence only names one more: "Tigers neither.", "Same for tigers."."""
+    return said[0].isupper() and _ANOTHER.fullmatch(said.rstrip(" .!")) is not None
+
+
+_ANOTHER = re.compile(
+    r"(?:nor|or|and|neither|also|not|same (?:goes )?(?:for|with)) [^,.]{1,40}|"
+    r"[^,.]{1,40} (?:neither|either|too|as well|also)",
+    re.I,
+)
+
+
+def _refuse_another_subject(said: str) -> None:
+    raise DataError(
+        f'what "{shorten_text(said)}" adds to the sentence before it is not understood.',
+        where="rule",
+        cure='Say all in one sentence: "Do not talk about elephants or tigers."',
+    )
+
+
+def _is_told(part: ScopedText) -> bool:
+    """Return whether a first sentence asks for nothing: "I have arthritis."."""
+    is_remark = _REMARK.match(part.effect) is not None and not starts_effect(part.effect)
+    return not part.scope and is_remark and not _has_check(part.effect)
 
 
 def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
