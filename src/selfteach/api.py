@@ -222,6 +222,7 @@ class PythonCall:
         keywords = {**(own or {}), **shared}
         command = write_expression(function or self.method, arguments, keywords, self.settings)
         spec = RunSpec(self.method, material, resolved, folder, earlier, self.new, command)
+        refuse_no_student(self.student, accept=self.accept, beside=self.beside)
         refuse_no_lesson(self.student, self.method, resolved.config, earlier)
         run = teach_run(spec, self.progress)
         if self.student is not None:
@@ -609,6 +610,18 @@ def use_student_base(student: PathLike | None, resolved: ResolvedConfig) -> Reso
     base = read_student(folder).base
     config = resolved.config.model_copy(update={"model": base})
     return ResolvedConfig(config, {**resolved.origins, "model": "the student"})
+
+
+def refuse_no_student(student: PathLike | None, *, accept: bool, beside: bool) -> None:
+    """Refuse what is about a student's lessons where no student is named.
+
+    Raises:
+        UsageError: which of the two it is.
+    """
+    if accept and student is None:
+        raise UsageError("--accept needs --student NAME.", cure="It is about the student's gate.")
+    if beside and student is None:
+        raise UsageError("--beside needs --student NAME.", cure="It is about its other lessons.")
 
 
 def refuse_no_lesson(

@@ -336,18 +336,30 @@ def parse_messages(value: Any, where: str = "") -> tuple[Message, ...]:
         )
     turns = []
     for turn in value:
-        if (
-            not isinstance(turn, dict)
-            or turn.get("role") not in ROLES
-            or not isinstance(turn.get("content"), str)
-        ):
+        content = _join_blocks(turn.get("content")) if isinstance(turn, dict) else None
+        if content is None or turn.get("role") not in ROLES:
             raise DataError(
                 f"not a message: {str(turn)[:80]!r}.",
                 where=where,
-                cure=f"Give a role of {', '.join(ROLES)} and a content.",
+                cure=f"Give a role of {', '.join(ROLES)} and a content, which is a text.",
             )
-        turns.append(Message(turn["role"], clean_text(turn["content"])))
+        turns.append(Message(turn["role"], clean_text(content)))
     return tuple(turns)
+
+
+def _join_blocks(content: Any) -> str | None:
+    """Return a message's text, also of a list of text blocks; None of any other content."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list) or not content:
+        return None
+    texts = []
+    for block in content:
+        is_text = isinstance(block, dict) and block.get("type") == "text"
+        if not is_text or not isinstance(block.get("text"), str):
+            return None
+        texts.append(block["text"])
+    return "".join(texts)
 
 
 NO_WIDTH = 1e-12

@@ -204,3 +204,42 @@ def test_a_comma_in_a_quoted_name_parts_no_columns(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('instruction;output;"notes, of, people"\nAdd.;Done;x\n')
     (task,) = read_tasks(tmp_path / "t.csv").seeds
     assert task.instances == (Instance("", "Done"),)
+
+
+def test_dolly_s_rows_are_tasks() -> None:
+    row = {"instruction": "Sum it up.", "context": "A long text.", "response": "Short."}
+    assert read_task({**row, "category": "x"}, "here").instances == (
+        Instance("A long text.", "Short."),
+    )
+    own = {**row, "input": "Mine.", "output": "My own."}
+    assert read_task(own, "here").instances == (Instance("Mine.", "My own."),)
+
+
+def test_cases_in_two_places_are_refused() -> None:
+    cases = [{"input": "1", "output": "2"}]
+    row = {"instruction": "Add one.", "instances": cases, "input": "3", "output": "4"}
+    with pytest.raises(DataError, match="beside them"):
+        read_task(row, "here")
+    assert read_task({**row, "input": "", "output": ""}, "here").instances
+
+
+def test_an_input_that_is_taken_for_none_is_noted(tmp_path: Path) -> None:
+    row = {"instruction": "Translate the word.", "input": "None", "output": "Keine"}
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row) + "\n" + json.dumps({**row, "input": "<noinput>"}))
+    notes = [note.fault for note in read_tasks(file).cleaned_rows]
+    assert notes == ['its input "None" is taken for none']
+
+
+def test_a_column_that_is_not_there_is_missing() -> None:
+    with pytest.raises(DataError, match=r'"output" is missing\. Its columns are instruction, '):
+        read_task({"instruction": "Add one.", "answer": "2"}, "here")
+
+
+def test_messages_may_be_blocks_of_text() -> None:
+    blocks = [{"type": "text", "text": "Hi "}, {"type": "text", "text": "there"}]
+    turns = [{"role": "user", "content": blocks}, {"role": "assistant", "content": "Hello"}]
+    assert read_task({"messages": turns}, "here").instruction == "Hi there"
+    picture = [{"type": "image", "url": "x"}]
+    with pytest.raises(DataError, match="which is a text"):
+        read_task({"messages": [{"role": "user", "content": picture}, turns[1]]}, "here")

@@ -20,7 +20,12 @@ from selfteach.judge.pairwise import ReferencePairwiseJudge
 from selfteach.materials.tasks import OWN_SEEDS, Instance, Task
 from selfteach.methods.tasks import pairwise_exam
 from selfteach.methods.tasks.exam import build_exam, choose_shots
-from selfteach.methods.tasks.exam_questions import TOO_MANY, make_question, make_questions
+from selfteach.methods.tasks.exam_questions import (
+    NOT_FIRST,
+    TOO_MANY,
+    make_question,
+    make_questions,
+)
 from selfteach.methods.tasks.method import LIKE_TEST, drop_like_tests
 from selfteach.methods.tasks.pairwise_exam import choose_judge, make_known_pairs
 from selfteach.methods.tasks.read_tasks import read_material
@@ -86,7 +91,7 @@ def test_a_seed_like_a_task_of_the_exam_is_not_learned(tmp_path: Path) -> None:
     assert len(found.outcomes) == 2 * len(read_material(OWN_SEEDS).value.outcomes)
     assert drop_like_tests(there, found.seeds, found.test) == []
     assert drop_like_tests(there, TASKS, [near, TASKS[3]]) == TASKS[1:3]
-    reasons = [f.reasons for f in there.run.ledger.funnel() if f.stage == "seeds to learn from"]
+    reasons = [f.reasons for f in there.run.ledger.funnel() if f.stage == "seeds"]
     assert reasons == [{LIKE_TEST: len(found.seeds) + 2}]
 
 
@@ -135,6 +140,15 @@ def test_a_question_holds_every_answer_of_people_to_its_first_input() -> None:
     assert asked.golds == ("blue", "grey")
     assert asked.prompt == make_prompt("Colour it\n\nsky")
     assert asked.classification is True
+
+
+def test_the_inputs_that_are_not_asked_are_counted(tmp_path: Path) -> None:
+    cases = (Instance("sky", "blue"), Instance("sky", "grey"), Instance("grass", "green"))
+    there = session(tmp_path)
+    asked = make_questions(there, {"human": [Task("t:1", "Colour it", cases)]})
+    assert len(asked) == 1
+    (stage,) = there.run.ledger.funnel()
+    assert (stage.requested, stage.accepted, stage.reasons) == (2, 1, {NOT_FIRST: 1})
 
 
 def test_as_many_worked_tasks_are_shown_as_leave_room(tmp_path: Path) -> None:

@@ -62,10 +62,7 @@ def check_before_run(
     if options.from_run:
         finished.find_adapter(options.from_run)
     api.refuse_no_lesson(options.student, method, resolved.config, options.from_run)
-    if options.accept and options.student is None:
-        raise UsageError("--accept needs --student NAME.", cure="It is about the student's gate.")
-    if options.beside and options.student is None:
-        raise UsageError("--beside needs --student NAME.", cure="It is about its other lessons.")
+    api.refuse_no_student(options.student, accept=options.accept, beside=options.beside)
     return wanted
 
 

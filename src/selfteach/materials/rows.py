@@ -412,8 +412,13 @@ def refuse_bad_rows(
         lines.append(f"and {len(bad) - MAX_SHOWN} more.")
     if skip:
         cure = (
-            f"At most {max_bad_share:.0%} may be left out (max_bad_rows); "
+            f"At most {max_bad_share:.0%} may be left out (--set max_bad_rows=...); "
             f"is {path.name} the right file?"
+        )
+    elif len(bad) > max_bad_share * rows:
+        cure = (
+            f"Mend or remove them. --skip-bad-rows leaves out at most {max_bad_share:.0%}, "
+            "and more with --set max_bad_rows=..."
         )
     else:
         cure = (
@@ -439,12 +444,16 @@ def suggest_form(names: Iterable[str], known: Collection[str], forms: str) -> st
     unknown = next((name for name in found if name not in known), "")
     if not unknown:
         return f"A row is {forms}."
-    shown = ", ".join(found[:MAX_NAMES])
-    if len(found) > MAX_NAMES:
-        shown += f" and {len(found) - MAX_NAMES} more"
     near = did_you_mean(unknown, known)
     hint = near if near.startswith("Did") else f"A row is {forms}."
-    return f"Its columns are {shown}. {hint}"
+    return f"Its columns are {_show_names(found)}. {hint}"
+
+
+def _show_names(names: Iterable[str]) -> str:
+    """Return the names of columns as text, so many as fit into a line."""
+    found = [name[:MAX_NAME_CHARS] for name in names]
+    more = f" and {len(found) - MAX_NAMES} more" if len(found) > MAX_NAMES else ""
+    return ", ".join(found[:MAX_NAMES]) + more
 
 
 def read_text(row: JsonMapping, key: str, where: str) -> str | None:
@@ -466,6 +475,12 @@ def read_required_text(row: JsonMapping, key: str, where: str) -> str:
         DataError: the text is absent or blank, or the value is no text.
     """
     found = read_text(row, key, where)
+    if found is None and key not in row:
+        raise DataError(
+            f'"{key}" is missing.',
+            where=where,
+            cure=f"Its columns are {_show_names(row)}. Give it, or remove the row.",
+        )
     if found is None:
         raise DataError(f'"{key}" is empty.', where=where, cure="Give it, or remove the row.")
     return found

@@ -40,11 +40,15 @@ KEYS = (
     "prompt",
     "completion",
     "is_classification",
+    "context",
+    "response",
 )
 FORMS = (
-    "instruction with instances; instruction, input, output; conversations; messages; or "
-    "prompt, completion"
+    "instruction with instances; instruction, input, output; instruction, context, response; "
+    "conversations; messages; or prompt, completion"
 )
+OTHER_NAMES = {"context": "input", "response": "output"}
+"""What Dolly's rows call an input and an output."""
 NO_INPUT = frozenset({"<noinput>", "<no input>", "noinput", "no input", "none", "n/a"})
 """Texts that mean "this task needs no input": Alpaca's word, and the words that models write."""
 ALPACA_NO_INPUT = "<noinput>"
@@ -133,6 +137,10 @@ def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, max_bad_share: flo
     rows, found.outcomes = convert_rows(
         path, _read_row, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share, forms=FORMS
     )
+    for row in rows:
+        for text in row.no_inputs:
+            fault = f'its input "{text}" is taken for none'
+            found.cleaned_rows.append(BadLine(row.task.where, fault))
     read = _leave_out_shared_systems(rows, found.cleaned_rows)
     found.seeds = list(_join_tasks(read, found.outcomes))
     return found
@@ -145,6 +153,8 @@ class _ReadRow:
     task: Task
     bare: Task | None = None
     is_exchange: bool = False
+    no_inputs: tuple[str, ...] = ()
+    """Inputs such as "None", which are taken for none."""
 
 
 def _leave_out_shared_systems(rows: Sequence[_ReadRow], notes: list[BadLine]) -> list[Task]:
@@ -209,12 +219,21 @@ def _read_row(given: JsonMapping, where: str, *, exact: bool = False) -> _ReadRo
     row = drop_unfilled(given)
     refuse_bad_label(row, where)
     if "instruction" in row or "instances" in row:
+        row = _use_own_names(row)
         instruction = read_required_text(row, "instruction", where)
+        cases: list[JsonMapping] = [row]
         if "instances" in row:
-            instances = tuple(_read_instances(row["instances"], where, exact))
-        else:
-            instances = (_read_instance(row, where, exact),)
-        return _ReadRow(Task(where, instruction, instances, _read_flag(row, where)))
+            if row.get("output"):
+                raise DataError(
+                    'it has "instances" and an "output" beside them.',
+                    where=where,
+                    cure="Write all cases into instances.",
+                )
+            cases = list(_list_cases(row["instances"], where))
+        instances = tuple(_read_instance(case, where, exact) for case in cases)
+        given_none = [str(case.get("input")) for case in cases if not exact and _says_none(case)]
+        task = Task(where, instruction, instances, _read_flag(row, where))
+        return _ReadRow(task, no_inputs=tuple(given_none))
     if "conversations" in row or "messages" in row:
         return _read_exchange(read_conversation(row, where), where)
     if "prompt" in row and "completion" in row:
@@ -306,7 +325,22 @@ def read_conversation(row: JsonMapping, where: str) -> Sequence[Message]:
     return parse_messages(named, where)
 
 
-def _read_instances(value: Any, where: str, exact: bool) -> Iterator[Instance]:
+def _use_own_names(row: JsonObject) -> JsonObject:
+    """Return a row whose input and output have these names."""
+    return {
+        OTHER_NAMES[key] if key in OTHER_NAMES and OTHER_NAMES[key] not in row else key: value
+        for key, value in row.items()
+    }
+
+
+def _says_none(case: JsonMapping) -> bool:
+    """Return whether a word of an input is taken for none, and it is not Alpaca's own."""
+    text = case.get("input")
+    is_text = isinstance(text, str) and text.strip().lower() != ALPACA_NO_INPUT
+    return is_text and is_no_input(str(text))
+
+
+def _list_cases(value: Any, where: str) -> Iterator[JsonMapping]:
     if not isinstance(value, list) or not value:
         raise DataError(
             '"instances" is no list of cases.',
@@ -318,7 +352,7 @@ def _read_instances(value: Any, where: str, exact: bool) -> Iterator[Instance]:
             raise DataError(
                 '"instances" holds something other than {"input", "output"}.', where=where
             )
-        yield _read_instance(case, where, exact)
+        yield case
 
 
 def is_no_input(text: str) -> bool:
@@ -345,6 +379,12 @@ def _read_flag(row: JsonMapping, where: str) -> bool | None:
     if str(value).lower() in ("true", "false"):
         return str(value).lower() == "true"
     raise DataError('"is_classification" is neither true nor false.', where=where)
+
+
+def list_other_inputs(task: Task) -> list[str]:
+    """Return the inputs of a task after its first one."""
+    inputs = dict.fromkeys(own.input for own in task.instances)
+    return list(inputs)[1:]
 
 
 def list_classifications(tasks: Iterable[Task]) -> list[tuple[str, bool]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from selfteach.materials.tasks import Instance, Task
+from selfteach.materials.tasks import Instance, Task, list_other_inputs
 from selfteach.materials.templates import LIBRARY, sample_template
 from selfteach.methods.session import Session
 from selfteach.records import Example, Turns
@@ -14,6 +14,7 @@ from selfteach.select.evenly import choose_evenly
 PLAIN_TEMPLATES = [template for template in LIBRARY if template.name == "plain"]
 NO_ROOM = "prompt longer than the context"
 TOO_MANY = "held out, more than exam.tasks"
+NOT_FIRST = "held out, another input of an instruction that is asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class TaskQuestion:
 def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> list[TaskQuestion]:
     """Return `exam.tasks` tasks of each part as questions, evenly over all.
 
-    The others, and those that leave no room for an answer, are dropped with their reason.
+    The others, those that leave no room for an answer, and all inputs of a task but its first, are
+    dropped with their reason.
 
     Args:
         tasks: held-out tasks by part.
@@ -52,6 +54,8 @@ def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> lis
             for task, reason in reasons.items():
                 body = {"instruction": task.instruction}
                 funnel.decide(f"{part} {task.id}", reason, body)
+                for place, text in enumerate(list_other_inputs(task), start=2):
+                    funnel.decide(f"{part} {task.id} {place}", NOT_FIRST, {**body, "input": text})
             found += [questions[task] for task in chosen]
     return found
 

@@ -145,9 +145,10 @@ def split_seeds(session: Session, material: Tasks) -> TaskParts:
         max_overlap=session.config.filter.max_overlap,
         together=group_tasks(seeds, session.config.filter.max_overlap),
     )
-    train = [task for task, side in zip(seeds, sides, strict=True) if side == "train"]
-    train = drop_like_tests(session, train, material.test)
-    test = [task for task, side in zip(seeds, sides, strict=True) if side == "test"]
+    unlike = drop_like_tests(session, seeds, material.test)
+    by_side = list(zip(seeds, sides, strict=True))
+    train = [task for task, side in by_side if side == "train" and task in unlike]
+    test = [task for task, side in by_side if side == "test" and task in unlike]
     if not train or not (test or material.test):
         raise DataError(
             (
@@ -161,21 +162,22 @@ def split_seeds(session: Session, material: Tasks) -> TaskParts:
     return TaskParts(train, test, split_general_prompts(session, texts))
 
 
-def drop_like_tests(session: Session, train: Sequence[Task], tests: Sequence[Task]) -> list[Task]:
+def drop_like_tests(session: Session, seeds: Sequence[Task], tests: Sequence[Task]) -> list[Task]:
     """Return the seeds that are not like a task that a person gave for the exam, in their
-    instruction, an input or an output; drop the others with their reason.
+    instruction, an input or an output; drop the others with their reason. The others would be
+    learned, or asked twice.
     """
     texts = ExamTexts(tests, session.config.filter.max_overlap)
     left = []
-    with session.run.ledger.open_funnel("seeds to learn from") as funnel:
-        for task in train:
+    with session.run.ledger.open_funnel("seeds") as funnel:
+        for task in seeds:
             near = texts.find_like(task)
             body = {"instruction": task.instruction, "test": near}
             funnel.decide(task.id, LIKE_TEST if near else "", body)
             if not near:
                 left.append(task)
-    if len(left) < len(train):
-        line = f"seeds left out, because they are {LIKE_TEST}: {len(train) - len(left)}"
+    if len(left) < len(seeds):
+        line = f"seeds left out, because they are {LIKE_TEST}: {len(seeds) - len(left)}"
         session.display.print_line(line)
     return left
 
