@@ -47,7 +47,7 @@ from selfteach.materials.said_clause import (
     read_clause,
 )
 from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
-from selfteach.materials.statement import check_asked, check_statement, make_sentence
+from selfteach.materials.statement import SAYS_ONLY, check_asked, check_statement, make_sentence
 from selfteach.materials.usual_words import (
     QUOTED,
     cut_remark,
@@ -316,7 +316,14 @@ def _match_form(text: str) -> Effect | None:
     rest = title["rest"] if title and not _LIMITED.search(title["title"]) else ""
     if found := _match_bare_form(text) or (_match_bare_form(rest) if rest else None):
         return found
-    return _match_bare_form(text.removesuffix(" only")) if text.endswith(" only") else None
+    found = _match_bare_form(text.removesuffix(" only")) if text.endswith(" only") else None
+    if found and _SAYS_WORD.match(text) and found.check.startswith("contains "):
+        return replace(found, check=f"{found.check} and {SAYS_ONLY}")
+    return found
+
+
+_SAYS_WORD = re.compile(r"(?:say|mention|tell) [^\"']+$", re.I)
+"""What names the one thing that is so: "say cash only"."""
 
 
 def _match_bare_form(text: str) -> Effect | None:

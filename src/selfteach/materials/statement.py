@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -72,9 +72,22 @@ def make_sentence(text: str) -> str:
 
 _CONTRAST = re.compile(
     r", (?:and )?(?:not|never) (?:on |at |in )?(?:the |an? )?"
-    r"(?:\"[^\"]+\"|[A-Z]\w+(?: [A-Z]\w+)*|\w+(?<!ed)(?<!able)(?<!ing))\.?$"
+    r"(?P<other>\"[^\"]+\"|[A-Z]\w+(?: [A-Z]\w+)*|\w+(?<!ed)(?<!able)(?<!ing))\.?$"
 )
 """What a statement is held against: "it is Friday, not Thursday" says Friday."""
+_ONLY = re.compile(
+    r"\bonly[ .!]*$|\bonly (?:for|by|in|on|with|takes?|accepts?|serves?|sells?|ships?|delivers?|"
+    r"cash|cards?|adults|members|guests|residents)\b",
+    re.I,
+)
+"""What rules out all others: "cash only"; "it is only ten euros" does not."""
+SAYS_ONLY = (
+    r'regex "(?i)\\b(?:only|just|exclusively|solely|strictly|purely|'
+    r'nothing (?:but|else)|no other)\\b"'
+)
+"""The condition that finds a word that rules out all others."""
+
+
 _WHEN_ASKED = re.compile(
     r" (?:first|again|too|instead|please|politely|right away|before (?:anything|everything) else)$",
     re.I,
@@ -82,20 +95,28 @@ _WHEN_ASKED = re.compile(
 """The end of a demand that says when or how to ask, not for what."""
 
 
-def check_statement(text: str) -> str | None:
+def check_statement(text: str, *, is_clause: bool = True) -> str | None:
     """Return the check that finds what a clause says: its numbers, its names, its rarest words.
 
     "we close at six" -> "close", "closed" or "closing", and "six", "6" or "6pm". The longest words
-    count as the rarest. "We do not deliver" also needs a word that says no. The result is None if
-    all words are common ones.
+    count as the rarest. What is said must not be denied; "we do not deliver" needs a word that says
+    no. The result is None if all words are common ones.
+
+    Args:
+        is_clause: whether something is said of somebody; "our loyalty card" is only named.
     """
     text = _BUSINESS.sub("we ", text.replace("’", "'").removesuffix(" first"))
     if answer := re.fullmatch(r"(?:that )?the answer is (yes|no)", text.strip(" ."), re.I):
         said = answer[1].lower()
         return f'(starts "{said.capitalize()}" or contains "is {said}")'
+    contrast = _CONTRAST.search(text)
     text = _OF_SPEAKER.sub("I ", _MY_VALUE.sub("", _CONTRAST.sub("", text)))
     text = re.sub(r"\bI am (\d+) years old\b", r"I am \1", text)
-    found = _check_codes(text) or _check_words(text)
+    found = _check_codes(text) or _check_words(text, is_clause=is_clause)
+    if found and contrast:
+        found = [*found, _find_no_addition(contrast["other"].strip('"'))]
+    if found and _ONLY.search(text):
+        found = [*found, SAYS_ONLY]
     return " and ".join(dict.fromkeys(found)) or None
 
 
@@ -156,10 +177,10 @@ def check_asked(what: str) -> str | None:
     return f"regex {quote_value(pattern)}" if found else None
 
 
-def _make_pattern(word: str) -> str:
+def _make_pattern(word: str, *, is_verb: bool = False) -> str:
     """Return the pattern of what `_find_word` finds."""
     forms: list[str] = []
-    for value in re.findall(r'contains "(.+?)"', _find_word(word)):
+    for value in re.findall(r'contains "(.+?)"', _find_word(word, is_verb=is_verb)):
         stem = re.escape(value.rstrip("*")).replace(r"\ ", "[ -]")
         forms += [rf"{stem}\w*"] if value.endswith("*") else [stem, *list_plurals(stem)]
     return "|".join(forms)
@@ -188,7 +209,7 @@ def _check_codes(text: str) -> list[str]:
     return [f'contains "{code}"' for code in codes] + [_find_word(w) for w in words if w in known]
 
 
-def _check_words(text: str) -> list[str]:
+def _check_words(text: str, *, is_clause: bool) -> list[str]:
     """Return the conditions of any other clause."""
     words = _find_words(text)
     known = _find_known(words)
@@ -201,16 +222,21 @@ def _check_words(text: str) -> list[str]:
     ]
     longest = sorted(others, key=_weigh, reverse=True)[:MAX_WORDS]
     is_negated = _NEGATED.search(text) is not None
-    finders = _choose_finders(text, is_negated)
-    found = [
-        finders.get(word.lower(), _find_word)(word)
-        for word in words
-        if word in known or word in longest
-    ]
+    chosen = [word for word in words if word in known or word in longest]
+    is_said = not is_negated and not _SAYS_NO.search(text)
+    claimed = _list_claimed(text, chosen, is_clause=is_clause) if is_said else []
+    find_claim = partial(_find_claim, has_until=_UNTIL.search(text) is not None)
+    claims = {word: find_claim for word in claimed if word not in known}
+    finders = _choose_finders(text, claims, is_negated)
+    found = [finders.get(word.lower(), _find_word)(word) for word in chosen]
+    found = [*(find_claim(word) for word in claimed if word in known), *found]
     has_none = any(word.lower() in _NOTHING for word in words)
     if not found and (has_none or (is_negated and _HAS_ANY.search(text))):
         return [_HAS_NONE]
-    return [*found, NEGATION] if found and is_negated else found
+    if not found or not is_negated:
+        return found
+    denied = _choose_denied(text, chosen)
+    return [*found, _find_denial(denied) if denied else NEGATION]
 
 
 _HEADS = frozenset({"number", "name", "code"})
@@ -225,14 +251,54 @@ def _list_heads(words: list[str]) -> set[str]:
     }
 
 
-def _choose_finders(text: str, is_negated: bool) -> dict[str, Callable[[str], str]]:
+_SUBJECT_END = re.compile(
+    r"^(?:to|please)\b|"
+    r"\b(?:is|are|am|was|were|can|could|will|would|must|may|should|shall|has|have|do|does|did)\b|"
+    r"\b(?:we|they|you|it|I|he|she|that|there|who)(?:'(?:s|re|m|ll|ve|d))?(?= )",
+    re.I,
+)
+"""What a verb follows, or what is said of a subject: "leashes are", "they"."""
+
+
+def _list_claimed(text: str, chosen: Sequence[str], *, is_clause: bool) -> list[str]:
+    """Return those of the chosen words that say what is so: "required" of "leashes are required".
+
+    A denial stands before them: "leashes are not required". Hours and days are left out.
+    """
+    if not is_clause:
+        return [word for word in chosen if word.lower() in _DENIED]
+    timed = [match[0] for match in (*_HOUR.finditer(text), *_DAY.finditer(text))]
+    starts = [match.end() for match in _SUBJECT_END.finditer(text)]
+    if starts:
+        rests = [_find_words(text[start:]) for start in starts]
+        first = [next((word for word in chosen if word in rest), "") for rest in rests]
+    else:
+        first = list(chosen[:2])
+    is_timed = {word: any(word in _find_words(time) for time in timed) for word in first}
+    return [word for word in is_timed if word and not is_timed[word]]
+
+
+def _choose_denied(text: str, chosen: Sequence[str]) -> str:
+    """Return the word that a negative clause denies: "heated" of "the pool isn't heated"; or ""."""
+    for clause in re.split(r"[,;:.!?] |\b(?:but|because)\b", text):
+        if negation := _NEGATED.search(clause):
+            before, after = clause[: negation.start()], clause[negation.end() :]
+            named = [word for word in chosen if word in _find_words(after)]
+            named += [word for word in reversed(chosen) if word in _find_words(before)]
+            return named[0] if named else ""
+    return ""
+
+
+def _choose_finders(
+    text: str, claims: Mapping[str, Callable[[str], str]], is_negated: bool
+) -> dict[str, Callable[[str], str]]:
     """Return how verbs, claims, hours and days are found, by the word in lower case."""
     finders: dict[str, Callable[[str], str]] = {
         verb: partial(_find_word, is_verb=True) for verb in _list_verbs(text)
     }
+    finders |= claims
     if not is_negated:
         finders |= dict.fromkeys(_list_contained(text), _find_contained)
-        finders |= dict.fromkeys(_DENIED, _find_claim)
     finders |= {match[1].lower(): _find_hour for match in _HOUR.finditer(text)}
     finders |= (
         {MAY.lower(): lambda word: rf'regex "\\b{MAY}\\b"'} if MAY in _find_words(text) else {}
@@ -338,7 +404,7 @@ _DENIED = frozenset(
         "delivers delivered",
     )
 )
-"""Words whose contrary is said with "not": "dogs are not allowed"."""
+"""Words that say what is so without a verb: "free delivery", "dogs welcome"."""
 _DENYING = (
     r"(?:not(?! (?:only|just))|no(?!,| problem| worries| matter| doubt)|never|none|nobody|no one|"
     r"neither|nor|cannot|hardly|zero|lacks?|without(?! exception))\\b"
@@ -359,12 +425,59 @@ def _make_undenied(found: str, denying: str, joints: str) -> str:
     return rf"(?im)(?:^|{opens})(?:(?!{denied}|{opens}).)*?\\b(?:{found})"
 
 
-def _find_claim(word: str) -> str:
-    """Return the condition that finds what an answer claims, and does not deny."""
-    stems = "|".join(form.removesuffix("*") for form in _list_forms(word.lower(), is_verb=True))
-    joints = r":\\s|\\b(?:but|because) |, (?:and |it['’]s |(?!we |I )(?:\\w+ ){1,2}(?:is|are) )"
-    found = rf"(?:{stems})\\w*\\b(?! (?:no|none|neither|nobody|zero|hardly)\\b)"
-    return f'regex "{_make_undenied(found, "", joints)}"'
+_SAYS_NO = re.compile(r"\b(?:no|nor|not|never|cannot|none|nothing|nobody|without|unable)\b|n't\b")
+"""The words by which a clause denies something, or says that it goes without."""
+_DENIES = (
+    r"(?:\\b(?:not(?! (?:only|just|merely|an? problem)\\b)|never(?! mind\\b)|cannot|nobody|no one|"
+    r"none|neither|nor|hardly|unable|without(?! (?:exception|problem))|no(?!,| (?:problem|worries|"
+    r"matter|doubt|(?:more|later|less|fewer|sooner) than)\\b))\\b|"
+    r"n['’]t\\b(?! (?:worry|forget|hesitate|only|just)\\b))"
+)
+"""The pattern of what denies the words that follow."""
+_GAP = (
+    r"(?:, (?:however|unfortunately|sadly),)?(?: (?!(?:and|but|because|since|as|so|though|although|"
+    r"while)\\b)[\\w'’-]+){0,4} "
+)
+"""The pattern of what may stand between a denial and what it denies: no other clause."""
+_UNTIL = re.compile(r"\b(?:until|till|before)\b", re.I)
+
+
+def _find_claim(word: str, *, has_until: bool) -> str:
+    """Return the condition that finds a word that no denial stands before.
+
+    Args:
+        has_until: whether the clause says until when something is so. If it does not, "we don't
+            open until nine" says that they open at nine.
+    """
+    found = _make_stems(word)
+    until = "" if has_until else rf"|\\b(?:{found}) (?:until|till|before)\\b"
+    denied = r"(?:none|neither|nobody|zero|hardly|no(?! (?:later|more|less|fewer|sooner)\\b))"
+    return rf'regex "(?i)(?<!{_DENIES}{_GAP})\\b(?:{found})\\b(?! {denied}\\b){until}"'
+
+
+def _make_stems(word: str) -> str:
+    """Return the pattern of a word with its endings; any letter stands for one with an accent."""
+    pattern = _make_pattern(word, is_verb=True).replace("\\", r"\\")
+    return re.sub(r"[^\x00-\x7f]", r"\\\\w", pattern)
+
+
+def _find_denial(word: str) -> str:
+    """Return the condition that finds a word that is denied in its clause."""
+    found = _make_stems(word)
+    in_clause = r"(?:(?!\\b(?:but|because)\\b)[^.!?;:,\\n]|, [^.!?;:,\\n]+,)*?"
+    answered = r"[\\w ]*[?:] (?:(?:sorry|unfortunately),? )?(?:no|not|never)\\b"
+    return (
+        rf'regex "(?i){_DENIES}{in_clause}\\b(?:{found})\\b|'
+        rf'\\b(?:{found})\\b(?:{in_clause}{_DENIES}|{answered})"'
+    )
+
+
+def _find_no_addition(word: str) -> str:
+    """Return the condition that an answer does not add what a clause rules out: "and organic"."""
+    found = _make_stems(word)
+    lead = r"(?:and|or|also|both|plus) (?:(?:the|an?|also|on|at|in) )*"
+    added = rf"{lead}(?:{found})|(?:{found}) (?:and|or|as well)"
+    return rf'not regex "(?i)(?<!{_DENIES}{_GAP})\\b(?:{added})\\b"'
 
 
 _CONTAINS = re.compile(
