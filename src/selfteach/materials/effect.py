@@ -357,7 +357,8 @@ def _read_joined(text: str) -> Effect | None:
         is_demand = starts_effect(rest)
         if is_ban and "but" in joint[0] and not is_demand:
             return None  # "no lists but tables" allows tables
-        first = _match_form(head)
+        is_contrast = _CONTRASTS.match(rest) and _SAYS_QUOTED.fullmatch(head)
+        first = None if is_contrast else _match_form(head)
         if first is None:
             continue
         if part := _OF_EACH.fullmatch(f"{head} {rest}"):
@@ -389,6 +390,9 @@ _FORBIDS = re.compile(
     re.I,
 )
 _LIMITS = re.compile(r"(?:at most|up to|no more than|not more than|under|fewer than|max)\b", re.I)
+_SAYS_QUOTED = re.compile(r".*\b(?:say|write|use|put|spell)\b.*[\"']", re.I)
+_CONTRASTS = re.compile(r"(?:not|never) [\"']", re.I)
+"""What is not said in place of a word, which is no demand of its own: 'say "a", not "b"'."""
 _NAMES_ONE = re.compile(r"""\w+ (?:"[^"]+"|'[^']+')""")
 """A word by itself, before pairs of others: 'use "colour" and "favour", not "color" and ...'."""
 

@@ -24,6 +24,7 @@ from selfteach.materials.pictures import (
     check_pictures,
     repeat_emoji,
 )
+from selfteach.materials.spelling import VARIETIES, respell
 from selfteach.materials.statement import ADDRESS, STREET, check_statement, find_codes
 from selfteach.number_words import NUMBER, parse_number
 
@@ -494,9 +495,31 @@ _ABSTRACT = re.compile(
 
 _OTHER_OLD = r"""["']([^"']+)["']|(?-i:\b([A-ZÀ-Þ]\w+))"""
 OTHER_OLDS = (
-    r"""(?P<others>(?:,? (?:or|and|nor) (?:["'][^"']+["']|(?-i:[A-ZÀ-Þ])\w+)|, ["'][^"']+["'])+)?"""
+    r"""(?P<others>(?:,? (?:or|and|nor)(?: not| never)? (?:["'][^"']+["']|(?-i:[A-ZÀ-Þ])\w+)|"""
+    r""",(?: not| never)? ["'][^"']+["'])+)?"""
 )
 """More words in whose place one is said: "not 'log in' or 'login'"."""
+
+
+def write_as(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "write OK as 'okay'"; "Covid" as "COVID-19" has the word that is cut."""
+    old, new = match["old"], match["new"]
+    if re.search(rf"\b{re.escape(old)}\b", new, re.I):
+        return None
+    return Effect(f"not {_find_wrong_word(old, new)}", ((old, new),))
+
+
+def spell_so(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "spell it 'grey'", if the word has another spelling: no answer has it.
+
+    How a word is spelled does not demand that it is said.
+    """
+    value = match["value"].strip("\"'")
+    right = value.lower()
+    others = [other for other in map(respell, VARIETIES, [right] * 2) if other != right]
+    if not others:
+        return None
+    return Effect(f"not contains {quote_value(others[0])}", ((others[0], value),))
 
 
 _ALLOWS = re.compile(r" but (?:use|say|write|add) ", re.I)
