@@ -703,9 +703,32 @@ _PART_OF_TEXT = re.compile(
 """What texts are made of in German: "lange Sätze"; and a word that denies the demand."""
 
 
+_LISTENERS = re.compile(
+    r" (?:(?<!streit )(?<!ärger )(?<!sex )(?<!vertrag )(?<!beziehung )(?<!probleme )mit (?:mir|uns|"
+    r"ihm|ihr|ihnen|jemandem|niemandem|anderen|fremden|(?:den |meinen |unseren )?(?:kindern|kunden|"
+    r"gästen|kollegen|schülern|patienten|nachbarn|eltern|mitarbeitern|konkurrenten|journalisten))|"
+    r"conmigo|con (?:nadie|nosotros|ellos|ellas|él|ella|(?:l[oa]s |mis |nuestr[oa]s )?(?:clientes|"
+    r"niñ[oa]s|huéspedes|colegas|alumn[oa]s|pacientes|vecin[oa]s|padres|desconocidos))|"
+    r"avec (?:moi|nous|lui|elle|eux|elles|personne|(?:les |mes |nos |des )?(?:clients|enfants|"
+    r"collègues|élèves|patients|voisins|parents|inconnus))|"
+    r"con (?:me|noi|nessuno|(?:i |gli )?(?:clienti|bambini|colleghi|alunni|pazienti|ospiti)))$",
+    re.I,
+)
+"""With whom a subject is not talked about, which is no part of it: "Geld mit Kindern"."""
+_ALLOWED = re.compile(
+    r",? (?:sondern|aber|sino|pero|mais|ma) (?:(?:nur|lieber|solo|sólo|seulement) )?(?:über|von|"
+    r"vom|del?|des|du|d['’]|sobre|sur|di) ?[\w '-]+$",
+    re.I,
+)
+"""What is talked about in place of a subject: "über Politik, sondern über Sport"."""
+_TURN = re.compile(r"(?:sondern|sino|mais|aber|pero|ma)\b", re.I)
+"""What begins another demand, which is no subject."""
+
+
 def _forbid_topics(match: re.Match[str]) -> Effect | None:
     """Return the effect of a forbidden subject; a star stands for the endings of its last word."""
-    topic = _OWNER.sub("", next(value for value in match.groups() if value))
+    topic = _ALLOWED.sub("", next(value for value in match.groups() if value))
+    topic = _LISTENERS.sub("", _OWNER.sub("", topic))
     if re.match(r"(?:das wort|den ausdruck|wörter|ausdrücke)\b", topic, re.I) or re.search(
         "[\"'«„]", topic
     ):
@@ -717,7 +740,7 @@ def _forbid_topics(match: re.Match[str]) -> Effect | None:
     )
     if any(re.fullmatch(form, part, re.I) for form in _MARKS for part in parts):
         return None
-    if any(_PART_OF_TEXT.search(part) for part in parts):
+    if any(_PART_OF_TEXT.search(part) or _TURN.match(part) for part in parts):
         return None
     if any(len(part.split()) > 3 or not re.fullmatch(r"[\w' -]+", part) for part in parts):
         return None
