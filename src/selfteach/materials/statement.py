@@ -77,7 +77,7 @@ _CONTRAST = re.compile(
 """What a statement is held against: "it is Friday, not Thursday" says Friday."""
 _ONLY = re.compile(
     r"\bonly[ .!]*$|\bonly (?:for|by|in|on|with|takes?|accepts?|serves?|sells?|ships?|delivers?|"
-    r"cash|cards?|adults|members|guests|residents)\b",
+    rf"cash|cards?|adults|members|guests|residents)\b(?! (?:an?\b|about\b|{NUMBER}\b))",
     re.I,
 )
 """What rules out all others: "cash only"; "it is only ten euros" does not."""
@@ -265,8 +265,9 @@ def _list_claimed(text: str, chosen: Sequence[str], *, is_clause: bool) -> list[
 
     A denial stands before them: "leashes are not required". Hours and days are left out.
     """
+    telling = [word for word in chosen if word.lower() in _DENIED]
     if not is_clause:
-        return [word for word in chosen if word.lower() in _DENIED]
+        return telling
     timed = [match[0] for match in (*_HOUR.finditer(text), *_DAY.finditer(text))]
     starts = [match.end() for match in _SUBJECT_END.finditer(text)]
     if starts:
@@ -274,6 +275,7 @@ def _list_claimed(text: str, chosen: Sequence[str], *, is_clause: bool) -> list[
         first = [next((word for word in chosen if word in rest), "") for rest in rests]
     else:
         first = list(chosen[:2])
+    first += telling
     is_timed = {word: any(word in _find_words(time) for time in timed) for word in first}
     return [word for word in is_timed if word and not is_timed[word]]
 
@@ -429,16 +431,18 @@ _SAYS_NO = re.compile(r"\b(?:no|nor|not|never|cannot|none|nothing|nobody|without
 """The words by which a clause denies something, or says that it goes without."""
 _DENIES = (
     r"(?:\\b(?:not(?! (?:only|just|merely|an? problem)\\b)|never(?! mind\\b)|cannot|nobody|no one|"
-    r"none|neither|nor|hardly|unable|without(?! (?:exception|problem))|no(?!,| (?:problem|worries|"
+    r"none|neither|nor|hardly|unable|no(?!,| (?:problem|worries|"
     r"matter|doubt|(?:more|later|less|fewer|sooner) than)\\b))\\b|"
     r"n['’]t\\b(?! (?:worry|forget|hesitate|only|just)\\b))"
 )
 """The pattern of what denies the words that follow."""
 _GAP = (
     r"(?:, (?:however|unfortunately|sadly),)?(?: (?!(?:and|but|because|since|as|so|though|although|"
-    r"while)\\b)[\\w'’-]+){0,4} "
+    r"while)\\b)[\\w'’-]+){0,5} "
 )
 """The pattern of what may stand between a denial and what it denies: no other clause."""
+_UNDENIED = rf"(?<!{_DENIES}{_GAP}|\\bwithout (?:(?:an?|any|the|extra|further) )?)"
+"""The pattern of a place that no denial stands before."""
 _UNTIL = re.compile(r"\b(?:until|till|before)\b", re.I)
 
 
@@ -452,7 +456,7 @@ def _find_claim(word: str, *, has_until: bool) -> str:
     found = _make_stems(word)
     until = "" if has_until else rf"|\\b(?:{found}) (?:until|till|before)\\b"
     denied = r"(?:none|neither|nobody|zero|hardly|no(?! (?:later|more|less|fewer|sooner)\\b))"
-    return rf'regex "(?i)(?<!{_DENIES}{_GAP})\\b(?:{found})\\b(?! {denied}\\b){until}"'
+    return rf'regex "(?i){_UNDENIED}\\b(?:{found})\\b(?! {denied}\\b){until}"'
 
 
 def _make_stems(word: str) -> str:
@@ -464,11 +468,12 @@ def _make_stems(word: str) -> str:
 def _find_denial(word: str) -> str:
     """Return the condition that finds a word that is denied in its clause."""
     found = _make_stems(word)
+    denies = rf"(?:{_DENIES}|\\bwithout\\b)"
     in_clause = r"(?:(?!\\b(?:but|because)\\b)[^.!?;:,\\n]|, [^.!?;:,\\n]+,)*?"
     answered = r"[\\w ]*[?:] (?:(?:sorry|unfortunately),? )?(?:no|not|never)\\b"
     return (
-        rf'regex "(?i){_DENIES}{in_clause}\\b(?:{found})\\b|'
-        rf'\\b(?:{found})\\b(?:{in_clause}{_DENIES}|{answered})"'
+        rf'regex "(?i){denies}{in_clause}\\b(?:{found})\\b|'
+        rf'\\b(?:{found})\\b(?:{in_clause}{denies}|{answered})"'
     )
 
 
@@ -477,7 +482,7 @@ def _find_no_addition(word: str) -> str:
     found = _make_stems(word)
     lead = r"(?:and|or|also|both|plus) (?:(?:the|an?|also|on|at|in) )*"
     added = rf"{lead}(?:{found})|(?:{found}) (?:and|or|as well)"
-    return rf'not regex "(?i)(?<!{_DENIES}{_GAP})\\b(?:{added})\\b"'
+    return rf'not regex "(?i){_UNDENIED}\\b(?:{added})\\b"'
 
 
 _CONTAINS = re.compile(
