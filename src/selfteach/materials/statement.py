@@ -14,6 +14,8 @@ from selfteach.number_words import NUMBER, parse_number, spell_number, spell_ord
 MAX_WORDS = 3
 """So many words, beside numbers and names, must be found."""
 _NUMBER = re.compile(NUMBER, re.I)
+MAX_LENGTH = 1500
+"""In a longer check, which few rules have, a denial of common words is not looked for."""
 MAX_SPELLED = 100
 """Numbers up to it are found in words as well as in digits."""
 _LIGHT = frozenset(
@@ -117,7 +119,10 @@ def check_statement(text: str, *, is_clause: bool = True) -> str | None:
         found = [*found, _find_no_addition(contrast["other"].strip('"'))]
     if found and _ONLY.search(text):
         found = [*found, SAYS_ONLY]
-    return " and ".join(dict.fromkeys(found)) or None
+    check = " and ".join(dict.fromkeys(found))
+    if is_clause and len(check) > MAX_LENGTH:
+        return check_statement(text, is_clause=False)
+    return check or None
 
 
 _MY_VALUE = re.compile(
@@ -225,7 +230,8 @@ def _check_words(text: str, *, is_clause: bool) -> list[str]:
     chosen = [word for word in words if word in known or word in longest]
     is_said = not is_negated and not _SAYS_NO.search(text)
     claimed = _list_claimed(text, chosen, is_clause=is_clause) if is_said else []
-    find_claim = partial(_find_claim, has_until=_UNTIL.search(text) is not None)
+    is_timed = _HOUR.search(text) is not None and not _UNTIL.search(text)
+    find_claim = partial(_find_claim, is_timed=is_timed)
     claims = {word: find_claim for word in claimed if word not in known}
     finders = _choose_finders(text, claims, is_negated)
     found = [finders.get(word.lower(), _find_word)(word) for word in chosen]
@@ -263,11 +269,15 @@ _SUBJECT_END = re.compile(
 def _list_claimed(text: str, chosen: Sequence[str], *, is_clause: bool) -> list[str]:
     """Return those of the chosen words that say what is so: "required" of "leashes are required".
 
-    A denial stands before them: "leashes are not required". Hours and days are left out.
+    A denial stands before them: "leashes are not required". Hours, days and
+    what something contains have checks of their own.
+
+    Args:
+        is_clause: see `check_statement`.
     """
     telling = [word for word in chosen if word.lower() in _DENIED]
     if not is_clause:
-        return telling
+        return telling[:MAX_CLAIMS]
     timed = [match[0] for match in (*_HOUR.finditer(text), *_DAY.finditer(text))]
     starts = [match.end() for match in _SUBJECT_END.finditer(text)]
     if starts:
@@ -275,9 +285,9 @@ def _list_claimed(text: str, chosen: Sequence[str], *, is_clause: bool) -> list[
         first = [next((word for word in chosen if word in rest), "") for rest in rests]
     else:
         first = list(chosen[:2])
-    first += telling
-    is_timed = {word: any(word in _find_words(time) for time in timed) for word in first}
-    return [word for word in is_timed if word and not is_timed[word]]
+    others = {*_find_words(" ".join(timed)), *_list_contained(text)}
+    claimed = [word for word in (*telling, *first) if word and word not in others]
+    return list(dict.fromkeys(claimed))[:MAX_CLAIMS]
 
 
 def _choose_denied(text: str, chosen: Sequence[str]) -> str:
@@ -430,33 +440,32 @@ def _make_undenied(found: str, denying: str, joints: str) -> str:
 _SAYS_NO = re.compile(r"\b(?:no|nor|not|never|cannot|none|nothing|nobody|without|unable)\b|n't\b")
 """The words by which a clause denies something, or says that it goes without."""
 _DENIES = (
-    r"(?:\\b(?:not(?! (?:only|just|merely|an? problem)\\b)|never(?! mind\\b)|cannot|nobody|no one|"
-    r"none|neither|nor|hardly|unable|no(?!,| (?:problem|worries|"
-    r"matter|doubt|(?:more|later|less|fewer|sooner) than)\\b))\\b|"
+    r"(?:\\b(?:not(?! (?:only|just|an? problem)\\b)|never|cannot|nobody|no one|none|neither|nor|"
+    r"hardly|unable|no(?!,| (?:problem|worries|matter|doubt|\\w+ than)\\b))\\b|"
     r"n['’]t\\b(?! (?:worry|forget|hesitate|only|just)\\b))"
 )
 """The pattern of what denies the words that follow."""
-_GAP = (
-    r"(?:, (?:however|unfortunately|sadly),)?(?: (?!(?:and|but|because|since|as|so|though|although|"
-    r"while)\\b)[\\w'’-]+){0,5} "
+_UNDENIED = (
+    rf"(?<!{_DENIES}(?:, \\w+,)?(?: (?!(?:and|but|because|since|as|so|(?:al)?though|while)\\b)"
+    r"[\\w'’-]+){0,5} |\\bwithout (?:(?:an?|any|the) )?)"
 )
-"""The pattern of what may stand between a denial and what it denies: no other clause."""
-_UNDENIED = rf"(?<!{_DENIES}{_GAP}|\\bwithout (?:(?:an?|any|the|extra|further) )?)"
-"""The pattern of a place that no denial stands before."""
+"""The pattern of a place that no denial stands before in its clause."""
 _UNTIL = re.compile(r"\b(?:until|till|before)\b", re.I)
+MAX_CLAIMS = 2
+"""So many words of a clause must not be denied; the check of more is too long."""
 
 
-def _find_claim(word: str, *, has_until: bool) -> str:
+def _find_claim(word: str, *, is_timed: bool) -> str:
     """Return the condition that finds a word that no denial stands before.
 
     Args:
-        has_until: whether the clause says until when something is so. If it does not, "we don't
-            open until nine" says that they open at nine.
+        is_timed: whether the clause says from when something is so: "we don't open until nine" says
+            that they open at nine.
     """
     found = _make_stems(word)
-    until = "" if has_until else rf"|\\b(?:{found}) (?:until|till|before)\\b"
-    denied = r"(?:none|neither|nobody|zero|hardly|no(?! (?:later|more|less|fewer|sooner)\\b))"
-    return rf'regex "(?i){_UNDENIED}\\b(?:{found})\\b(?! {denied}\\b){until}"'
+    until = rf"|\\b(?:{found}) (?:until|till|before)\\b" if is_timed else ""
+    denied = r"(?:no|none|neither|nobody|zero|hardly)\\b(?! \\w+ than)"
+    return rf'regex "(?i){_UNDENIED}\\b(?:{found})\\b(?! {denied}){until}"'
 
 
 def _make_stems(word: str) -> str:
