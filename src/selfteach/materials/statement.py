@@ -228,8 +228,9 @@ def _check_words(text: str, *, is_clause: bool) -> list[str]:
     longest = sorted(others, key=_weigh, reverse=True)[:MAX_WORDS]
     is_negated = _NEGATED.search(text) is not None
     chosen = [word for word in words if word in known or word in longest]
-    is_said = not is_negated and not _SAYS_NO.search(text)
-    claimed = _list_claimed(text, chosen, is_clause=is_clause) if is_said else []
+    said = _WITHOUT.split(text)[0]
+    is_said = not is_negated and not _SAYS_NO.search(said)
+    claimed = _list_claimed(said, chosen, is_clause=is_clause) if is_said else []
     is_timed = _HOUR.search(text) is not None and not _UNTIL.search(text)
     find_claim = partial(_find_claim, is_timed=is_timed)
     claims = {word: find_claim for word in claimed if word not in known}
@@ -437,6 +438,8 @@ def _make_undenied(found: str, denying: str, joints: str) -> str:
     return rf"(?im)(?:^|{opens})(?:(?!{denied}|{opens}).)*?\\b(?:{found})"
 
 
+_WITHOUT = re.compile(r"\bwithout\b", re.I)
+"""What a clause may end with that denies nothing before it: "photos are allowed without flash"."""
 _SAYS_NO = re.compile(r"\b(?:no|nor|not|never|cannot|none|nothing|nobody|without|unable)\b|n't\b")
 """The words by which a clause denies something, or says that it goes without."""
 _DENIES = (
