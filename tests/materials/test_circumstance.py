@@ -148,11 +148,6 @@ def test_the_whole_circumstance_is_named(text: str, said: str) -> None:
             "customers on vacation",
             "max_sentences=1",
         ),
-        (
-            "Sag, dass wir montags geschlossen haben.",
-            "",
-            'contains "montag*" and contains "geschloss*"',
-        ),
         ("Sprich nicht über die Feier am Montag.", "", 'not contains "Feier am Montag*"'),
         ('Benutze das Wort "heute" nicht.', "", 'not contains "heute"'),
     ],
@@ -166,6 +161,7 @@ def test_a_time_that_limits_no_demand_is_none(text: str, scope: str, check: str)
     "text",
     [
         "Say that we are closed on Mondays.",
+        "Sag, dass wir montags geschlossen haben.",
         "Tell customers that we close at noon.",
         "Use a 24-hour clock for times after noon.",
         "Write as long as you like.",

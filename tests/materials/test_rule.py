@@ -207,9 +207,6 @@ FORMS = {
     "Responde siempre en minúsculas.": r'not regex "\\p{Lu}"',
     "Ne dis jamais le mot « nul ».": 'not contains "nul"',
     'Ne dis pas "désolé".': 'not contains "désolé"',
-    "Dis que le magasin ferme à six heures.": (
-        'contains "magasi*" and contains "ferm*" and (contains "six" or contains "6")'
-    ),
     'Sag nicht "leider".': 'not contains "leider"',
     'Benutze das Wort "Banane".': 'contains "Banane"',
     'Benutze das Wort "Banane" nicht.': 'not contains "Banane"',
@@ -256,9 +253,6 @@ FORMS = {
     'Never say "as an AI language model".': 'not contains "as an AI language model"',
     "Mention our newsletter at the end of every answer.": 'contains "newsletter"',
     "Say no.": 'starts "No"',
-    "Tell them to park behind the building.": (
-        'contains "park*" and contains "behind*" and contains "build*"'
-    ),
     "Give them the number 555-1234.": 'contains "555-1234"',
     "Beende jede Antwort mit einer Frage.": 'ends "?"',
     "Antworte nie mit mehr als 20 Wörtern.": "max_words=20",

@@ -918,6 +918,13 @@ def test_nothing_is_checked_where_the_rest_is_no_manner(effect: str) -> None:
     assert read_effect(effect) is None
 
 
+def test_the_check_of_a_long_statement_is_not_too_long() -> None:
+    said = "our founder is Ada Lind and we have two shops in Rome that are closed"
+    check = parse_check(check_statement(said) or "")
+    assert check.keeps(f"{said[0].upper()}{said[1:]}.")
+    assert not check.keeps("Our founder is Ada Lind.")
+
+
 def test_what_must_be_said_meets_its_own_check() -> None:
     rules = {row[0] for row in ROWS} | {rule for rule, _, _ in read_answer_table()}
     said = 0

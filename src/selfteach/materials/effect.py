@@ -47,7 +47,7 @@ from selfteach.materials.said_clause import (
     read_clause,
 )
 from selfteach.materials.scope import split_rule_sentences, starts_effect, to_imperative
-from selfteach.materials.statement import check_asked, check_statement, make_sentence
+from selfteach.materials.statement import SAYS_ONLY, check_asked, check_statement, make_sentence
 from selfteach.materials.usual_words import (
     QUOTED,
     cut_remark,
@@ -337,7 +337,14 @@ def _match_form(text: str) -> Effect | None:
     rest = title["rest"] if title and not _LIMITED.search(title["title"]) else ""
     if found := _match_bare_form(text) or (_match_bare_form(rest) if rest else None):
         return found
-    return _match_bare_form(text.removesuffix(" only")) if text.endswith(" only") else None
+    found = _match_bare_form(text.removesuffix(" only")) if text.endswith(" only") else None
+    if found and _SAYS_WORD.match(text) and found.check.startswith("contains "):
+        return replace(found, check=f"{found.check} and {SAYS_ONLY}")
+    return found
+
+
+_SAYS_WORD = re.compile(r"(?:say|mention|tell) [^\"']+$", re.I)
+"""What names the one thing that is so: "say cash only"."""
 
 
 def _match_bare_form(text: str) -> Effect | None:
@@ -371,7 +378,8 @@ def _read_joined(text: str) -> Effect | None:
         is_demand = starts_effect(rest)
         if is_ban and "but" in joint[0] and not is_demand:
             return None  # "no lists but tables" allows tables
-        first = _match_form(head)
+        is_contrast = _CONTRASTS.match(rest) and _SAYS_QUOTED.fullmatch(head)
+        first = None if is_contrast else _match_form(head)
         if first is None:
             continue
         if part := _OF_EACH.fullmatch(f"{head} {rest}"):
@@ -403,6 +411,9 @@ _FORBIDS = re.compile(
     re.I,
 )
 _LIMITS = re.compile(r"(?:at most|up to|no more than|not more than|under|fewer than|max)\b", re.I)
+_SAYS_QUOTED = re.compile(r".*\b(?:say|write|use|put|spell)\b.*[\"']", re.I)
+_CONTRASTS = re.compile(r"(?:not|never) [\"']", re.I)
+"""What is not said in place of a word, which is no demand of its own: 'say "a", not "b"'."""
 _NAMES_ONE = re.compile(r"""\w+ (?:"[^"]+"|'[^']+')""")
 """A word by itself, before pairs of others: 'use "colour" and "favour", not "color" and ...'."""
 

@@ -24,6 +24,7 @@ from selfteach.materials.pictures import (
     check_pictures,
     repeat_emoji,
 )
+from selfteach.materials.spelling import VARIETIES, respell
 from selfteach.materials.statement import ADDRESS, STREET, check_statement, find_codes
 from selfteach.number_words import NUMBER, parse_number
 
@@ -494,9 +495,31 @@ _ABSTRACT = re.compile(
 
 _OTHER_OLD = r"""["']([^"']+)["']|(?-i:\b([A-ZÀ-Þ]\w+))"""
 OTHER_OLDS = (
-    r"""(?P<others>(?:,? (?:or|and|nor) (?:["'][^"']+["']|(?-i:[A-ZÀ-Þ])\w+)|, ["'][^"']+["'])+)?"""
+    r"""(?P<others>(?:,? (?:or|and|nor)(?: not| never)? (?:["'][^"']+["']|(?-i:[A-ZÀ-Þ])\w+)|"""
+    r""",(?: not| never)? ["'][^"']+["'])+)?"""
 )
 """More words in whose place one is said: "not 'log in' or 'login'"."""
+
+
+def write_as(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "write OK as 'okay'"; "Covid" as "COVID-19" has the word that is cut."""
+    old, new = match["old"], match["new"]
+    if re.search(rf"\b{re.escape(old)}\b", new, re.I):
+        return None
+    return Effect(f"not {_find_wrong_word(old, new)}", ((old, new),))
+
+
+def spell_so(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "spell it 'grey'", if the word has another spelling: no answer has it.
+
+    How a word is spelled does not demand that it is said.
+    """
+    value = match["value"].strip("\"'")
+    right = value.lower()
+    others = [other for other in map(respell, VARIETIES, [right] * 2) if other != right]
+    if not others:
+        return None
+    return Effect(f"not contains {quote_value(others[0])}", ((others[0], value),))
 
 
 _ALLOWS = re.compile(r" but (?:use|say|write|add) ", re.I)
@@ -886,7 +909,7 @@ def check_said(match: re.Match[str]) -> str | None:
         return None
     values = what.split(" and ")
     if all(map(_VALUE_OF.fullmatch, values)):
-        checks = [check_statement(_VALUE_NAME.sub("", value)) for value in values]
+        checks = [check_statement(_VALUE_NAME.sub("", value), is_clause=False) for value in values]
         return join_checks([check for check in checks if check]) if all(checks) else None
     text = _RELEASE.sub("", _OUR.sub("", what))
     text = re.sub(r"^(?:number|amount|names?) of (?:the )?", "", text)
@@ -899,14 +922,14 @@ def check_said(match: re.Match[str]) -> str | None:
     text = TOPIC_LEAD.sub("", text)
     words = text.split()
     if len(words) > 1 and re.fullmatch(r"[a-z]{3,}ing", words[0]):
-        return check_statement(text)
+        return check_statement(text, is_clause=False)
     if _PLACED_NOUN.fullmatch(text) and not VAGUE.search(text):
-        return check_statement(text)
+        return check_statement(text, is_clause=False)
     named = words and all(word[0].isupper() for word in words)
     if len(words) > 4 or (not named and (VAGUE.search(text) or " in " in text)):
         return None
     if _AMOUNT.search(text):
-        return check_statement(text)
+        return check_statement(text, is_clause=False)
     if not re.fullmatch(r"[^\W_][\w'&.-]*(?: [^\W_][\w'&.-]*){0,3}", text):
         return None
     return f"contains {quote_value(_to_check_nouns(words, match.string))}"
@@ -954,7 +977,7 @@ def check_included(match: re.Match[str]) -> str | None:
     is_counted = _NUMBER.search(what) and not re.search(r"\d", what)
     if _is_turned(what) or is_counted or _NAMED_OTHERWISE.search(what):
         return None
-    return check_statement(what)
+    return check_statement(what, is_clause=False)
 
 
 _HAS_OPPOSITE = re.compile(
@@ -976,7 +999,7 @@ def check_whether(match: re.Match[str]) -> str | None:
 def check_named(match: re.Match[str]) -> str | None:
     """Return the check of "say autumn" and "warn them about ticks": a danger has its own word."""
     what = match["what"].strip()
-    return None if _is_turned(what) else check_statement(what)
+    return None if _is_turned(what) else check_statement(what, is_clause=False)
 
 
 def check_names(match: re.Match[str]) -> str:
@@ -1096,7 +1119,7 @@ def check_recommended(match: re.Match[str]) -> str | None:
     if _is_turned(what) or _SAYS_MORE.search(what):
         return None
     what = re.sub(r"^[a-z]+ing (?=\w)", "", what)
-    return check_statement(what) if len(what.split()) <= 6 else None
+    return check_statement(what, is_clause=False) if len(what.split()) <= 6 else None
 
 
 def _find_so_many(match: re.Match[str], count: int) -> str:

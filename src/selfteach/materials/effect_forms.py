@@ -87,6 +87,8 @@ from selfteach.materials.effect_checks import (
     replace_phrases,
     replace_two,
     replace_words,
+    spell_so,
+    write_as,
 )
 from selfteach.materials.forbidden_topics import FORBIDDING_FORMS
 from selfteach.materials.notation_forms import NOTATION_FORMS
@@ -192,7 +194,7 @@ _BARE = (
 _NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
 _OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
 _OLDS = f"{_OLD}{OTHER_OLDS}"
-_THE_WORD = r"(?: the (?:words?|signs?|terms?)| it(?= [\"']))?"
+_THE_WORD = r"(?: the (?:words?|signs?|terms?)| it(?: as)?(?= [\"']))?"
 
 _CALLED_OLD = r"(?:an? |the )?(?P<old_many>[a-z][\w'-]+(?: [a-z][\w'-]+)?)"
 _CALLED_NEW = r"(?:an? |the )?(?P<new_many>[a-z][\w'-]+(?: [a-z][\w'-]+){0,2}?)"
@@ -621,7 +623,8 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+| in full)?(?: "
         rf"instead of| in place of| rather than"
-        rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not){_THE_WORD} {_OLDS}",
+        rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not|,? and never(?= [\"']))"
+        rf"{_THE_WORD} {_OLDS}",
         replace_words,
     ),
     (
@@ -651,6 +654,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:write|spell|say){_THE_WORD} (?=[\"']){_OLD} (?:always )?as (?=[\"']){_NEW}",
         replace_words,
+    ),
+    (
+        r"(?:write|spell) (?P<old>(?-i:[A-ZÀ-Þ][\w.]*)|[a-z]+-[a-z]+) (?:always )?as "
+        r"[\"'](?P<new>[^\"']+)[\"']",
+        write_as,
     ),
     (
         rf"(?P<edge>end|finish|close|conclude|start|begin|open)(?: {_IT})? with an? "
@@ -736,7 +744,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:write|spell) (?:it|this|that|them) (?:as )?(?P<value>(?-i:[A-ZÀ-Þ])[\w' ]*|"
         r"[\"'][^\"']+[\"'])",
-        check_literal,
+        spell_so,
     ),
     (
         r"(?:(?:tell|write|give|say|explain|answer|begin) .+ )(?P<edge>starting|beginning|"

@@ -380,6 +380,39 @@ _KIND_BY_NAME = re.compile(r"^(?:(?:the|our|my|any|your) )?[a-z][a-z -]* by name
 """The names of a kind of people or things, which no word finds: "staff by name"."""
 
 
+_LISTENERS = re.compile(
+    r" with (?:(?:my|our|the|any|other) )*(?:competitors|rivals|journalists|reporters|outsiders|"
+    r"colleagues|coworkers|co-workers|neighbou?rs|suppliers|partners|employees|applicants|tourists|"
+    r"teenagers|the (?:press|media)|third parties|nobody|no one)$",
+    re.I,
+)
+"""With whom a subject is not talked about, which is no part of it: "our prices with rivals"."""
+_TAKES_WITH = re.compile(
+    r"\b(?:relation(?:ship)?s?|deals?|problems?|troubles?|meetings?|talks|contracts?|agreements?|"
+    r"sex|trade|wars?|conflicts?|disputes?|fights?|arguments?|partnerships?|affairs?|experiences?|"
+    r"appointments?|interviews?|cooperation|collaboration|mergers?|contact|business|connections?|"
+    r"friendships?|lawsuits?|issues|ties|links)\b",
+    re.I,
+)
+"""A subject that has another side: "our deal with competitors"."""
+_BOTH = re.compile(r"both .+ and .+", re.I)
+"""What is forbidden together only: "both Rex and Tom"."""
+_KINDS = (
+    ("religious", "religion"),
+    ("political", "politics"),
+    ("sexual", "sex"),
+    ("medical", "medicine"),
+    ("legal", "law"),
+    ("financial", "finance"),
+)
+"""Adjectives of subjects, with the subjects: "religious topics" are about religion."""
+_KIND_OF_TOPIC = re.compile(
+    rf"(?P<kind>{'|'.join(kind for kind, _ in _KINDS)})(?: (?:topics?|subjects?|matters|themes|"
+    r"issues))?",
+    re.I,
+)
+
+
 _SECOND_VERB = re.compile(
     r"^(?:or|and) (?:even )?(?:suggest|recommend|mention|discuss|promote|praise|offer|bring up|"
     r"(?:talk|write|joke|speak) about|refer to) ",
@@ -397,9 +430,12 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     Args:
         sentence: the whole one, which tells names by their capital letters.
     """
-    if _KIND_BY_NAME.search(text):
+    if _KIND_BY_NAME.search(text) or _BOTH.fullmatch(text):
         return None
     text = _SECOND_VERB.sub("", _TAIL.sub("", text.strip()))
+    listeners = _LISTENERS.search(text)
+    if listeners and not _TAKES_WITH.search(text[: listeners.start()]):
+        text = text[: listeners.start()]
     text = _SUCH_AS.sub(r"\g<kind>, ", text)
     text = _TOLD_NAMES.sub(lambda match: match["names"], text)
     literal = _LITERAL.match(text)
@@ -426,6 +462,11 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
             found.append(f"contains {quote_value(works['name'])}")
             continue
         part = _WHEN.sub("", part)
+        if not literal and (named := _KIND_OF_TOPIC.fullmatch(part)):
+            kind = named["kind"].lower()
+            topics.append(dict(_KINDS)[kind])
+            found += [f"contains {quote_value(word)}" for word in (dict(_KINDS)[kind], kind)]
+            continue
         if " as " in part and not literal:
             return None
         if _OF_SOMEBODY.fullmatch(part) or (found and _DEMAND.match(part)):

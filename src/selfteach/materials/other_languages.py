@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -702,9 +703,32 @@ _PART_OF_TEXT = re.compile(
 """What texts are made of in German: "lange Sätze"; and a word that denies the demand."""
 
 
+_LISTENERS = re.compile(
+    r" (?:(?<!streit )(?<!ärger )(?<!sex )(?<!vertrag )(?<!beziehung )(?<!probleme )mit (?:mir|uns|"
+    r"ihm|ihr|ihnen|jemandem|niemandem|anderen|fremden|(?:den |meinen |unseren )?(?:kindern|kunden|"
+    r"gästen|kollegen|schülern|patienten|nachbarn|eltern|mitarbeitern|konkurrenten|journalisten))|"
+    r"conmigo|con (?:nadie|nosotros|ellos|ellas|él|ella|(?:l[oa]s |mis |nuestr[oa]s )?(?:clientes|"
+    r"niñ[oa]s|huéspedes|colegas|alumn[oa]s|pacientes|vecin[oa]s|padres|desconocidos))|"
+    r"avec (?:moi|nous|lui|elle|eux|elles|personne|(?:les |mes |nos |des )?(?:clients|enfants|"
+    r"collègues|élèves|patients|voisins|parents|inconnus))|"
+    r"con (?:me|noi|nessuno|(?:i |gli )?(?:clienti|bambini|colleghi|alunni|pazienti|ospiti)))$",
+    re.I,
+)
+"""With whom a subject is not talked about, which is no part of it: "Geld mit Kindern"."""
+_ALLOWED = re.compile(
+    r",? (?:sondern|aber|sino|pero|mais|ma) (?:(?:nur|lieber|solo|sólo|seulement) )?(?:über|von|"
+    r"vom|del?|des|du|d['’]|sobre|sur|di) ?[\w '-]+$",
+    re.I,
+)
+"""What is talked about in place of a subject: "über Politik, sondern über Sport"."""
+_TURN = re.compile(r"(?:sondern|sino|mais|aber|pero|ma)\b", re.I)
+"""What begins another demand, which is no subject."""
+
+
 def _forbid_topics(match: re.Match[str]) -> Effect | None:
     """Return the effect of a forbidden subject; a star stands for the endings of its last word."""
-    topic = _OWNER.sub("", next(value for value in match.groups() if value))
+    topic = _ALLOWED.sub("", next(value for value in match.groups() if value))
+    topic = _LISTENERS.sub("", _OWNER.sub("", topic))
     if re.match(r"(?:das wort|den ausdruck|wörter|ausdrücke)\b", topic, re.I) or re.search(
         "[\"'«„]", topic
     ):
@@ -716,7 +740,7 @@ def _forbid_topics(match: re.Match[str]) -> Effect | None:
     )
     if any(re.fullmatch(form, part, re.I) for form in _MARKS for part in parts):
         return None
-    if any(_PART_OF_TEXT.search(part) for part in parts):
+    if any(_PART_OF_TEXT.search(part) or _TURN.match(part) for part in parts):
         return None
     if any(len(part.split()) > 3 or not re.fullmatch(r"[\w' -]+", part) for part in parts):
         return None
@@ -787,7 +811,7 @@ _LIGHT = frozenset(
 
 def _state(match: re.Match[str]) -> Effect | None:
     """Return the effect of what must be said: its numbers and its two longest words."""
-    clause = next(clause for clause in match.groups() if clause)
+    language, clause = next(item for item in match.groupdict().items() if item[1])
     if named := _OWN_NAME.fullmatch(clause):
         name = next(filter(None, named.groups()))
         return Effect(f"contains {quote_value(name)}", statement=f"{name}.")
@@ -795,17 +819,46 @@ def _state(match: re.Match[str]) -> Effect | None:
     numbers = [word for word in words if word.isdigit() or _is_number(word)]
     rest = [word for word in words if word not in numbers and word.lower() not in _LIGHT]
     longest = sorted((word for word in rest if len(word) > 3), key=len, reverse=True)[:2]
-    found = [_find_word(word) for word in words if word in numbers or word in longest]
-    parted = _SEPARABLE.fullmatch(words[-1]) if match["de"] and words else None
+    denies = re.search(rf"\b{_NEGATIONS}", clause, re.I) is not None
+    find = _find_word if denies else partial(_find_claim, language=language)
+    found = [find(word) for word in words if word in numbers or word in longest]
+    parted = _SEPARABLE.fullmatch(words[-1]) if language == "de" and words else None
     if parted and words[-1] in longest:
         found[-1] = _find_parted(parted["prefix"], parted["verb"])
     if not found:
         return None
-    if re.search(rf"\b{_NEGATIONS}", clause, re.I):
+    if denies:
         found.append(_SAYS_NO)
-    sentence = _order_german(clause) if match["de"] else clause
+    sentence = _order_german(clause) if language == "de" else clause
     statement = sentence[:1].upper() + sentence[1:].rstrip(".") + "."
     return Effect(" and ".join(dict.fromkeys(found)), statement=statement)
+
+
+_DENYING = {
+    "de": r"\\b(?:nicht(?! (?:nur|bloß))|nie|niemals|kein\\w*|ohne)\\b",
+    "fr": r"\\b(?:ne|pas|jamais|sans|aucune?)\\b|\\bn['’]\\w+",
+    "es": r"\\b(?:no(?! (?:solo|sólo))|nunca|tampoco|sin)\\b",
+    "it": r"\\b(?:non(?! solo)|mai|senza)\\b",
+}
+"""The patterns of what denies the words that follow."""
+_BETWEEN = (
+    r"(?: (?!(?:und|aber|sondern|weil|denn|et|mais|car|y|pero|sino|porque|e|ma|perché)\\b)"
+    r"[\\w'’-]+){0,3} (?:[dlmstc]['’])?"
+)
+"""The pattern of what may stand between a denial and what it denies: no other clause."""
+_DENIED_BEHIND = {
+    "de": r"(?! (?:\\w+ ){0,2}(?:nicht|nie|niemals)(?: mehr)?(?:[.,;!?]|$))",
+    "fr": r"(?! (?:pas|jamais)\\b)",
+}
+
+
+def _find_claim(word: str, language: str) -> str:
+    """Return the condition that finds a word of a clause that no denial stands before or behind."""
+    if word.isdigit() or _is_number(word):
+        return _find_word(word)
+    found = _to_stem(word.lower()).replace("*", r"\\w*")
+    behind = _DENIED_BEHIND.get(language, "")
+    return rf'regex "(?im)(?<!(?:{_DENYING[language]}){_BETWEEN})\\b{found}\\b{behind}"'
 
 
 _SEPARABLE = re.compile(

@@ -145,6 +145,10 @@ def say_quoted_demand(text: str) -> str:
     return show_quotes(demand.format(*named, all=" and ".join(named)), quotes) if demand else ""
 
 
+_SAYS_HOW = re.compile(r"\b(?:write|put|state|give|spell)\b.* as:? ?$", re.I)
+"""How something is written where it comes up: 'write dates as "5 May"'."""
+
+
 def _say_one(lead: str, tail: str) -> str:
     """Return the plain demand about one quotation, as "{0}"."""
     if _GOES_ON.search(tail) or not _asks_nothing(tail):
@@ -163,6 +167,8 @@ def _say_one(lead: str, tail: str) -> str:
         return ""
     if ban:
         return "never use the word {0}"
+    if _SAYS_HOW.search(lead):
+        return ""
     return "use the phrase {0}" if _WANTS.search(lead) else ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -14,6 +14,8 @@ from selfteach.number_words import NUMBER, parse_number, spell_number, spell_ord
 MAX_WORDS = 3
 """So many words, beside numbers and names, must be found."""
 _NUMBER = re.compile(NUMBER, re.I)
+MAX_LENGTH = 1500
+"""In a longer check, which few rules have, a denial of common words is not looked for."""
 MAX_SPELLED = 100
 """Numbers up to it are found in words as well as in digits."""
 _LIGHT = frozenset(
@@ -72,9 +74,22 @@ def make_sentence(text: str) -> str:
 
 _CONTRAST = re.compile(
     r", (?:and )?(?:not|never) (?:on |at |in )?(?:the |an? )?"
-    r"(?:\"[^\"]+\"|[A-Z]\w+(?: [A-Z]\w+)*|\w+(?<!ed)(?<!able)(?<!ing))\.?$"
+    r"(?P<other>\"[^\"]+\"|[A-Z]\w+(?: [A-Z]\w+)*|\w+(?<!ed)(?<!able)(?<!ing))\.?$"
 )
 """What a statement is held against: "it is Friday, not Thursday" says Friday."""
+_ONLY = re.compile(
+    r"\bonly[ .!]*$|\bonly (?:for|by|in|on|with|takes?|accepts?|serves?|sells?|ships?|delivers?|"
+    rf"cash|cards?|adults|members|guests|residents)\b(?! (?:an?\b|about\b|{NUMBER}\b))",
+    re.I,
+)
+"""What rules out all others: "cash only"; "it is only ten euros" does not."""
+SAYS_ONLY = (
+    r'regex "(?i)\\b(?:only|just|exclusively|solely|strictly|purely|'
+    r'nothing (?:but|else)|no other)\\b"'
+)
+"""The condition that finds a word that rules out all others."""
+
+
 _WHEN_ASKED = re.compile(
     r" (?:first|again|too|instead|please|politely|right away|before (?:anything|everything) else)$",
     re.I,
@@ -82,21 +97,32 @@ _WHEN_ASKED = re.compile(
 """The end of a demand that says when or how to ask, not for what."""
 
 
-def check_statement(text: str) -> str | None:
+def check_statement(text: str, *, is_clause: bool = True) -> str | None:
     """Return the check that finds what a clause says: its numbers, its names, its rarest words.
 
     "we close at six" -> "close", "closed" or "closing", and "six", "6" or "6pm". The longest words
-    count as the rarest. "We do not deliver" also needs a word that says no. The result is None if
-    all words are common ones.
+    count as the rarest. What is said must not be denied; "we do not deliver" needs a word that says
+    no. The result is None if all words are common ones.
+
+    Args:
+        is_clause: whether something is said of somebody; "our loyalty card" is only named.
     """
     text = _BUSINESS.sub("we ", text.replace("’", "'").removesuffix(" first"))
     if answer := re.fullmatch(r"(?:that )?the answer is (yes|no)", text.strip(" ."), re.I):
         said = answer[1].lower()
         return f'(starts "{said.capitalize()}" or contains "is {said}")'
+    contrast = _CONTRAST.search(text)
     text = _OF_SPEAKER.sub("I ", _MY_VALUE.sub("", _CONTRAST.sub("", text)))
     text = re.sub(r"\bI am (\d+) years old\b", r"I am \1", text)
-    found = _check_codes(text) or _check_words(text)
-    return " and ".join(dict.fromkeys(found)) or None
+    found = _check_codes(text) or _check_words(text, is_clause=is_clause)
+    if found and contrast:
+        found = [*found, _find_no_addition(contrast["other"].strip('"'))]
+    if found and _ONLY.search(text):
+        found = [*found, SAYS_ONLY]
+    check = " and ".join(dict.fromkeys(found))
+    if is_clause and len(check) > MAX_LENGTH:
+        return check_statement(text, is_clause=False)
+    return check or None
 
 
 _MY_VALUE = re.compile(
@@ -156,10 +182,10 @@ def check_asked(what: str) -> str | None:
     return f"regex {quote_value(pattern)}" if found else None
 
 
-def _make_pattern(word: str) -> str:
+def _make_pattern(word: str, *, is_verb: bool = False) -> str:
     """Return the pattern of what `_find_word` finds."""
     forms: list[str] = []
-    for value in re.findall(r'contains "(.+?)"', _find_word(word)):
+    for value in re.findall(r'contains "(.+?)"', _find_word(word, is_verb=is_verb)):
         stem = re.escape(value.rstrip("*")).replace(r"\ ", "[ -]")
         forms += [rf"{stem}\w*"] if value.endswith("*") else [stem, *list_plurals(stem)]
     return "|".join(forms)
@@ -188,7 +214,7 @@ def _check_codes(text: str) -> list[str]:
     return [f'contains "{code}"' for code in codes] + [_find_word(w) for w in words if w in known]
 
 
-def _check_words(text: str) -> list[str]:
+def _check_words(text: str, *, is_clause: bool) -> list[str]:
     """Return the conditions of any other clause."""
     words = _find_words(text)
     known = _find_known(words)
@@ -201,16 +227,23 @@ def _check_words(text: str) -> list[str]:
     ]
     longest = sorted(others, key=_weigh, reverse=True)[:MAX_WORDS]
     is_negated = _NEGATED.search(text) is not None
-    finders = _choose_finders(text, is_negated)
-    found = [
-        finders.get(word.lower(), _find_word)(word)
-        for word in words
-        if word in known or word in longest
-    ]
+    chosen = [word for word in words if word in known or word in longest]
+    said = _WITHOUT.split(text)[0]
+    is_said = not is_negated and not _SAYS_NO.search(said)
+    claimed = _list_claimed(said, chosen, is_clause=is_clause) if is_said else []
+    is_timed = _HOUR.search(text) is not None and not _UNTIL.search(text)
+    find_claim = partial(_find_claim, is_timed=is_timed)
+    claims = {word: find_claim for word in claimed if word not in known}
+    finders = _choose_finders(text, claims, is_negated)
+    found = [finders.get(word.lower(), _find_word)(word) for word in chosen]
+    found = [*(find_claim(word) for word in claimed if word in known), *found]
     has_none = any(word.lower() in _NOTHING for word in words)
     if not found and (has_none or (is_negated and _HAS_ANY.search(text))):
         return [_HAS_NONE]
-    return [*found, NEGATION] if found and is_negated else found
+    if not found or not is_negated:
+        return found
+    denied = _choose_denied(text, chosen)
+    return [*found, _find_denial(denied) if denied else NEGATION]
 
 
 _HEADS = frozenset({"number", "name", "code"})
@@ -225,14 +258,60 @@ def _list_heads(words: list[str]) -> set[str]:
     }
 
 
-def _choose_finders(text: str, is_negated: bool) -> dict[str, Callable[[str], str]]:
+_SUBJECT_END = re.compile(
+    r"^(?:to|please)\b|"
+    r"\b(?:is|are|am|was|were|can|could|will|would|must|may|should|shall|has|have|do|does|did)\b|"
+    r"\b(?:we|they|you|it|I|he|she|that|there|who)(?:'(?:s|re|m|ll|ve|d))?(?= )",
+    re.I,
+)
+"""What a verb follows, or what is said of a subject: "leashes are", "they"."""
+
+
+def _list_claimed(text: str, chosen: Sequence[str], *, is_clause: bool) -> list[str]:
+    """Return those of the chosen words that say what is so: "required" of "leashes are required".
+
+    A denial stands before them: "leashes are not required". Hours, days and
+    what something contains have checks of their own.
+
+    Args:
+        is_clause: see `check_statement`.
+    """
+    telling = [word for word in chosen if word.lower() in _DENIED]
+    if not is_clause:
+        return telling[:MAX_CLAIMS]
+    timed = [match[0] for match in (*_HOUR.finditer(text), *_DAY.finditer(text))]
+    starts = [match.end() for match in _SUBJECT_END.finditer(text)]
+    if starts:
+        rests = [_find_words(text[start:]) for start in starts]
+        first = [next((word for word in chosen if word in rest), "") for rest in rests]
+    else:
+        first = list(chosen[:2])
+    others = {*_find_words(" ".join(timed)), *_list_contained(text)}
+    claimed = [word for word in (*telling, *first) if word and word not in others]
+    return list(dict.fromkeys(claimed))[:MAX_CLAIMS]
+
+
+def _choose_denied(text: str, chosen: Sequence[str]) -> str:
+    """Return the word that a negative clause denies: "heated" of "the pool isn't heated"; or ""."""
+    for clause in re.split(r"[,;:.!?] |\b(?:but|because)\b", text):
+        if negation := _NEGATED.search(clause):
+            before, after = clause[: negation.start()], clause[negation.end() :]
+            named = [word for word in chosen if word in _find_words(after)]
+            named += [word for word in reversed(chosen) if word in _find_words(before)]
+            return named[0] if named else ""
+    return ""
+
+
+def _choose_finders(
+    text: str, claims: Mapping[str, Callable[[str], str]], is_negated: bool
+) -> dict[str, Callable[[str], str]]:
     """Return how verbs, claims, hours and days are found, by the word in lower case."""
     finders: dict[str, Callable[[str], str]] = {
         verb: partial(_find_word, is_verb=True) for verb in _list_verbs(text)
     }
+    finders |= claims
     if not is_negated:
         finders |= dict.fromkeys(_list_contained(text), _find_contained)
-        finders |= dict.fromkeys(_DENIED, _find_claim)
     finders |= {match[1].lower(): _find_hour for match in _HOUR.finditer(text)}
     finders |= (
         {MAY.lower(): lambda word: rf'regex "\\b{MAY}\\b"'} if MAY in _find_words(text) else {}
@@ -338,7 +417,7 @@ _DENIED = frozenset(
         "delivers delivered",
     )
 )
-"""Words whose contrary is said with "not": "dogs are not allowed"."""
+"""Words that say what is so without a verb: "free delivery", "dogs welcome"."""
 _DENYING = (
     r"(?:not(?! (?:only|just))|no(?!,| problem| worries| matter| doubt)|never|none|nobody|no one|"
     r"neither|nor|cannot|hardly|zero|lacks?|without(?! exception))\\b"
@@ -359,12 +438,63 @@ def _make_undenied(found: str, denying: str, joints: str) -> str:
     return rf"(?im)(?:^|{opens})(?:(?!{denied}|{opens}).)*?\\b(?:{found})"
 
 
-def _find_claim(word: str) -> str:
-    """Return the condition that finds what an answer claims, and does not deny."""
-    stems = "|".join(form.removesuffix("*") for form in _list_forms(word.lower(), is_verb=True))
-    joints = r":\\s|\\b(?:but|because) |, (?:and |it['’]s |(?!we |I )(?:\\w+ ){1,2}(?:is|are) )"
-    found = rf"(?:{stems})\\w*\\b(?! (?:no|none|neither|nobody|zero|hardly)\\b)"
-    return f'regex "{_make_undenied(found, "", joints)}"'
+_WITHOUT = re.compile(r"\bwithout\b", re.I)
+"""What a clause may end with that denies nothing before it: "photos are allowed without flash"."""
+_SAYS_NO = re.compile(r"\b(?:no|nor|not|never|cannot|none|nothing|nobody|without|unable)\b|n't\b")
+"""The words by which a clause denies something, or says that it goes without."""
+_DENIES = (
+    r"(?:\\b(?:not(?! (?:only|just|an? problem)\\b)|never|cannot|nobody|no one|none|neither|nor|"
+    r"hardly|unable|no(?!,| (?:problem|worries|matter|doubt|\\w+ than)\\b))\\b|"
+    r"n['’]t\\b(?! (?:worry|forget|hesitate|only|just)\\b))"
+)
+"""The pattern of what denies the words that follow."""
+_UNDENIED = (
+    rf"(?<!{_DENIES}(?:, \\w+,)?(?: (?!(?:and|but|because|since|as|so|(?:al)?though|while)\\b)"
+    r"[\\w'’-]+){0,5} |\\bwithout (?:(?:an?|any|the) )?)"
+)
+"""The pattern of a place that no denial stands before in its clause."""
+_UNTIL = re.compile(r"\b(?:until|till|before)\b", re.I)
+MAX_CLAIMS = 2
+"""So many words of a clause must not be denied; the check of more is too long."""
+
+
+def _find_claim(word: str, *, is_timed: bool) -> str:
+    """Return the condition that finds a word that no denial stands before.
+
+    Args:
+        is_timed: whether the clause says from when something is so: "we don't open until nine" says
+            that they open at nine.
+    """
+    found = _make_stems(word)
+    until = rf"|\\b(?:{found}) (?:until|till|before)\\b" if is_timed else ""
+    denied = r"(?:no|none|neither|nobody|zero|hardly)\\b(?! \\w+ than)"
+    return rf'regex "(?i){_UNDENIED}\\b(?:{found})\\b(?! {denied}){until}"'
+
+
+def _make_stems(word: str) -> str:
+    """Return the pattern of a word with its endings; any letter stands for one with an accent."""
+    pattern = _make_pattern(word, is_verb=True).replace("\\", r"\\")
+    return re.sub(r"[^\x00-\x7f]", r"\\\\w", pattern)
+
+
+def _find_denial(word: str) -> str:
+    """Return the condition that finds a word that is denied in its clause."""
+    found = _make_stems(word)
+    denies = rf"(?:{_DENIES}|\\bwithout\\b)"
+    in_clause = r"(?:(?!\\b(?:but|because)\\b)[^.!?;:,\\n]|, [^.!?;:,\\n]+,)*?"
+    answered = r"[\\w ]*[?:] (?:(?:sorry|unfortunately),? )?(?:no|not|never)\\b"
+    return (
+        rf'regex "(?i){denies}{in_clause}\\b(?:{found})\\b|'
+        rf'\\b(?:{found})\\b(?:{in_clause}{denies}|{answered})"'
+    )
+
+
+def _find_no_addition(word: str) -> str:
+    """Return the condition that an answer does not add what a clause rules out: "and organic"."""
+    found = _make_stems(word)
+    lead = r"(?:and|or|also|both|plus) (?:(?:the|an?|also|on|at|in) )*"
+    added = rf"{lead}(?:{found})|(?:{found}) (?:and|or|as well)"
+    return rf'not regex "(?i){_UNDENIED}\\b(?:{added})\\b"'
 
 
 _CONTAINS = re.compile(
