@@ -70,7 +70,7 @@ _SURE_VERBS = (
 )
 _WISH = (
     r"(?:I|we)(?:(?:'d| would) (?:like|prefer)(?! (?:to|you|that|it)\b)|"
-    rf" want(?= (?:an?|no|at|only|exactly|the|{NUMBER})\b))"
+    rf" want(?= (?:an?|no|at|only|exactly|the|{NUMBER})\b| [\"'])| prefer(?= [\"']))"
 )
 """A demand as a wish: "I'd like bullet points"."""
 _EFFECT_START = re.compile(
@@ -480,12 +480,22 @@ _AS_LONG_AS = re.compile(
 """A condition, and no length: "as long as a tweet" and "as long as you like" are lengths."""
 
 
+_CONTRAST = re.compile(
+    r"(?:,| [-–—]) (?:unlike|as opposed to|in contrast to|contrary to) [^,.;:!?\"–—]+?"
+    r"(?=,|[.!]*$| [-–—] )(?:(?:,| [-–—])(?= (?:should|must|shall|need|have to|has to|are to|may|"
+    r"can|always|never)\b))?",
+    re.I,
+)
+"""A contrast that is no part of whom a text is for: "my boss, unlike those to friends, ..."."""
+
+
 def to_plain_conditions(text: str) -> str:
     """Return a text whose condition is marked as one, and what looks like one is left out.
 
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
+    text = _CONTRAST.sub("", text)
     text = _AS_LONG_AS.sub("while ", text)
     text = _EQUALS.sub(r"\1: ", text)
     text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
@@ -702,10 +712,11 @@ _UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
 
 _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
 _DEMAND_AFTER_TEXT = re.compile(
-    rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH} |never|always|"
+    rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH}(?= )|never|always|"
     r"do not|don't|[Pp]lease|(?<!use )(?<!want )(?<!like )no(?= (?:emojis?|smileys?|hashtags?|"
     r"exclamation marks?|bullet points|lists?|jargon|slang)\b)|"
-    r"use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
+    r"use(?= (?!for\b|in\b|at\b|of\b|by\b|among\b))|write|keep|say|add|"
+    r"(?:prefer|choose|pick|go with|stick (?:to|with))(?= [\"'])|"
     r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|"
     r"number|replace|spell|state|(?:address|call) (?:him|her|them|me|us)|"
     r"(?:list|name|show|state|describe|give) (?=(?:the|all|every|each|its|their)\b)|"
@@ -753,12 +764,25 @@ MAX_CUTS = 4
 
 
 def _cut_before_demand(rest: str) -> tuple[str, str] | None:
-    """Return the scope and the effect on both sides of a comma after which a demand begins."""
+    """Return the scope and the effect on both sides of a comma after which a demand begins.
+
+    A heading ends at its colon, and all behind it is the demand: "tweets: two hashtags, no links".
+    """
+    heading, colon, demands = rest.partition(": ")
+    if colon and "," not in heading and _is_heading(heading, demands):
+        return heading, demands.strip()
     for comma in re.finditer(r"[,:]", rest):
         effect = rest[comma.end() :].strip()
         if starts_effect(effect) or effect.startswith("the answer is "):
             return rest[: comma.start()], effect
     return None
+
+
+def _is_heading(heading: str, demands: str) -> bool:
+    """Return whether what stands before a colon names texts, and no "posts on Alien: Romulus"."""
+    situation = read_situation(heading)
+    is_title = situation.topic and demands[:1].isupper() and not starts_effect(demands)
+    return situation.kind in ("writing", "task") and not is_title
 
 
 def _cut_at_last_comma(rest: str, is_sure: bool) -> tuple[str, str] | None:
