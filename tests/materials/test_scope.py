@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from selfteach.errors import DataError
+from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
+from selfteach.materials.situation import Situation, read_situation
 
 
 @pytest.mark.parametrize(
@@ -47,3 +50,67 @@ from selfteach.materials.rule import read_rule
 def test_a_condition_ends_where_its_demand_begins(text: str, scope: str, effect: str) -> None:
     rule = read_rule(text)
     assert (rule.scope, rule.effect) == (scope, effect)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In the first sentence, say hello.",
+        "In your last sentence, thank me.",
+        "In brackets, add the year.",
+        "In the title, use no capitals.",
+        "In front of each name, put a star.",
+        "To the best of your ability, answer in one sentence.",
+    ],
+)
+def test_a_place_in_the_answer_is_no_condition(text: str) -> None:
+    rule = read_rule(text)
+    assert (rule.scope, read_effect(rule.effect)) == ("", None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use a list when you name more than two things.",
+        "When you list three or more items, use bullets.",
+        "Suggest something else if asked for it.",
+        "When asked about that, say no.",
+        'When it comes up, say "No".',
+        "On request, add a source.",
+        "In most cases, add a source.",
+    ],
+)
+def test_a_condition_that_names_nothing_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="no requests can be made for the condition"):
+        read_rule(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "genre", "addressee"),
+    [
+        ("In conversations with teens, use simple words.", "", "teens"),
+        ("In conversations with customers, use no emoji.", "", "customers"),
+        ("In discussions with my boss, never swear.", "", "my boss"),
+        ("Use 'Your Honor' when emailing the judge.", "email", "the judge"),
+        ("When I text a neighbor, use no emoji.", "text message", "a neighbor"),
+        ("In front of the kids, never say 'damn'.", "", "the kids"),
+        ("To the board, write in full sentences.", "", "the board"),
+        ("To the mayor, write in full sentences.", "", "the mayor"),
+    ],
+)
+def test_whom_a_condition_names_is_no_topic(text: str, genre: str, addressee: str) -> None:
+    found = read_situation(read_rule(text).scope)
+    assert (found.kind, found.genre, found.addressee) == ("writing", genre, addressee)
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("In conversations about politics, be brief.", "politics"),
+        ("When customers ask for more than two rooms, say no.", "more than two rooms"),
+        ("When emailing the report, use no emoji.", "emailing the report"),
+        ("To complaints, reply politely.", "complaints"),
+    ],
+)
+def test_what_a_condition_names_is_a_topic(text: str, topic: str) -> None:
+    assert read_situation(read_rule(text).scope) == Situation("about", topic=topic)

@@ -48,6 +48,7 @@ from selfteach.materials.situation import (
     is_never_met,
     is_unasked,
     join_same_texts,
+    names_nothing,
     names_topic,
     read_situation,
 )
@@ -184,7 +185,7 @@ _UNTOLD = re.compile(
 
 
 def _refuse_untold(scope: str) -> None:
-    if _UNTOLD.fullmatch(scope):
+    if _UNTOLD.fullmatch(scope) or names_nothing(scope):
         raise DataError(
             f'no requests can be made for the condition "{shorten_text(scope)}": it does not say '
             "what they are about.",

@@ -20,6 +20,8 @@ from selfteach.materials.situation import (
     GENRE,
     PERSON,
     is_answered_text,
+    is_person,
+    is_place_in_answer,
     names_no_person,
     read_situation,
     split_addressees,
@@ -104,8 +106,8 @@ _UNIVERSAL = re.compile(
     re.I,
 )
 _PREFIX = re.compile(
-    r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every "
-    r"time|any ?time|once|where|in case(?! of)|with(?: (?:regard|respect) to)?|to|about|regarding|"
+    r"(?:and |but )?(?P<word>when(?:ever)?|if|in front of|in|for|on|while|during|as soon as|"
+    r"each time|every time|any ?time|once|where|in case(?! of)|with(?: (?:regard|respect) to)?|to|about|regarding|"
     r"concerning|as for|as to|when it comes to|in case of|in terms of|should) (?P<rest>.+)",
     re.I,
 )
@@ -706,7 +708,7 @@ def _split_prefix(text: str) -> ScopedText | None:
     return _make_prefixed(word, *parts) if parts else None
 
 
-_UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
+_UNSURE_WORDS = ("in", "in front of", "with", "to", "about", "on", "for", "as to", "should")
 """Words that begin more than scopes: "In short, ..."."""
 
 
@@ -838,7 +840,8 @@ def _shorten_clause(word: str, scope: str) -> str:
 _PURPOSE = re.compile(
     rf"(?!{PERSON}$)(?!(?:the|a|an|my|our|all|any|every|each|people|users|whom|someone|anyone|"
     r"everyone|explain|discuss|describe|teach|present|introduce|grandma|grandpa|mom|mum|dad|"
-    r"management)\b)(?:[a-z]+ [a-z].*|finish|start|begin|end|close|conclude)"
+    r"management)\b)(?:[a-z]+ [a-z].*|finish|start|begin|end|close|conclude)|"
+    r"the (?:best of|extent|degree|letter|contrary|full|point)\b.*"
 )
 """What follows "to" where it is a purpose: "to save time"."""
 _MANNER_SCOPE = re.compile(
@@ -857,6 +860,10 @@ def _make_prefixed(word: str, scope: str, effect: str) -> ScopedText | None:
     is_purpose = word.lower() == "to" and not _WRITES.match(scope) and _PURPOSE.fullmatch(scope)
     if is_purpose or (word.lower() in ("in", "with", "for") and _MANNER_SCOPE.fullmatch(scope)):
         return None
+    if word.lower() == "in" and is_place_in_answer(scope):
+        return None
+    if word.lower() == "in front of" and read_situation(scope).kind != "writing":
+        return None
     effect = re.sub(r"^then,? ", "", effect, flags=re.I)
     effect = re.sub(rf"^they {_BE_TOLD_SO} ", "tell them ", effect, flags=re.I)
     said = POLITE.sub("", f"{effect} ").strip()
@@ -866,7 +873,24 @@ def _make_prefixed(word: str, scope: str, effect: str) -> ScopedText | None:
         effect = f"say that {said}"
     if not _is_scope(scope) or not said:
         return None
+    if word.lower() == "to" and _is_written_to(scope, said):
+        return ScopedText(f"writing to {scope}", effect)
     return ScopedText(_name_topic_word(word, _shorten_clause(word, scope)), effect)
+
+
+_ONE_READER = re.compile(
+    r"(?:the|an?|any|every|all|our|my) (?!(?:[\w'’-]+ )*(?:questions?|requests?|complaints?|"
+    rf"comments?|reviews?|inquiries|feedback|criticism|{GENRE})$)[\w'’-]+(?: [\w'’-]+)?",
+    re.I,
+)
+
+
+def _is_written_to(scope: str, effect: str) -> bool:
+    """Return whether somebody who is no known person follows "to": "to the board, write ..."."""
+    if read_situation(scope).kind == "writing" or not _ONE_READER.fullmatch(scope):
+        return False
+    is_text = re.match(r"(?:always |never |only )?(?:write|sign|send)\b", effect, re.I) is not None
+    return is_text or is_person(scope)
 
 
 _WRITES = re.compile(r"(?:write|reply|respond|answer|talk|speak|text|e-?mail|message)\b", re.I)
