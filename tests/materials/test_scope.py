@@ -6,7 +6,7 @@ import pytest
 
 from selfteach.errors import DataError
 from selfteach.materials.effect import read_effect
-from selfteach.materials.rule import read_rule
+from selfteach.materials.rule import read_rule, suggest_check
 from selfteach.materials.situation import Situation, read_situation
 
 
@@ -60,7 +60,6 @@ def test_a_condition_ends_where_its_demand_begins(text: str, scope: str, effect:
         "In brackets, add the year.",
         "In the title, use no capitals.",
         "In front of each name, put a star.",
-        "To the best of your ability, answer in one sentence.",
     ],
 )
 def test_a_place_in_the_answer_is_no_condition(text: str) -> None:
@@ -114,3 +113,8 @@ def test_whom_a_condition_names_is_no_topic(text: str, genre: str, addressee: st
 )
 def test_what_a_condition_names_is_a_topic(text: str, topic: str) -> None:
     assert read_situation(read_rule(text).scope) == Situation("about", topic=topic)
+
+
+def test_how_well_something_is_done_is_no_condition() -> None:
+    rule = read_rule("To the best of your ability, answer in one sentence.")
+    assert (rule.scope, suggest_check(rule)) == ("", "max_sentences=1")
