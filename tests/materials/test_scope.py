@@ -75,7 +75,6 @@ def test_a_place_in_the_answer_is_no_condition(text: str) -> None:
         "Suggest something else if asked for it.",
         "When asked about that, say no.",
         'When it comes up, say "No".',
-        "On request, add a source.",
         "In most cases, add a source.",
     ],
 )

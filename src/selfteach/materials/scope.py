@@ -108,7 +108,8 @@ _UNIVERSAL = re.compile(
 _PREFIX = re.compile(
     r"(?:and |but )?(?P<word>when(?:ever)?|if|in front of|in|for|on|while|during|as soon as|"
     r"each time|every time|any ?time|once|where|in case(?! of)|with(?: (?:regard|respect) to)?|"
-    r"to|about|regarding|concerning|as for|as to|when it comes to|in case of|in terms of|should) (?P<rest>.+)",
+    r"to|about|regarding|concerning|as for|as to|when it comes to|in case of|in terms of|"
+    r"should) (?P<rest>.+)",
     re.I,
 )
 _SUFFIX_WHEN = re.compile(
