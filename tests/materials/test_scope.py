@@ -117,3 +117,74 @@ def test_what_a_condition_names_is_a_topic(text: str, topic: str) -> None:
 def test_how_well_something_is_done_is_no_condition() -> None:
     rule = read_rule("To the best of your ability, answer in one sentence.")
     assert (rule.scope, suggest_check(rule)) == ("", "max_sentences=1")
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "effect"),
+    [
+        (
+            "If somebody asks for code, just the code. No explanations.",
+            "somebody asks for code",
+            "just the code. No explanations",
+        ),
+        (
+            "In emails to my boss, no emoji. Max 50 words.",
+            "emails to my boss",
+            "no emoji. Max 50 words",
+        ),
+        (
+            "In emails to my boss, no emoji. Don't use lists either.",
+            "emails to my boss",
+            "no emoji. Don't use lists",
+        ),
+        (
+            "In emails to my boss, be brief. At most three sentences. No lists.",
+            "emails to my boss",
+            "be brief. At most three sentences. No lists",
+        ),
+        (
+            "We have no parking. If asked about it, say so.",
+            "parking",
+            "say that we have no parking",
+        ),
+        ("I text Maddie: no emojis.", "I text Maddie", "no emojis"),
+        ("My kids ask about cats: be brief.", "my kids ask about cats", "be brief"),
+    ],
+)
+def test_what_sharpens_a_demand_belongs_to_its_condition(
+    text: str, scope: str, effect: str
+) -> None:
+    rule = read_rule(text)
+    assert (rule.scope, rule.effect) == (scope, effect)
+
+
+@pytest.mark.parametrize(
+    "demand",
+    [
+        "Never use exclamation marks",
+        "Never swear",
+        "Always be brief",
+        "In general, be brief",
+        "Otherwise be brief",
+        "Everywhere else use lists",
+        "Be friendly too",
+        "Just be brief",
+        "No answer may be longer than ten words",
+        "No lists in any answer",
+    ],
+)
+def test_a_demand_that_may_hold_everywhere_is_refused(demand: str) -> None:
+    with pytest.raises(DataError, match="different conditions") as caught:
+        read_rule(f"In emails to my boss, no emoji. {demand}.")
+    said = f'join them with "and" if "{demand}" holds only for "emails to my boss", too.'
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["We sell shoes: no exclamation marks.", "I teach: no lists."])
+def test_a_remark_before_a_colon_is_no_condition(text: str) -> None:
+    assert read_rule(text).scope == ""
+
+
+def test_a_fact_that_does_not_say_what_it_is_about_is_refused() -> None:
+    with pytest.raises(DataError, match="different conditions"):
+        read_rule("I like cats. If asked about it, say so.")

@@ -29,6 +29,7 @@ from selfteach.materials.resolve_pronouns import (
     find_unresolved_pronoun,
     name_person,
     resolve_pronoun,
+    say_fact,
 )
 from selfteach.materials.scope import (
     SECOND_SCOPE,
@@ -100,7 +101,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         _refuse_empty_condition(text)
     _refuse_instructions(text)
     plain = to_plain_conditions(drop_parentheses(text))
-    said = join_same_texts(resolve_pronoun(join_lines(plain)))
+    said = join_same_texts(say_fact(resolve_pronoun(join_lines(plain))))
     if when and then:
         scope, effect = when, then
     elif then and _is_scope_alone(said):
@@ -336,8 +337,9 @@ def _read_parts(text: str) -> ScopedText:
     text = text if plain == said else " ".join(plain)
     sentences = [part for sentence in plain for part in split_joined_rules(sentence)]
     text, sentences = _drop_remarks(text, sentences)
-    found = _merge_followers(sentences)
+    found = _join_sharper(_merge_followers(sentences))
     _refuse_several_scopes(found)
+    _refuse_elsewhere(sentences, found)
     if scope := found[0][1].scope:
         return ScopedText(scope, ". ".join(part.effect for _, part in found))
     kept = [sentence for sentence, _ in found]
@@ -410,6 +412,71 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
     return found
 
 
+_EITHER = re.compile(
+    r"(?P<demand>(?:no|not|nor|never|max(?:imum)?|just|do not|don't)\b.+?),? (?:either|too|"
+    r"as well)",
+    re.I,
+)
+_FRAGMENT = re.compile(
+    r"(?:no(?! (?:matter|one|need|way|doubt)\b)|not (?:more|longer|over|an?|one)\b|never (?:more|"
+    rf"longer|over|any)\b|(?:max(?:imum)?|at most|at least|up to|under|exactly) (?:{NUMBER})\b|"
+    rf"(?:just|only) (?:the|an?|one|{NUMBER}|[a-z-]+s)\b)(?: [\w'-]+){{1,6}}",
+    re.I,
+)
+"""A demand without a verb: "No explanations", "Max 50 words"."""
+_NO_FRAGMENT = re.compile(
+    r"\b(?:is|are|was|were|be|must|should|may|can|could|will|would|shall|has|have|had|do|does|did|"
+    r"needs?|i|you|we|they|it|that|who|which|when(?:ever)?|if|unless|while|in|for|to|on|otherwise|"
+    r"else|everywhere|elsewhere|anywhere|ever|always|answers?|repl(?:y|ies)|responses?)\b",
+    re.I,
+)
+"""What makes it a sentence, or may open another condition."""
+
+
+def _join_sharper(found: list[tuple[str, ScopedText]]) -> list[tuple[str, ScopedText]]:
+    """Return the demands with the scope of the one before for those that only sharpen it: "In
+    emails to my boss, no emoji. Max 50 words."."""
+    joined: list[tuple[str, ScopedText]] = []
+    for sentence, part in found:
+        scope = joined[-1][1].scope if joined else ""
+        demand = _find_sharper(sentence) if scope and not part.scope else ""
+        joined.append((sentence, ScopedText(scope, demand) if demand else part))
+    return joined
+
+
+def _find_sharper(sentence: str) -> str:
+    """Return the demand of a sentence that sharpens the one before; "" if it is no such one."""
+    bare = sentence.rstrip(" .!")
+    either = _EITHER.fullmatch(bare)
+    if either and not _ELSEWHERE.search(bare):
+        return either["demand"]
+    is_fragment = _FRAGMENT.fullmatch(bare) is not None and not _NO_FRAGMENT.search(bare)
+    return bare if is_fragment else ""
+
+
+_ELSEWHERE = re.compile(
+    r"\b(?:otherwise|(?:every|any)where(?: else)?|elsewhere|always|in general|generally|"
+    r"in (?:all|any|every) other [a-z]+)\b,? ?",
+    re.I,
+)
+"""What opens another condition."""
+
+
+def _refuse_elsewhere(sentences: list[str], found: list[tuple[str, ScopedText]]) -> None:
+    """Refuse a demand for elsewhere, behind one with a scope, that would be lost.
+
+    Raises:
+        DataError: there is one.
+    """
+    if not found[0][1].scope:
+        return
+    kept = [sentence for sentence, _ in found]
+    for sentence in sentences:
+        elsewhere = _ELSEWHERE.match(sentence)
+        if elsewhere and sentence not in kept and starts_effect(sentence[elsewhere.end() :]):
+            _refuse_several_scopes([*found, (sentence, ScopedText("", sentence))])
+
+
 def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
     scopes = {part.scope.casefold() for _, part in found}
     both = [text for _, part in found if part.scope for text in part]
@@ -424,11 +491,21 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
         raise DataError(
             f"the text holds {max(len(found), 2)} rules with different conditions: {named}.",
             where="rule",
-            cure=(
-                "Teach them one after another, each with its own command and --from the run "
-                "before, or state the one condition with --when and the effect with --then."
-            ),
+            cure=_name_cure(found),
         )
+
+
+def _name_cure(found: list[tuple[str, ScopedText]]) -> str:
+    """Return what to do with demands under different conditions."""
+    cure = "Teach them one after another, each with its own command and --from the run before, or "
+    everywhere = [sentence.rstrip(" .!") for sentence, part in found if not part.scope]
+    scopes = list(dict.fromkeys(part.scope for _, part in found if part.scope))
+    if len(scopes) != 1 or not everywhere or not found[0][1].scope:
+        return f"{cure}state the one condition with --when and the effect with --then."
+    return (
+        f'{cure}join them with "and" if "{shorten_text(everywhere[0])}" holds only for '
+        f'"{shorten_text(scopes[0])}", too.'
+    )
 
 
 _SECOND_TEXTS = re.compile(

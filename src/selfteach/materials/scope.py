@@ -422,11 +422,13 @@ _MANNER_LABEL = re.compile(
 """A heading that names no condition: "Tone: be friendly."."""
 _INSISTING = re.compile(
     r"(?<=[.!]) (?:(?:and )?(?:i mean it|seriously|really|none|never|ever|period|full stop|please|"
-    r"no exceptions?|not (?:a single )?one|not ever|thanks|thank you|thx|ok(?:ay)?|got it|"
+    r"no exceptions?|not (?:a single )?one|not (?:an?|one)(?: single)? (?:minute|second|moment|"
+    r"hour|day|cent|penny|euro|dollar|word) (?:later|earlier|sooner|longer|more|less)|not ever|"
+    r"thanks|thank you|thx|ok(?:ay)?|got it|"
     r"understood|ever again|at all)[.!]* ?)+$",
     re.I,
 )
-"""What only insists: "No emojis. Seriously. None."."""
+"""What only insists: "No emojis. Seriously. None.", "We close at six. Not a minute later."."""
 _BANNED_WORD = re.compile(
     rf"^(in {_MY}{GENRE} (?:to|for) [^,\"']+?) (?=the (?:word|phrase|term)s? ([\"'])[^\"']+\2 "
     r"(?:is|are|must|should|may|can)\b)",
@@ -685,8 +687,9 @@ def split_joined_rules(sentence: str) -> list[str]:
 
 
 def _lower_first(scope: str) -> str:
-    """Return "Emails to Tom" as "emails to Tom"; "SQL queries" stays."""
-    return scope if scope[1:2].isupper() else scope[0].lower() + scope[1:]
+    """Return "Emails to Tom" as "emails to Tom"; "SQL queries" and "I text Tom" stay."""
+    is_kept = scope[1:2].isupper() or re.match(r"I\b", scope)
+    return scope if is_kept else scope[0].lower() + scope[1:]
 
 
 def _is_scope(scope: str) -> bool:
@@ -1067,6 +1070,14 @@ _HEADED_TEXTS = re.compile(
 """A heading without a colon: "texts to dad - no emojis"."""
 
 
+_TOLD_OF_SELF = re.compile(
+    r"(?:I|we|my [a-z-]+|our [a-z-]+) (?!(?:asks?|mentions?|talks?|speaks?|chats?|tex|writ|e-?mail|"
+    r"messag|repl|answer|want|need|discuss|draft|send|plan|cook|travel))[a-z']+(?: |$)",
+    re.I,
+)
+"""A remark before a colon, and no condition: "I teach third graders: ..."."""
+
+
 def _split_colon(text: str) -> ScopedText | None:
     """Split "Opening hours: say that we close at six"."""
     text = _HEADED_TEXTS.sub(r"\g<scope>: \g<effect>", text)
@@ -1075,6 +1086,8 @@ def _split_colon(text: str) -> ScopedText | None:
     scope = re.sub(r"^(\w+) (?:who ask|asking)\b", r"\1 ask", scope)
     is_short = (is_asked or len(scope.split()) <= MAX_HEADING_WORDS) and '"' not in scope
     is_genre = re.fullmatch(rf"(?:(?:my|our|all) )*(?:{_ANY_GENRE}|{_GENRE_TO} .+)", scope, re.I)
+    if _TOLD_OF_SELF.match(scope) and is_only_told(scope):
+        return None
     if not colon or not is_short or starts_effect(scope) or _NO_TITLE.search(scope):
         return None
     if not starts_effect(effect.strip()) and not is_genre:
