@@ -188,3 +188,48 @@ def test_a_remark_before_a_colon_is_no_condition(text: str) -> None:
 def test_a_fact_that_does_not_say_what_it_is_about_is_refused() -> None:
     with pytest.raises(DataError, match="different conditions"):
         read_rule("I like cats. If asked about it, say so.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In captions for my bakery open with 'Yum', no hashtags.",
+        "In emails to my boss the greeting is 'Dear', not 'Hi'.",
+        "When my parents use 'LOL', say hello.",
+    ],
+)
+def test_a_condition_that_goes_on_with_a_demand_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="not clear where the condition ends"):
+        read_rule(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "effect"),
+    [
+        (
+            "When asked about parking: two spots, no more.",
+            "parking",
+            "say that two spots, no more",
+        ),
+        (
+            "When asked about cats: just one line, no emoji.",
+            "cats",
+            "just one line, no emoji",
+        ),
+        (
+            "When asked about cats, say that they, unlike dogs, are clean.",
+            "cats",
+            "say that they, unlike dogs, are clean",
+        ),
+        ("When my parents use slang, be brief.", "my parents use slang", "be brief"),
+        ("When I ask for three ideas, number them.", "I ask for three ideas", "number them"),
+        (
+            'In emails to my boss, use "Dear". No "Hi".',
+            "emails to my boss",
+            'use "Dear". No "Hi"',
+        ),
+    ],
+)
+def test_a_condition_is_read_up_to_its_end(text: str, scope: str, effect: str) -> None:
+    rule = read_rule(text)
+    assert (rule.scope, rule.effect) == (scope, effect)

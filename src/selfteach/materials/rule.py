@@ -119,6 +119,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
         refuse_exception_in_scope(scope)
+        _refuse_demand_in_scope(scope)
     _refuse_part(scope, effect)
     _refuse_unnamed(effect)
     _refuse_unnamed_person(scope)
@@ -169,6 +170,31 @@ def _refuse_unasked(scope: str) -> None:
             cure=(
                 "A rule is taught on requests: say with --when what they are about, for instance "
                 '--when "delivery".'
+            ),
+        )
+
+
+_QUOTED_DEMAND = re.compile(
+    r"(?!.*\b(?:who|whom|that|which|named|called|known)\b).*\b(?:with|as|is|are|be|use|say|write|"
+    r"prefer|like|by) [\"']\w.*",
+    re.I,
+)
+
+
+def _refuse_demand_in_scope(scope: str) -> None:
+    """Refuse a scope that goes on with a demand: "emails to my boss open with 'Dear'".
+
+    Raises:
+        DataError: it does.
+    """
+    situation = read_situation(scope)
+    if situation.kind == "writing" and _QUOTED_DEMAND.fullmatch(situation.addressee):
+        raise DataError(
+            f'it is not clear where the condition ends: "{shorten_text(scope)}".',
+            where="rule",
+            cure=(
+                "Put a comma behind it, for instance \"In emails to my boss, start with 'Dear'.\", "
+                "or state the condition with --when and the effect with --then."
             ),
         )
 
@@ -420,7 +446,7 @@ _EITHER = re.compile(
 _FRAGMENT = re.compile(
     r"(?:no(?! (?:matter|one|need|way|doubt)\b)|not (?:more|longer|over|an?|one)\b|never (?:more|"
     rf"longer|over|any)\b|(?:max(?:imum)?|at most|at least|up to|under|exactly) (?:{NUMBER})\b|"
-    rf"(?:just|only) (?:the|an?|one|{NUMBER}|[a-z-]+s)\b)(?: [\w'-]+){{1,6}}",
+    rf"(?:just|only) (?:the|an?|one|{NUMBER}|[a-z-]+s)\b)(?:,? [\w'\"-]+){{1,6}}",
     re.I,
 )
 """A demand without a verb: "No explanations", "Max 50 words"."""
@@ -450,7 +476,8 @@ def _find_sharper(sentence: str) -> str:
     either = _EITHER.fullmatch(bare)
     if either and not _ELSEWHERE.search(bare):
         return either["demand"]
-    is_fragment = _FRAGMENT.fullmatch(bare) is not None and not _NO_FRAGMENT.search(bare)
+    is_sentence = _NO_FRAGMENT.search(QUOTED.sub('""', bare)) is not None
+    is_fragment = _FRAGMENT.fullmatch(bare) is not None and not is_sentence
     return bare if is_fragment else ""
 
 

@@ -486,9 +486,10 @@ _AS_LONG_AS = re.compile(
 
 
 _CONTRAST = re.compile(
-    r"(?:,| [-–—]) (?:unlike|as opposed to|in contrast to|contrary to) [^,.;:!?\"–—]+?"
-    r"(?=,|[.!]*$| [-–—] )(?:(?:,| [-–—])(?= (?:should|must|shall|need|have to|has to|are to|may|"
-    r"can|always|never)\b))?",
+    r"^(?P<before>(?:(?!\b(?:say|tell|mention|explain|state|that)\b)[^\"])*?)(?:,| [-–—]) "
+    r"(?:unlike|as opposed to|in contrast to|contrary to) [^,.;:!?\"–—]+?(?=,|[.!]*$| [-–—] )"
+    r"(?:(?:,| [-–—])(?= (?:should|must|shall|need|have to|has to|are to|may|can|always|"
+    r"never)\b))?",
     re.I,
 )
 """A contrast that is no part of whom a text is for: "my boss, unlike those to friends, ..."."""
@@ -500,7 +501,7 @@ def to_plain_conditions(text: str) -> str:
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
-    text = _CONTRAST.sub("", text)
+    text = _CONTRAST.sub(r"\g<before>", text)
     text = _AS_LONG_AS.sub("while ", text)
     text = _EQUALS.sub(r"\1: ", text)
     text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
@@ -704,7 +705,7 @@ def _split_prefix(text: str) -> ScopedText | None:
     word, rest = match["word"], match["rest"]
     is_sure = word.lower() not in _UNSURE_WORDS
     parts = (
-        _cut_after_text(rest)
+        _cut_after_text(rest, is_clause=_CLAUSE.fullmatch(word) is not None)
         or _cut_before_demand(rest)
         or _cut_at_last_comma(rest, is_sure)
         or _cut_without_comma(rest)
@@ -717,12 +718,14 @@ _UNSURE_WORDS = ("in", "in front of", "with", "to", "about", "on", "for", "as to
 
 
 _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
+_IT_IS = r"it(?:['’]s| is| should be| must be| has to be)"
+"""How a word is called for: "it's 'complimentary', never 'free'"."""
 _DEMAND_AFTER_TEXT = re.compile(
     rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH}(?= )|never|always|"
     r"do not|don't|[Pp]lease|(?<!use )(?<!want )(?<!like )no(?= (?:emojis?|smileys?|hashtags?|"
     r"exclamation marks?|bullet points|lists?|jargon|slang)\b)|"
     r"use(?= (?!for\b|in\b|at\b|of\b|by\b|among\b))|write|keep|say|add|"
-    r"(?:prefer|choose|pick|go with|stick (?:to|with))(?= [\"'])|"
+    rf"(?:prefer|choose|pick|go with|stick (?:to|with)|{_IT_IS})(?= [\"'])|"
     r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|"
     r"number|replace|spell|state|(?:address|call) (?:him|her|them|me|us)|"
     r"(?:list|name|show|state|describe|give) (?=(?:the|all|every|each|its|their)\b)|"
@@ -739,10 +742,10 @@ _ABOUT_NOUN = re.compile(r"\b(?:about|on|regarding|concerning|of) (?:[\w'-]+ ){0
 """What a noun may follow that is spelled as a verb: "posts about phone", before "use"."""
 
 
-def _cut_after_text(rest: str) -> tuple[str, str] | None:
+def _cut_after_text(rest: str, *, is_clause: bool) -> tuple[str, str] | None:
     """Return the scope and the effect of "texts to Rosie don't use lol, brb or omg": no comma parts
     them, and those that follow are the demand's. Commas before it part several addressees. What is
-    asked about ends before a strong demand.
+    asked about ends before a strong demand. In a clause somebody does it: "my parents use slang".
     """
     clause = re.split(r"[:;]", rest, maxsplit=1)[0]
     for found in list(_DEMAND_AFTER_TEXT.finditer(clause))[:MAX_CUTS]:
@@ -751,6 +754,8 @@ def _cut_after_text(rest: str) -> tuple[str, str] | None:
         if _DEMANDS.search(before) or _PRONOUN.search(before):
             continue
         if not is_strong and _ABOUT_NOUN.search(before):
+            continue
+        if is_clause and not is_strong and is_person(before) and re.fullmatch(PERSON, before):
             continue
         if _TO_THEM.search(before) and _describes(effect):
             continue
@@ -761,7 +766,7 @@ def _cut_after_text(rest: str) -> tuple[str, str] | None:
         is_one = is_list or "," not in before
         is_text = situation.kind in ("writing", "task")
         if is_one and (is_text or (situation.kind == "about" and is_strong)):
-            return before, effect
+            return before, re.sub(rf"^{_IT_IS} (?=[\"'])", "use ", effect, flags=re.I)
     return None
 
 
@@ -776,7 +781,9 @@ def _cut_before_demand(rest: str) -> tuple[str, str] | None:
     """
     heading, colon, demands = rest.partition(": ")
     if colon and "," not in heading and _is_heading(heading, demands):
-        return heading, demands.strip()
+        is_about = read_situation(heading).kind == "about"
+        is_said = is_about and not starts_effect(demands) and not re.match("just ", demands, re.I)
+        return heading, f"say that {demands}" if is_said else demands.strip()
     for comma in re.finditer(r"[,:]", rest):
         effect = rest[comma.end() :].strip()
         if starts_effect(effect) or effect.startswith("the answer is "):
@@ -788,7 +795,8 @@ def _is_heading(heading: str, demands: str) -> bool:
     """Return whether what stands before a colon names texts, and no "posts on Alien: Romulus"."""
     situation = read_situation(heading)
     is_title = situation.topic and demands[:1].isupper() and not starts_effect(demands)
-    return situation.kind in ("writing", "task") and not is_title
+    is_answer = situation.kind == "about" and not demands[:1].isupper()
+    return is_answer or (situation.kind in ("writing", "task") and not is_title)
 
 
 def _cut_at_last_comma(rest: str, is_sure: bool) -> tuple[str, str] | None:

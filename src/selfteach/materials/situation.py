@@ -818,7 +818,7 @@ _WRITTEN_TO = re.compile(
 _NOBODY_WRITTEN = (
     r"(?:reports?|links?|files?|documents?|forms?|codes?|words?|numbers?|lists?|results?|cop(?:y|"
     r"ies)|pictures?|photos?|details|data|tickets?|orders?|questions?|requests?|prices?|quotes?|"
-    r"receipts?|address|lot|bit|while|times?|days?|nights?|mornings?|evenings?|weeks?|month)"
+    r"receipts?|updates?|offers?|memes?|reply|address|lot|bit|while|times?|days?|nights?|mornings?|evenings?|weeks?|month)"
 )
 _WRITTEN_WHOM = re.compile(
     r"(?P<verb>(?:text|e-?mail)(?:ing)?|messag(?:e|ing)) (?P<who>(?:the|an?|any|every|all) "
@@ -938,7 +938,7 @@ _WORDINGS_OF_WRITING: Wordings = [
     (
         re.compile(
             rf"^{_OWNER}(?:conversations?|talks|discussions?|interactions?|exchanges|"
-            r"correspondence|(?:phone |video )?calls) (?:with|to) ",
+            r"correspondence|(?:phone |video )?calls) (?:with|to) (?!action\b)",
             re.I,
         ),
         "talking to ",
@@ -1042,8 +1042,11 @@ _EMPTY_NOUN = (
 )
 _NO_TOPIC = re.compile(
     r"(?:it|this|that|them|these|those|ones?|something else|anything else|"
-    r"requests?|(?:most|many|some|certain|rare|such) cases|an? (?:hurry|rush|(?:good|bad) mood)|"
-    rf"(?:(?:more|fewer|less) than |at least |at most |up to |over )?{NUMBER}(?: or more)?"
+    r"requests?|(?:most|many|some|certain|rare|such) cases|an? (?:hurry|rush|(?:good|bad) mood))",
+    re.I,
+)
+_AMOUNT = re.compile(
+    rf"(?:(?:(?:more|fewer|less) than |at least |at most |up to |over )?{NUMBER}(?: or more)?"
     rf"(?: {_EMPTY_NOUN})?|(?:a few|several|many|multiple|various|some) {_EMPTY_NOUN})",
     re.I,
 )
@@ -1054,7 +1057,9 @@ def names_nothing(scope: str) -> bool:
     things".
     """
     situation = read_situation(scope)
-    return situation.kind == "about" and _NO_TOPIC.fullmatch(situation.topic) is not None
+    is_wanted = re.search(r"\b(?:ask|want|need|request|look|like)", scope, re.I)
+    forms = (_NO_TOPIC,) if is_wanted else (_NO_TOPIC, _AMOUNT)
+    return situation.kind == "about" and any(form.fullmatch(situation.topic) for form in forms)
 
 
 def _join_topics(text: str) -> str:
