@@ -72,6 +72,7 @@ def test_a_place_in_the_answer_is_no_condition(text: str) -> None:
     [
         "Use a list when you name more than two things.",
         "When you list three or more items, use bullets.",
+        "When naming more than three cities, use a list.",
         "Suggest something else if asked for it.",
         "When asked about that, say no.",
         'When it comes up, say "No".',
@@ -146,6 +147,21 @@ def test_how_well_something_is_done_is_no_condition() -> None:
             "We have no parking. If asked about it, say so.",
             "parking",
             "say that we have no parking",
+        ),
+        (
+            "In emails to my boss, be brief. Only the facts.",
+            "emails to my boss",
+            "be brief. Only the facts",
+        ),
+        (
+            'In texts to Anna, use "luv". Never "love".',
+            "texts to Anna",
+            'use "luv". Never "love"',
+        ),
+        (
+            "There are no dogs allowed. When asked about that, tell them so.",
+            "dogs",
+            "say that there are no dogs allowed",
         ),
         ("I text Maddie: no emojis.", "I text Maddie", "no emojis"),
         ("My kids ask about cats: be brief.", "my kids ask about cats", "be brief"),

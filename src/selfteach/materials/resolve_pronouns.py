@@ -125,7 +125,7 @@ _HAVE_WHAT = re.compile(
     r"(?:we|there) (?:(?:have|has|offer|sell|serve|provide|accept|take|is|are)|(?:do not|don't) "
     r"(?:have|offer|sell|serve|provide|accept|take)|(?:is|are) not|isn't|aren't)"
     r"(?: (?:no|any|an?|the|free))* (?P<what>(?!(?:open|closed|happy|sorry|in|at|on|from)\b)"
-    r"[a-z][a-z'-]*(?: [a-z][a-z'-]*)?)",
+    r"[a-z][a-z'-]*(?: [a-z][a-z'-]*)??)(?: (?:allowed|available|here|left|nearby))?",
     re.I,
 )
 _ASKED_FOR_IT = re.compile(r"\b(?P<before>about|for) (?:it|that|this|them|those|one)$", re.I)

@@ -11,7 +11,7 @@ import unicodedata
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.check_text import CheckDemand, list_conditions, quote_value
@@ -363,7 +363,7 @@ def _read_parts(text: str) -> ScopedText:
     text = text if plain == said else " ".join(plain)
     sentences = [part for sentence in plain for part in split_joined_rules(sentence)]
     text, sentences = _drop_remarks(text, sentences)
-    found = _join_sharper(_merge_followers(sentences))
+    found = _join_sharper(_add_fragments(sentences, _merge_followers(sentences)))
     _refuse_several_scopes(found)
     _refuse_elsewhere(sentences, found)
     if scope := found[0][1].scope:
@@ -445,7 +445,8 @@ _EITHER = re.compile(
 )
 _FRAGMENT = re.compile(
     r"(?:no(?! (?:matter|one|need|way|doubt)\b)|not (?:more|longer|over|an?|one)\b|never (?:more|"
-    rf"longer|over|any)\b|(?:max(?:imum)?|at most|at least|up to|under|exactly) (?:{NUMBER})\b|"
+    r"longer|over|any)\b|never(?= [\"'])|"
+    rf"(?:max(?:imum)?|at most|at least|up to|under|exactly) (?:{NUMBER})\b|"
     rf"(?:just|only) (?:the|an?|one|{NUMBER}|[a-z-]+s)\b)(?:,? [\w'\"-]+){{1,6}}",
     re.I,
 )
@@ -457,6 +458,24 @@ _NO_FRAGMENT = re.compile(
     re.I,
 )
 """What makes it a sentence, or may open another condition."""
+
+
+def _add_fragments(
+    sentences: list[str], found: list[tuple[str, ScopedText]]
+) -> list[tuple[str, ScopedText]]:
+    """Return the demands with the fragments right behind one with a scope that are left out: "In
+    emails to my boss, no emoji. Just the facts."."""
+    added = list(found)
+    for before, said in pairwise(sentences):
+        demand = _find_sharper(said)
+        texts = [sentence for sentence, _ in added]
+        if not demand or said in texts or before not in texts:
+            continue
+        place = texts.index(before)
+        scope, effect = added[place][1]
+        if scope and demand not in effect:
+            added.insert(place + 1, (said, ScopedText(scope, demand)))
+    return added
 
 
 def _join_sharper(found: list[tuple[str, ScopedText]]) -> list[tuple[str, ScopedText]]:

@@ -780,7 +780,8 @@ def _cut_before_demand(rest: str) -> tuple[str, str] | None:
     A heading ends at its colon, and all behind it is the demand: "tweets: two hashtags, no links".
     """
     heading, colon, demands = rest.partition(": ")
-    if colon and "," not in heading and _is_heading(heading, demands):
+    starts_inside = any(starts_effect(part.strip()) for part in heading.split(",")[1:])
+    if colon and not starts_inside and _is_heading(heading, demands):
         is_about = read_situation(heading).kind == "about"
         is_said = is_about and not starts_effect(demands) and not re.match("just ", demands, re.I)
         return heading, f"say that {demands}" if is_said else demands.strip()

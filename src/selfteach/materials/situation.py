@@ -1024,7 +1024,7 @@ _PLACE_IN_ANSWER = re.compile(
     rf"{_OWNER}(?:(?:very )?(?:first|second|third|last|opening|closing|final|middle) (?:line|"
     r"sentence|paragraph|word|part|half|section|letter|answer|reply|response|message)s?|"
     r"(?:beginning|start|middle|end|titles?|(?:sub-?)?headings?|headers?|footers?|introduction|"
-    r"intro|opening|closing|ending|postscript)|(?:(?:square|round|curly) )?(?:brackets|"
+    r"intro|opening|closing|ending|postscript|footnotes?)|(?:(?:square|round|curly) )?(?:brackets|"
     r"parentheses)|(?:(?:single|double) )?(?:quotation marks|quote marks|quotes)|italics|bold|"
     r"capitals|capital letters)",
     re.I,
@@ -1046,10 +1046,19 @@ _NO_TOPIC = re.compile(
     re.I,
 )
 _AMOUNT = re.compile(
-    rf"(?:(?:(?:more|fewer|less) than |at least |at most |up to |over )?{NUMBER}(?: or more)?"
-    rf"(?: {_EMPTY_NOUN})?|(?:a few|several|many|multiple|various|some) {_EMPTY_NOUN})",
+    rf"(?:(?:more|fewer|less) than {NUMBER} .+|{NUMBER} or more .+|"
+    rf"(?:at least |at most |up to |over )?{NUMBER}(?: {_EMPTY_NOUN})?|"
+    rf"(?:a few|several|many|multiple|various|some) {_EMPTY_NOUN})",
     re.I,
 )
+
+
+_NAMES = re.compile(
+    r"(?:when(?:ever)? )?(?:(?:you|I|we) )?(?:nam|list|giv|mention|quot|stat|show|recommend|"
+    r"suggest)(?:e|ing)?\b",
+    re.I,
+)
+"""What an answer does, which no request tells."""
 
 
 def names_nothing(scope: str) -> bool:
@@ -1057,8 +1066,7 @@ def names_nothing(scope: str) -> bool:
     things".
     """
     situation = read_situation(scope)
-    is_wanted = re.search(r"\b(?:ask|want|need|request|look|like)", scope, re.I)
-    forms = (_NO_TOPIC,) if is_wanted else (_NO_TOPIC, _AMOUNT)
+    forms = (_NO_TOPIC, _AMOUNT) if _NAMES.match(scope) else (_NO_TOPIC,)
     return situation.kind == "about" and any(form.fullmatch(situation.topic) for form in forms)
 
 
