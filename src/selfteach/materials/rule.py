@@ -464,7 +464,8 @@ def _add_fragments(
     sentences: list[str], found: list[tuple[str, ScopedText]]
 ) -> list[tuple[str, ScopedText]]:
     """Return the demands with the fragments right behind one with a scope that are left out: "In
-    emails to my boss, no emoji. Just the facts."."""
+    emails to my boss, no emoji. Only the facts.".
+    """
     added = list(found)
     for before, said in pairwise(sentences):
         demand = _find_sharper(said)
@@ -480,7 +481,8 @@ def _add_fragments(
 
 def _join_sharper(found: list[tuple[str, ScopedText]]) -> list[tuple[str, ScopedText]]:
     """Return the demands with the scope of the one before for those that only sharpen it: "In
-    emails to my boss, no emoji. Max 50 words."."""
+    emails to my boss, no emoji. Max 50 words.".
+    """
     joined: list[tuple[str, ScopedText]] = []
     for sentence, part in found:
         scope = joined[-1][1].scope if joined else ""
