@@ -48,9 +48,9 @@ MAX_QUOTED = 60
 """Characters of a text that a message quotes."""
 
 
-def shorten_text(text: str) -> str:
+def shorten_text(text: str, most_chars: int = MAX_QUOTED) -> str:
     """Return a text for a message, cut where it is long."""
-    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED].rstrip()}..."
+    return text if len(text) <= most_chars else f"{text[:most_chars].rstrip()}..."
 
 
 MAX_LISTED = 3

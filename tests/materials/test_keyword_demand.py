@@ -103,7 +103,7 @@ def test_long_texts_are_read_in_time(text: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "scope"),
     [
-        ('When it comes up, say "No".', "it comes up"),
+        ('When money comes up, say "No".', "money comes up"),
         ("When you use a list, use bullet points.", "you use a list"),
         ('When somebody greets you with "Moin", say "Ahoy".', 'somebody greets you with "Moin"'),
         (

@@ -486,7 +486,7 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         rf"(?:for|in|with) (?P<where>(?:(?:my|our|all|the) )?(?:[a-z]+ )*?{GENRE}(?: (?:to|for) "
         rf"[\w' ]+?)?): "
         r"(?P<rest>.+)",
-        r"In \g<where>, \g<rest>",
+        r"In \g<where>: \g<rest>",
     ),
     (
         r"(?P<lead>.*?\b(?:give|tell|send|share|mention|include|state)\b.*?), which is "

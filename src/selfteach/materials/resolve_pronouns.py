@@ -113,6 +113,40 @@ def _read_wish(text: str) -> str:
     return text
 
 
+_FACT = re.compile(
+    r"(?P<fact>(?:(?:we|there|our|the|my) )[^.;:!?\"]+)[.!;] (?P<when>(?:if|when(?:ever)?) "
+    r"[^,.;:!?\"]*\bask(?:s|ed|ing)?\b[^,.;:!?\"]+), (?:please |just |then |always )*"
+    r"(?:(?:say|tell (?:them|him|her|people)) so|say (?:that|this)|mention (?:it|that|this)|"
+    r"tell (?:them|him|her|people)(?: that| this)?)[.!]*",
+    re.I,
+)
+"""A fact, and when it must be said: "We have no parking. If asked about it, say so."."""
+_HAVE_WHAT = re.compile(
+    r"(?:we|there) (?:(?:have|has|offer|sell|serve|provide|accept|take|is|are)|(?:do not|don't) "
+    r"(?:have|offer|sell|serve|provide|accept|take)|(?:is|are) not|isn't|aren't)"
+    r"(?: (?:no|any|an?|the|free))* (?P<what>(?!(?:open|closed|happy|sorry|in|at|on|from)\b)"
+    r"[a-z][a-z'-]*(?: [a-z][a-z'-]*)??)(?: (?:allowed|available|here|left|nearby))?",
+    re.I,
+)
+_ASKED_FOR_IT = re.compile(r"\b(?P<before>about|for) (?:it|that|this|them|those|one)$", re.I)
+
+
+def say_fact(text: str) -> str:
+    """Return "We have no parking. If asked about it, say so." as "If asked about parking, say that
+    we have no parking."; another text as it is.
+    """
+    match = _FACT.fullmatch(text)
+    if match is None:
+        return text
+    fact, when = match["fact"], match["when"]
+    if _ASKED_FOR_IT.search(when):
+        what = _HAVE_WHAT.fullmatch(fact)
+        if what is None:
+            return text
+        when = _ASKED_FOR_IT.sub(rf"\g<before> {what['what']}", when)
+    return f"{when}, say that {fact[0].lower()}{fact[1:]}."
+
+
 def _find_person(sentence: str) -> str:
     """Return who a sentence tells of: "Jared is my boss" -> "my boss Jared"; or ""."""
     if found := _CALLED.fullmatch(sentence) or _IS.fullmatch(sentence):

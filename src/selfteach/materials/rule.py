@@ -11,7 +11,7 @@ import unicodedata
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from selfteach.errors import DataError, UsageError
 from selfteach.materials.check_text import CheckDemand, list_conditions, quote_value
@@ -29,6 +29,7 @@ from selfteach.materials.resolve_pronouns import (
     find_unresolved_pronoun,
     name_person,
     resolve_pronoun,
+    say_fact,
 )
 from selfteach.materials.scope import (
     SECOND_SCOPE,
@@ -48,6 +49,7 @@ from selfteach.materials.situation import (
     is_never_met,
     is_unasked,
     join_same_texts,
+    names_nothing,
     names_topic,
     read_situation,
 )
@@ -99,7 +101,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         _refuse_empty_condition(text)
     _refuse_instructions(text)
     plain = to_plain_conditions(drop_parentheses(text))
-    said = join_same_texts(resolve_pronoun(join_lines(plain)))
+    said = join_same_texts(say_fact(resolve_pronoun(join_lines(plain))))
     if when and then:
         scope, effect = when, then
     elif then and _is_scope_alone(said):
@@ -117,6 +119,7 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         _refuse_unread_condition(said, "" if scope else effect)
         _refuse_unasked(scope)
         refuse_exception_in_scope(scope)
+        _refuse_demand_in_scope(scope)
     _refuse_part(scope, effect)
     _refuse_unnamed(effect)
     _refuse_unnamed_person(scope)
@@ -171,6 +174,31 @@ def _refuse_unasked(scope: str) -> None:
         )
 
 
+_QUOTED_DEMAND = re.compile(
+    r"(?!.*\b(?:who|whom|that|which|named|called|known)\b).*\b(?:with|as|is|are|be|use|say|write|"
+    r"prefer|like|by) [\"']\w.*",
+    re.I,
+)
+
+
+def _refuse_demand_in_scope(scope: str) -> None:
+    """Refuse a scope that goes on with a demand: "emails to my boss open with 'Dear'".
+
+    Raises:
+        DataError: it does.
+    """
+    situation = read_situation(scope)
+    if situation.kind == "writing" and _QUOTED_DEMAND.fullmatch(situation.addressee):
+        raise DataError(
+            f'it is not clear where the condition ends: "{shorten_text(scope)}".',
+            where="rule",
+            cure=(
+                "Put a comma behind it, for instance \"In emails to my boss, start with 'Dear'.\", "
+                "or state the condition with --when and the effect with --then."
+            ),
+        )
+
+
 _UNTOLD = re.compile(
     r"(?:asked )?(?:(?:all|any|every|each|an?|the|my|our|your|very|really|more) )*(?:long|longer|"
     r"short|shorter|lengthy|brief|quick|simple|simpler|easy|easier|hard|harder|difficult|complex|"
@@ -184,7 +212,7 @@ _UNTOLD = re.compile(
 
 
 def _refuse_untold(scope: str) -> None:
-    if _UNTOLD.fullmatch(scope):
+    if _UNTOLD.fullmatch(scope) or names_nothing(scope):
         raise DataError(
             f'no requests can be made for the condition "{shorten_text(scope)}": it does not say '
             "what they are about.",
@@ -335,8 +363,9 @@ def _read_parts(text: str) -> ScopedText:
     text = text if plain == said else " ".join(plain)
     sentences = [part for sentence in plain for part in split_joined_rules(sentence)]
     text, sentences = _drop_remarks(text, sentences)
-    found = _merge_followers(sentences)
+    found = _join_sharper(_add_fragments(sentences, _merge_followers(sentences)))
     _refuse_several_scopes(found)
+    _refuse_elsewhere(sentences, found)
     if scope := found[0][1].scope:
         return ScopedText(scope, ". ".join(part.effect for _, part in found))
     kept = [sentence for sentence, _ in found]
@@ -400,23 +429,38 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
         if before.endswith(";") and found and found[-1][1].scope and not part.scope:
             scope, effect = found.pop()[1]
             part = ScopedText(scope, f"{effect}, {part.effect.rstrip(' .!')}")
-        if found and not part.scope and _COMPLAINT.match(found[-1][1].effect):
-            _refuse_complaint(found[-1][0], said)
-        if not found or part.scope or starts_effect(part.effect):
-            found.append((sentence, part))
-        elif not _STATES.match(found[-1][1].effect) and _has_check(part.effect):
-            if len(found) == 1 and _is_told(found[0][1]):
-                found.clear()
-            found.append((sentence, part))
-        elif len(found) == 1 and _is_told(found[0][1]) and not _REMARK.match(part.effect):
-            found[0] = (sentence, part)
-        elif not found[-1][1].scope and _adds_a_subject(said):
-            _refuse_another_subject(said)
-        elif _STATES.match(found[-1][1].effect):
-            first, last = found.pop()
-            joined = ScopedText(last.scope, f"{last.effect}. {part.effect}".rstrip(" ."))
-            found.append((first, joined))
+        _add_sentence(found, said, sentence, part)
     return found
+
+
+def _add_sentence(
+    found: list[tuple[str, ScopedText]], said: str, sentence: str, part: ScopedText
+) -> None:
+    """Add a sentence to those that ask for something, or to the last one; a remark is left out.
+
+    Args:
+        sentence: what is said, without "also" before it.
+        part: its scope and effect.
+    """
+    if not found or part.scope or starts_effect(part.effect):
+        if found and not part.scope:
+            _refuse_complaint(found[-1], said)
+        found.append((sentence, part))
+        return
+    first, last = found[-1]
+    _refuse_complaint(found[-1], said)
+    is_after_remark = len(found) == 1 and _is_told(last)
+    if not _STATES.match(last.effect) and _has_check(part.effect):
+        if is_after_remark:
+            found.clear()
+        found.append((sentence, part))
+    elif is_after_remark and not _REMARK.match(part.effect):
+        found[0] = (sentence, part)
+    elif not last.scope and _adds_a_subject(said):
+        _refuse_another_subject(said)
+    elif _STATES.match(last.effect):
+        joined = ScopedText(last.scope, f"{last.effect}. {part.effect}".rstrip(" ."))
+        found[-1] = (first, joined)
 
 
 _COMPLAINT = re.compile(
@@ -438,8 +482,9 @@ _JUDGES = re.compile(
 """How a sentence begins that judges what the model does, or wishes it otherwise."""
 
 
-def _refuse_complaint(told: str, judged: str) -> None:
-    if _JUDGES.match(judged):
+def _refuse_complaint(before: tuple[str, ScopedText], judged: str) -> None:
+    told, part = before
+    if _COMPLAINT.match(part.effect) and _JUDGES.match(judged):
         raise DataError(
             f'"{shorten_text(told)}" tells what the model does, and "{shorten_text(judged)}" does '
             "not say what it shall do.",
@@ -474,6 +519,93 @@ def _is_told(part: ScopedText) -> bool:
     return not part.scope and is_remark and not _has_check(part.effect)
 
 
+_EITHER = re.compile(
+    r"(?P<demand>(?:no|not|nor|never|max(?:imum)?|just|do not|don't)\b.+?),? (?:either|too|"
+    r"as well)",
+    re.I,
+)
+_FRAGMENT = re.compile(
+    r"(?:no(?! (?:matter|one|need|way|doubt)\b)|not (?:more|longer|over|an?|one)\b|never (?:more|"
+    r"longer|over|any)\b|never(?= [\"'])|"
+    rf"(?:max(?:imum)?|at most|at least|up to|under|exactly) (?:{NUMBER})\b|"
+    rf"(?:just|only) (?:the|an?|one|{NUMBER}|[a-z-]+s)\b)(?:,? [\w'\"-]+){{1,6}}",
+    re.I,
+)
+"""A demand without a verb: "No explanations", "Max 50 words"."""
+_NO_FRAGMENT = re.compile(
+    r"\b(?:is|are|was|were|be|must|should|may|can|could|will|would|shall|has|have|had|do|does|did|"
+    r"needs?|i|you|we|they|it|that|who|which|when(?:ever)?|if|unless|while|in|for|to|on|otherwise|"
+    r"else|everywhere|elsewhere|anywhere|ever|always|answers?|repl(?:y|ies)|responses?)\b",
+    re.I,
+)
+"""What makes it a sentence, or may open another condition."""
+
+
+def _add_fragments(
+    sentences: list[str], found: list[tuple[str, ScopedText]]
+) -> list[tuple[str, ScopedText]]:
+    """Return the demands with the fragments right behind one with a scope that are left out: "In
+    emails to my boss, no emoji. Only the facts.".
+    """
+    added = list(found)
+    for before, said in pairwise(sentences):
+        demand = _find_sharper(said)
+        texts = [sentence for sentence, _ in added]
+        if not demand or said in texts or before not in texts:
+            continue
+        place = texts.index(before)
+        scope, effect = added[place][1]
+        if scope and demand not in effect:
+            added.insert(place + 1, (said, ScopedText(scope, demand)))
+    return added
+
+
+def _join_sharper(found: list[tuple[str, ScopedText]]) -> list[tuple[str, ScopedText]]:
+    """Return the demands with the scope of the one before for those that only sharpen it: "In
+    emails to my boss, no emoji. Max 50 words.".
+    """
+    joined: list[tuple[str, ScopedText]] = []
+    for sentence, part in found:
+        scope = joined[-1][1].scope if joined else ""
+        demand = _find_sharper(sentence) if scope and not part.scope else ""
+        joined.append((sentence, ScopedText(scope, demand) if demand else part))
+    return joined
+
+
+def _find_sharper(sentence: str) -> str:
+    """Return the demand of a sentence that sharpens the one before; "" if it is no such one."""
+    bare = sentence.rstrip(" .!")
+    either = _EITHER.fullmatch(bare)
+    if either and not _ELSEWHERE.search(bare):
+        return either["demand"]
+    is_sentence = _NO_FRAGMENT.search(QUOTED.sub('""', bare)) is not None
+    is_fragment = _FRAGMENT.fullmatch(bare) is not None and not is_sentence
+    return bare if is_fragment else ""
+
+
+_ELSEWHERE = re.compile(
+    r"\b(?:otherwise|(?:every|any)where(?: else)?|elsewhere|always|in general|generally|"
+    r"in (?:all|any|every) other [a-z]+)\b,? ?",
+    re.I,
+)
+"""What opens another condition."""
+
+
+def _refuse_elsewhere(sentences: list[str], found: list[tuple[str, ScopedText]]) -> None:
+    """Refuse a demand for elsewhere, behind one with a scope, that would be lost.
+
+    Raises:
+        DataError: there is one.
+    """
+    if not found[0][1].scope:
+        return
+    kept = [sentence for sentence, _ in found]
+    for sentence in sentences:
+        elsewhere = _ELSEWHERE.match(sentence)
+        if elsewhere and sentence not in kept and starts_effect(sentence[elsewhere.end() :]):
+            _refuse_several_scopes([*found, (sentence, ScopedText("", sentence))])
+
+
 def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
     scopes = {part.scope.casefold() for _, part in found}
     both = [text for _, part in found if part.scope for text in part]
@@ -488,11 +620,21 @@ def _refuse_several_scopes(found: list[tuple[str, ScopedText]]) -> None:
         raise DataError(
             f"the text holds {max(len(found), 2)} rules with different conditions: {named}.",
             where="rule",
-            cure=(
-                "Teach them one after another, each with its own command and --from the run "
-                "before, or state the one condition with --when and the effect with --then."
-            ),
+            cure=_name_cure(found),
         )
+
+
+def _name_cure(found: list[tuple[str, ScopedText]]) -> str:
+    """Return what to do with demands under different conditions."""
+    cure = "Teach them one after another, each with its own command and --from the run before, or "
+    everywhere = [sentence.rstrip(" .!") for sentence, part in found if not part.scope]
+    scopes = list(dict.fromkeys(part.scope for _, part in found if part.scope))
+    if len(scopes) != 1 or not everywhere or not found[0][1].scope:
+        return f"{cure}state the one condition with --when and the effect with --then."
+    return (
+        f'{cure}join them with "and" if "{shorten_text(everywhere[0])}" holds only for '
+        f'"{shorten_text(scopes[0])}", too.'
+    )
 
 
 _SECOND_TEXTS = re.compile(

@@ -20,6 +20,8 @@ from selfteach.materials.situation import (
     GENRE,
     PERSON,
     is_answered_text,
+    is_person,
+    is_place_in_answer,
     names_no_person,
     read_situation,
     split_addressees,
@@ -70,7 +72,7 @@ _SURE_VERBS = (
 )
 _WISH = (
     r"(?:I|we)(?:(?:'d| would) (?:like|prefer)(?! (?:to|you|that|it)\b)|"
-    rf" want(?= (?:an?|no|at|only|exactly|the|{NUMBER})\b))"
+    rf" want(?= (?:an?|no|at|only|exactly|the|{NUMBER})\b| [\"'])| prefer(?= [\"']))"
 )
 """A demand as a wish: "I'd like bullet points"."""
 _EFFECT_START = re.compile(
@@ -104,9 +106,10 @@ _UNIVERSAL = re.compile(
     re.I,
 )
 _PREFIX = re.compile(
-    r"(?:and |but )?(?P<word>when(?:ever)?|if|in|for|on|while|during|as soon as|each time|every "
-    r"time|any ?time|once|where|in case(?! of)|with(?: (?:regard|respect) to)?|to|about|regarding|"
-    r"concerning|as for|as to|when it comes to|in case of|in terms of|should) (?P<rest>.+)",
+    r"(?:and |but )?(?P<word>when(?:ever)?|if|in front of|in|for|on|while|during|as soon as|"
+    r"each time|every time|any ?time|once|where|in case(?! of)|with(?: (?:regard|respect) to)?|"
+    r"to|about|regarding|concerning|as for|as to|when it comes to|in case of|in terms of|"
+    r"should) (?P<rest>.+)",
     re.I,
 )
 _SUFFIX_WHEN = re.compile(
@@ -419,11 +422,13 @@ _MANNER_LABEL = re.compile(
 """A heading that names no condition: "Tone: be friendly."."""
 _INSISTING = re.compile(
     r"(?<=[.!]) (?:(?:and )?(?:i mean it|seriously|really|none|never|ever|period|full stop|please|"
-    r"no exceptions?|not (?:a single )?one|not ever|thanks|thank you|thx|ok(?:ay)?|got it|"
+    r"no exceptions?|not (?:a single )?one|not (?:an?|one)(?: single)? (?:minute|second|moment|"
+    r"hour|day|cent|penny|euro|dollar|word) (?:later|earlier|sooner|longer|more|less)|not ever|"
+    r"thanks|thank you|thx|ok(?:ay)?|got it|"
     r"understood|ever again|at all)[.!]* ?)+$",
     re.I,
 )
-"""What only insists: "No emojis. Seriously. None."."""
+"""What only insists: "No emojis. Seriously. None.", "We close at six. Not a minute later."."""
 _BANNED_WORD = re.compile(
     rf"^(in {_MY}{GENRE} (?:to|for) [^,\"']+?) (?=the (?:word|phrase|term)s? ([\"'])[^\"']+\2 "
     r"(?:is|are|must|should|may|can)\b)",
@@ -480,12 +485,23 @@ _AS_LONG_AS = re.compile(
 """A condition, and no length: "as long as a tweet" and "as long as you like" are lengths."""
 
 
+_CONTRAST = re.compile(
+    r"^(?P<before>(?:(?!\b(?:say|tell|mention|explain|state|that)\b)[^\"])*?)(?:,| [-–—]) "
+    r"(?:unlike|as opposed to|in contrast to|contrary to) [^,.;:!?\"–—]+?(?=,|[.!]*$| [-–—] )"
+    r"(?:(?:,| [-–—])(?= (?:should|must|shall|need|have to|has to|are to|may|can|always|"
+    r"never)\b))?",
+    re.I,
+)
+"""A contrast that is no part of whom a text is for: "my boss, unlike those to friends, ..."."""
+
+
 def to_plain_conditions(text: str) -> str:
     """Return a text whose condition is marked as one, and what looks like one is left out.
 
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
+    text = _CONTRAST.sub(r"\g<before>", text)
     text = _AS_LONG_AS.sub("while ", text)
     text = _EQUALS.sub(r"\1: ", text)
     text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
@@ -672,8 +688,9 @@ def split_joined_rules(sentence: str) -> list[str]:
 
 
 def _lower_first(scope: str) -> str:
-    """Return "Emails to Tom" as "emails to Tom"; "SQL queries" stays."""
-    return scope if scope[1:2].isupper() else scope[0].lower() + scope[1:]
+    """Return "Emails to Tom" as "emails to Tom"; "SQL queries" and "I text Tom" stay."""
+    is_kept = scope[1:2].isupper() or re.match(r"I\b", scope)
+    return scope if is_kept else scope[0].lower() + scope[1:]
 
 
 def _is_scope(scope: str) -> bool:
@@ -688,7 +705,7 @@ def _split_prefix(text: str) -> ScopedText | None:
     word, rest = match["word"], match["rest"]
     is_sure = word.lower() not in _UNSURE_WORDS
     parts = (
-        _cut_after_text(rest)
+        _cut_after_text(rest, is_clause=_CLAUSE.fullmatch(word) is not None)
         or _cut_before_demand(rest)
         or _cut_at_last_comma(rest, is_sure)
         or _cut_without_comma(rest)
@@ -696,16 +713,19 @@ def _split_prefix(text: str) -> ScopedText | None:
     return _make_prefixed(word, *parts) if parts else None
 
 
-_UNSURE_WORDS = ("in", "with", "to", "about", "on", "for", "as to", "should")
+_UNSURE_WORDS = ("in", "in front of", "with", "to", "about", "on", "for", "as to", "should")
 """Words that begin more than scopes: "In short, ..."."""
 
 
 _BE_TOLD_SO = r"(?:must|should|have to|need to|are to) be told"
+_IT_IS = r"it(?:['’]s| is| should be| must be| has to be)"
+"""How a word is called for: "it's 'complimentary', never 'free'"."""
 _DEMAND_AFTER_TEXT = re.compile(
-    rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH} |never|always|"
+    rf" (?:then )?(?=(?:(?:simply|just|also|then|kindly|first|ever) )*(?:{_WISH}(?= )|never|always|"
     r"do not|don't|[Pp]lease|(?<!use )(?<!want )(?<!like )no(?= (?:emojis?|smileys?|hashtags?|"
     r"exclamation marks?|bullet points|lists?|jargon|slang)\b)|"
-    r"use (?!for\b|in\b|at\b|of\b|by\b|among\b)|write|keep|say|add|"
+    r"use(?= (?!for\b|in\b|at\b|of\b|by\b|among\b))|write|keep|say|add|"
+    rf"(?:prefer|choose|pick|go with|stick (?:to|with)|{_IT_IS})(?= [\"'])|"
     r"include|avoid|stay|be|give|tell|make|begin|start|end|finish|mention|put|sign|limit|"
     r"number|replace|spell|state|(?:address|call) (?:him|her|them|me|us)|"
     r"(?:list|name|show|state|describe|give) (?=(?:the|all|every|each|its|their)\b)|"
@@ -722,10 +742,10 @@ _ABOUT_NOUN = re.compile(r"\b(?:about|on|regarding|concerning|of) (?:[\w'-]+ ){0
 """What a noun may follow that is spelled as a verb: "posts about phone", before "use"."""
 
 
-def _cut_after_text(rest: str) -> tuple[str, str] | None:
+def _cut_after_text(rest: str, *, is_clause: bool) -> tuple[str, str] | None:
     """Return the scope and the effect of "texts to Rosie don't use lol, brb or omg": no comma parts
     them, and those that follow are the demand's. Commas before it part several addressees. What is
-    asked about ends before a strong demand.
+    asked about ends before a strong demand. In a clause somebody does it: "my parents use slang".
     """
     clause = re.split(r"[:;]", rest, maxsplit=1)[0]
     for found in list(_DEMAND_AFTER_TEXT.finditer(clause))[:MAX_CUTS]:
@@ -734,6 +754,8 @@ def _cut_after_text(rest: str) -> tuple[str, str] | None:
         if _DEMANDS.search(before) or _PRONOUN.search(before):
             continue
         if not is_strong and _ABOUT_NOUN.search(before):
+            continue
+        if is_clause and not is_strong and is_person(before) and re.fullmatch(PERSON, before):
             continue
         if _TO_THEM.search(before) and _describes(effect):
             continue
@@ -744,7 +766,7 @@ def _cut_after_text(rest: str) -> tuple[str, str] | None:
         is_one = is_list or "," not in before
         is_text = situation.kind in ("writing", "task")
         if is_one and (is_text or (situation.kind == "about" and is_strong)):
-            return before, effect
+            return before, re.sub(rf"^{_IT_IS} (?=[\"'])", "use ", effect, flags=re.I)
     return None
 
 
@@ -753,12 +775,29 @@ MAX_CUTS = 4
 
 
 def _cut_before_demand(rest: str) -> tuple[str, str] | None:
-    """Return the scope and the effect on both sides of a comma after which a demand begins."""
+    """Return the scope and the effect on both sides of a comma after which a demand begins.
+
+    A heading ends at its colon, and all behind it is the demand: "tweets: two hashtags, no links".
+    """
+    heading, colon, demands = rest.partition(": ")
+    starts_inside = any(starts_effect(part.strip()) for part in heading.split(",")[1:])
+    if colon and not starts_inside and _is_heading(heading, demands):
+        is_about = read_situation(heading).kind == "about"
+        is_said = is_about and not starts_effect(demands) and not re.match("just ", demands, re.I)
+        return heading, f"say that {demands}" if is_said else demands.strip()
     for comma in re.finditer(r"[,:]", rest):
         effect = rest[comma.end() :].strip()
         if starts_effect(effect) or effect.startswith("the answer is "):
             return rest[: comma.start()], effect
     return None
+
+
+def _is_heading(heading: str, demands: str) -> bool:
+    """Return whether what stands before a colon names texts, and no "posts on Alien: Romulus"."""
+    situation = read_situation(heading)
+    is_title = situation.topic and demands[:1].isupper() and not starts_effect(demands)
+    is_answer = situation.kind == "about" and not demands[:1].isupper()
+    return is_answer or (situation.kind in ("writing", "task") and not is_title)
 
 
 def _cut_at_last_comma(rest: str, is_sure: bool) -> tuple[str, str] | None:
@@ -814,7 +853,8 @@ def _shorten_clause(word: str, scope: str) -> str:
 _PURPOSE = re.compile(
     rf"(?!{PERSON}$)(?!(?:the|a|an|my|our|all|any|every|each|people|users|whom|someone|anyone|"
     r"everyone|explain|discuss|describe|teach|present|introduce|grandma|grandpa|mom|mum|dad|"
-    r"management)\b)(?:[a-z]+ [a-z].*|finish|start|begin|end|close|conclude)"
+    r"management)\b)(?:[a-z]+ [a-z].*|finish|start|begin|end|close|conclude)|"
+    r"the (?:best of|extent|degree|letter|contrary|full|point)\b.*"
 )
 """What follows "to" where it is a purpose: "to save time"."""
 _MANNER_SCOPE = re.compile(
@@ -833,6 +873,10 @@ def _make_prefixed(word: str, scope: str, effect: str) -> ScopedText | None:
     is_purpose = word.lower() == "to" and not _WRITES.match(scope) and _PURPOSE.fullmatch(scope)
     if is_purpose or (word.lower() in ("in", "with", "for") and _MANNER_SCOPE.fullmatch(scope)):
         return None
+    if word.lower() == "in" and is_place_in_answer(scope):
+        return None
+    if word.lower() == "in front of" and read_situation(scope).kind != "writing":
+        return None
     effect = re.sub(r"^then,? ", "", effect, flags=re.I)
     effect = re.sub(rf"^they {_BE_TOLD_SO} ", "tell them ", effect, flags=re.I)
     said = POLITE.sub("", f"{effect} ").strip()
@@ -842,7 +886,24 @@ def _make_prefixed(word: str, scope: str, effect: str) -> ScopedText | None:
         effect = f"say that {said}"
     if not _is_scope(scope) or not said:
         return None
+    if word.lower() == "to" and _is_written_to(scope, said):
+        return ScopedText(f"writing to {scope}", effect)
     return ScopedText(_name_topic_word(word, _shorten_clause(word, scope)), effect)
+
+
+_ONE_READER = re.compile(
+    r"(?:the|an?|any|every|all|our|my) (?!(?:[\w'’-]+ )*(?:questions?|requests?|complaints?|"
+    rf"comments?|reviews?|inquiries|feedback|criticism|{GENRE})$)[\w'’-]+(?: [\w'’-]+)?",
+    re.I,
+)
+
+
+def _is_written_to(scope: str, effect: str) -> bool:
+    """Return whether somebody who is no known person follows "to": "to the board, write ..."."""
+    if read_situation(scope).kind == "writing" or not _ONE_READER.fullmatch(scope):
+        return False
+    is_text = re.match(r"(?:always |never |only )?(?:write|sign|send)\b", effect, re.I) is not None
+    return is_text or is_person(scope)
 
 
 _WRITES = re.compile(r"(?:write|reply|respond|answer|talk|speak|text|e-?mail|message)\b", re.I)
@@ -1018,6 +1079,14 @@ _HEADED_TEXTS = re.compile(
 """A heading without a colon: "texts to dad - no emojis"."""
 
 
+_TOLD_OF_SELF = re.compile(
+    r"(?:I|we|my [a-z-]+|our [a-z-]+) (?!(?:asks?|mentions?|talks?|speaks?|chats?|tex|writ|e-?mail|"
+    r"messag|repl|answer|want|need|discuss|draft|send|plan|cook|travel))[a-z']+(?: |$)",
+    re.I,
+)
+"""A remark before a colon, and no condition: "I teach third graders: ..."."""
+
+
 def _split_colon(text: str) -> ScopedText | None:
     """Split "Opening hours: say that we close at six"."""
     text = _HEADED_TEXTS.sub(r"\g<scope>: \g<effect>", text)
@@ -1026,6 +1095,8 @@ def _split_colon(text: str) -> ScopedText | None:
     scope = re.sub(r"^(\w+) (?:who ask|asking)\b", r"\1 ask", scope)
     is_short = (is_asked or len(scope.split()) <= MAX_HEADING_WORDS) and '"' not in scope
     is_genre = re.fullmatch(rf"(?:(?:my|our|all) )*(?:{_ANY_GENRE}|{_GENRE_TO} .+)", scope, re.I)
+    if _TOLD_OF_SELF.match(scope) and is_only_told(scope):
+        return None
     if not colon or not is_short or starts_effect(scope) or _NO_TITLE.search(scope):
         return None
     if not starts_effect(effect.strip()) and not is_genre:

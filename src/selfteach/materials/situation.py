@@ -18,6 +18,7 @@ from selfteach.materials.text_kinds import (
     read_asked_kind,
     read_described_kind,
 )
+from selfteach.number_words import NUMBER
 
 _GENRE_NAMES = {
     r"e-?mail(?:s|ing)?|mails?": "email",
@@ -119,7 +120,7 @@ GENRE = rf"(?:{'|'.join(_GENRE_NAMES)})"
 _OWNER = r"(?:(?:all|every|each|any|the|an?|my|our|your|these|those|some|new) )*"
 _GROUPS = (
     r"customers?|clients?|guests?|patients?|students?|pupils?|kids?|children|child|"
-    r"teenagers?|toddlers?|adults?|parents?|beginners?|strangers?|colleagues?|co-?workers?|"
+    r"teen(?:ager)?s?|toddlers?|adults?|parents?|beginners?|strangers?|colleagues?|co-?workers?|"
     r"employees?|staff|members?|teams?|neighbou?rs?|friends?|family|relatives?|readers?|"
     r"investors?|suppliers?|vendors?|partners?|tenants?|landlords?|managers?|bosses|boss|"
     r"teachers?|doctors?|nurses?|lawyers?|donors?|volunteers?|voters?|fans?|followers?|"
@@ -743,7 +744,7 @@ def _read_writing(text: str) -> Situation | None:
     written = re.fullmatch(
         rf"{_WRITE}(?: back)?(?: {_TO}| with)? (?!{_ABOUT} )(?P<who>{PERSON}.*)", text
     )
-    written = written or _WRITTEN_TO.fullmatch(text)
+    written = written or _WRITTEN_TO.fullmatch(text) or _WRITTEN_WHOM.fullmatch(text)
     if written and names_no_person(written["who"]):
         return Situation("about", topic=written["who"])
     who, topic = _split_topic(written["who"]) if written else ("", "")
@@ -814,6 +815,17 @@ _WRITTEN_TO = re.compile(
     r"(?:[a-z-]+ )?(?!(?:files|logs|disks|tables|databases|sockets)\b)[a-z]{3,}(?<!ing)s)"
 )
 """Whoever is written to, is somebody: "writing to the board"."""
+_NOBODY_WRITTEN = (
+    r"(?:reports?|links?|files?|documents?|forms?|codes?|words?|numbers?|lists?|results?|cop(?:y|"
+    r"ies)|pictures?|photos?|details|data|tickets?|orders?|questions?|requests?|prices?|quotes?|"
+    r"receipts?|updates?|offers?|memes?|reply|address|lot|bit|while|times?|days?|nights?|mornings?|evenings?|weeks?|month)"
+)
+_WRITTEN_WHOM = re.compile(
+    r"(?P<verb>(?:text|e-?mail)(?:ing)?|messag(?:e|ing)) (?P<who>(?:the|an?|any|every|all) "
+    rf"(?:(?!{_NOBODY_WRITTEN}\b|to\b|at\b|in\b|on\b|for\b)[\w'’-]+ ?){{1,3}}?(?:(?<= )about .+)?)",
+    re.I,
+)
+"""The same without "to": "emailing the judge"."""
 _GENRE_END = re.compile(rf" {GENRE}$", re.I)
 
 
@@ -923,6 +935,14 @@ _WORDINGS_OF_TEXTS: Wordings = [
 """How a text is named, and its usual words: "anything addressed to Tom" is "writing to Tom"."""
 _WORDINGS_OF_WRITING: Wordings = [
     (re.compile(r"^to (?=\w)", re.I), "writing to "),
+    (
+        re.compile(
+            rf"^{_OWNER}(?:conversations?|talks|discussions?|interactions?|exchanges|"
+            r"correspondence|(?:phone |video )?calls) (?:with|to) (?!action\b)",
+            re.I,
+        ),
+        "talking to ",
+    ),
     (re.compile(rf"^{GENRE} (?:and|or) {GENRE} (?=(?:to|for) )", re.I), "writing "),
     (
         re.compile(rf"^(?=.* on (?:{_PLATFORMS})\b)(.*?)\b({GENRE}) on ({_PLATFORMS})\b", re.I),
@@ -996,10 +1016,58 @@ _SAME_TEXTS_FIRST = re.compile(
 )
 _PART_OF_TEXTS = re.compile(
     r"(?:in )?(?:the |each |every )*(?:very )?(?:first|second|third|last|opening|closing|final|"
-    r"middle) (?:line|sentence|paragraph|word|part|half|section|letter)s? (?:of|in) ",
+    r"middle) (?:line|sentence|paragraph|word|part|half|section|letter)s?(?: (?:of|in) |$)",
     re.I,
 )
 """Where in an answer something is: "the last paragraph of reports" is no topic."""
+_PLACE_IN_ANSWER = re.compile(
+    rf"{_OWNER}(?:(?:very )?(?:first|second|third|last|opening|closing|final|middle) (?:line|"
+    r"sentence|paragraph|word|part|half|section|letter|answer|reply|response|message)s?|"
+    r"(?:beginning|start|middle|end|titles?|(?:sub-?)?headings?|headers?|footers?|introduction|"
+    r"intro|opening|closing|ending|postscript|footnotes?)|(?:(?:square|round|curly) )?(?:brackets|"
+    r"parentheses)|(?:(?:single|double) )?(?:quotation marks|quote marks|quotes)|italics|bold|"
+    r"capitals|capital letters)",
+    re.I,
+)
+
+
+def is_place_in_answer(text: str) -> bool:
+    """Return whether what follows "in" is a place in the answer, and no condition: "brackets"."""
+    return _PLACE_IN_ANSWER.fullmatch(text.strip()) is not None
+
+
+_EMPTY_NOUN = (
+    r"(?:(?:different|other|of (?:the|these)) )*(?:things?|items?|options?|examples?|points?|"
+    r"facts?|names?|ideas?|reasons?|elements?|entries|parts?|choices?|steps?|ones?)"
+)
+_NO_TOPIC = re.compile(
+    r"(?:it|this|that|them|these|those|ones?|something else|anything else|"
+    r"requests?|(?:most|many|some|certain|rare|such) cases|an? (?:hurry|rush|(?:good|bad) mood))",
+    re.I,
+)
+_AMOUNT = re.compile(
+    rf"(?:(?:more|fewer|less) than {NUMBER} .+|{NUMBER} or more .+|"
+    rf"(?:at least |at most |up to |over )?{NUMBER}(?: {_EMPTY_NOUN})?|"
+    rf"(?:a few|several|many|multiple|various|some) {_EMPTY_NOUN})",
+    re.I,
+)
+
+
+_NAMES = re.compile(
+    r"(?:when(?:ever)? )?(?:(?:you|I|we) )?(?:nam|list|giv|mention|quot|stat|show|recommend|"
+    r"suggest)(?:e|ing)?\b",
+    re.I,
+)
+"""What an answer does, which no request tells."""
+
+
+def names_nothing(scope: str) -> bool:
+    """Return whether a scope does not say what is asked about: "asked for it", "more than two
+    things".
+    """
+    situation = read_situation(scope)
+    forms = (_NO_TOPIC, _AMOUNT) if _NAMES.match(scope) else (_NO_TOPIC,)
+    return situation.kind == "about" and any(form.fullmatch(situation.topic) for form in forms)
 
 
 def _join_topics(text: str) -> str:

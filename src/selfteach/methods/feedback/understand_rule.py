@@ -60,6 +60,8 @@ WORDS_OF = {"words": 1, "sentences": 20, "paragraphs": 40, "characters": 1 / 5}
 TOKENS_PER_WORD = 1.4
 MARGIN_TOKENS = 16
 SHOWN_KINDS = 12
+SHOWN_CHECK = 200
+"""So many characters of a check; the dry run shows it whole."""
 ALSO_NOT_USED = "--also is not used: the rule forbids no subject"
 ALSO_NEEDS_CHECK = (
     "--also is not used: no check tells which answers name the subject; --check "
@@ -277,7 +279,7 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         if conflict := find_conflict(check, rule, keeps_check):
             lines.append(conflict)
     elif suggested and not found.forbidden_topic:
-        lines.append(f'recognized: the check is "{suggested}"')
+        lines.append(f'recognized: the check is "{shorten_text(suggested, SHOWN_CHECK)}"')
     if found.effect and found.effect.unchecked and not check:
         lines.append(f"no check decides this part: {'; '.join(found.effect.unchecked)}")
     part, unread = (None, []) if found.effect or check else split_unread(rule.effect)
