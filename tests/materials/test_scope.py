@@ -31,6 +31,11 @@ from selfteach.materials.situation import Situation, read_situation
         ("In posts about phone use, add a tip.", "posts about phone use", "add a tip"),
         ("For recipes: grams, no cups.", "recipes", "grams, no cups"),
         (
+            "If someone asks about parking, the answer is: behind the house.",
+            "parking",
+            "say that behind the house",
+        ),
+        (
             "For questions about Alien: Romulus, say it is great, never bad.",
             "questions about Alien: Romulus",
             "say it is great, never bad",

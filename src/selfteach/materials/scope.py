@@ -780,6 +780,7 @@ def _cut_before_demand(rest: str) -> tuple[str, str] | None:
     A heading ends at its colon, and all behind it is the demand: "tweets: two hashtags, no links".
     """
     heading, colon, demands = rest.partition(": ")
+    heading = heading.removesuffix(", the answer is")
     starts_inside = any(starts_effect(part.strip()) for part in heading.split(",")[1:])
     if colon and not starts_inside and _is_heading(heading, demands):
         is_about = read_situation(heading).kind == "about"
