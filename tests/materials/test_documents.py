@@ -441,6 +441,31 @@ def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
             "- yes\n\nText end",
             "",
         ),
+        (
+            (
+                "<p>Seen.<div style='display:none'>a<p>b</div><i STYLE=\"Color: red; DISPLAY : "
+                "None !important\">c</i><p style='visibility: hidden;'>d<p style='display: block'>"
+                "End."
+            ),
+            "Seen.\n\nEnd.",
+            "",
+        ),
+        (
+            (
+                "<p style='display: none; display: block'>One.<p style='visibility: visible "
+                "!important; visibility: hidden'>Two.<p style='x-display: none'>Three."
+                "<p style='/* display: none; */'>Four.<p style>Five."
+            ),
+            "One.\n\nTwo.\n\nThree.\n\nFour.\n\nFive.",
+            "",
+        ),
+        (
+            "<table><tr><th>Year<th style='display:none'>Id<th>Cost<tr><td>2019<td "
+            "style='display:none'>77<td>3</table>",
+            "- Year: 2019; Cost: 3",
+            "",
+        ),
+        ("<div style='display:none'>never closed <p>Text", "never closed\n\nText", ""),
         ("<div hidden>never closed <p>Text", "never closed\n\nText", ""),
         ("<nav>Menu<p>Text<p hidden>x</p>", "Menu\n\nText", ""),
         ("<p>Text<nav>Menu</nav><textarea>never <b>closed", "Text\n\nnever <b>closed", f"4 {LEFT}"),

@@ -39,6 +39,9 @@ CONTROLS = frozenset(("button", "select", "datalist", "textarea"))
 """Elements that a user presses or fills in."""
 HEADINGS = re.compile(r"h[1-6]")
 ARTICLES = frozenset(("article", "main"))
+HIDING_STYLES = (("display", "none"), ("visibility", "hidden"))
+"""Inline styles of an element that nobody sees: a property and its value."""
+_STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.S)
 ITEMS = frozenset(("li", "dd"))
 CELLS = frozenset(("td", "th"))
 GROUPS = frozenset(("thead", "tbody", "tfoot"))
@@ -204,7 +207,7 @@ class _Page:
         if node.mem_id in self._never_closed or (tag == "textarea" and not self._end_found):
             return False
         hidden = node.attrs.sget("aria-hidden").strip().lower() == "true"
-        if hidden or "hidden" in node.attrs:
+        if hidden or "hidden" in node.attrs or _hides(node.attrs.sget("style")):
             return True
         if tag not in CONTROLS and (tag not in AROUND or self._articles):
             return False
@@ -237,6 +240,20 @@ class _Page:
                 raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
             lines.append(line)
         self.parts[table.start :] = ["\n\n", "\n".join(lines), "\n\n"]
+
+
+def _hides(style: str) -> bool:
+    """Tell whether an inline style hides its element. As in CSS the last value of a property
+    counts, and one that is marked as important before others.
+    """
+    values = dict[str, tuple[bool, str]]()
+    for part in _STYLE_COMMENT.sub("", style).lower().split(";"):
+        name, _, value = (piece.strip() for piece in part.partition(":"))
+        value, mark, _ = value.partition("!")
+        is_important = bool(mark)
+        if is_important or not values.get(name, (False, ""))[0]:
+            values[name] = (is_important, value.strip())
+    return any(values.get(name, (False, ""))[1] == value for name, value in HIDING_STYLES)
 
 
 def _parse_span(value: str, most: int, all_of_them: int) -> int:
