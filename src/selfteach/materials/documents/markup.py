@@ -50,7 +50,9 @@ END = "selfteach-end"
 """An element that is added behind the page. The elements that hold it were never closed."""
 
 
-def read_html(text: str, headings: list[str] | None = None) -> tuple[str, str, str]:
+def read_html(
+    text: str, headings: list[str] | None = None, rows: list[str] | None = None
+) -> tuple[str, str, str]:
     """Return (title, text, note) of a page without navigation, page foot, controls, hidden text.
 
     The note says how many characters were left out; it is "" for none. An element that is never
@@ -58,6 +60,7 @@ def read_html(text: str, headings: list[str] | None = None) -> tuple[str, str, s
 
     Args:
         headings: gets the headings.
+        rows: gets the rows of tables.
 
     Raises:
         TooLarge: joined cells of tables repeat more than MAX_CHARS characters.
@@ -72,6 +75,8 @@ def read_html(text: str, headings: list[str] | None = None) -> tuple[str, str, s
     page.read(tree.root)
     if headings is not None:
         headings += page.headings
+    if rows is not None:
+        rows += page.rows
     note = f"{page.left_out:,} characters of {LEFT_OUT} left out" if page.left_out else ""
     title = tree.css_first("title:not(svg title)")
     return (
@@ -115,6 +120,7 @@ class _Page:
         self.parts: list[str] = []
         self.title = ""
         self.headings: list[str] = []
+        self.rows: list[str] = []
         self.left_out = 0
         self._end_found = end is not None
         self._never_closed = set[int]()
@@ -239,6 +245,7 @@ class _Page:
             if self._room < 0:
                 raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
             lines.append(line)
+        self.rows += lines
         self.parts[table.start :] = ["\n\n", "\n".join(lines), "\n\n"]
 
 
@@ -292,7 +299,9 @@ def _make_markdown_parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable("table")
 
 
-def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, str]:
+def read_markdown(
+    text: str, headings: list[str] | None = None, rows: list[str] | None = None
+) -> tuple[str, str]:
     """Return (title, text) of CommonMark with tables: the first heading, and the words.
 
     Marks of headings, quotes and emphasis are left out, and so are HTML tags. Links and pictures
@@ -301,12 +310,13 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
 
     Args:
         headings: gets all headings.
+        rows: gets the rows of tables.
     """
     text = _FRONT.sub("", text, count=1)
     source = text.split("\n")
     tokens = _make_markdown_parser().parse(text)
     lines = list[str]()
-    rows: list[list[str]] | None = None
+    cells: list[list[str]] | None = None
     title = mark = ""
     for n, token in enumerate(tokens):
         if token.type in APART or (token.map and not source[token.map[0] - 1].strip("> \t")):
@@ -316,11 +326,11 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
         elif token.type == "list_item_close":
             mark = ""
         elif token.type == "table_open":
-            rows = []
-        elif token.type == "tr_open" and rows is not None:
-            rows.append([])
-        elif token.type == "inline" and rows is not None:
-            rows[-1].append(_get_words(token))
+            cells = []
+        elif token.type == "tr_open" and cells is not None:
+            cells.append([])
+        elif token.type == "inline" and cells is not None:
+            cells[-1].append(_get_words(token))
         elif token.type == "inline":
             words = _get_words(token)
             lines.append(mark + words.replace("\n", KEPT_BREAK))
@@ -336,9 +346,12 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
             found = _read_html_block(token.content)
             lines += ["", mark + found, ""] if _BREAK_TAG.search(token.content) else [found]
             mark = "" if found else mark
-        elif token.type == "table_close" and rows is not None:
-            lines += [*format_rows(rows, headed=True), ""]
-            rows = None
+        elif token.type == "table_close" and cells is not None:
+            items = format_rows(cells, headed=True)
+            lines += [*items, ""]
+            cells = None
+            if rows is not None:
+                rows += items
     return title, join_wrapped_lines("\n".join(lines))
 
 
