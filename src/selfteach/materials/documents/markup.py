@@ -277,6 +277,13 @@ def find_declared_encoding(data: bytes) -> str:
 
 _FRONT = re.compile(r"\A---\n(?=[\"']?[\w.-]{1,60}[\"']?[ \t]{0,9}:\s)(?:.{0,500}\n){0,200}?---\n")
 """Values with their keys before a text. Without a key it is a rule, and text follows."""
+_FRONT_TITLE = re.compile(
+    r"^[\"']?title[\"']?[ \t]*:[ \t]+"
+    r"(?:\"(?P<double>(?:[^\"\\\n]|\\.)*)\"|'(?P<single>(?:[^'\n]|'')*)'|"
+    r"(?P<plain>[^\s\"'>|#].*?))(?:[ \t]+#.*|[ \t]*)$",
+    re.M | re.I,
+)
+"""The title among these values on one line, in quotation marks or without; a comment may follow."""
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _BREAK_TAG = re.compile(rf"<(?P<end>/?)(?P<name>br|{BLOCKS.pattern})(?=[\s/>])[^<>]*>", re.I)
 _CELL_TAG = re.compile(r"</?t[dh](?=[\s/>])[^<>]*>", re.I)
@@ -297,6 +304,17 @@ def _make_markdown_parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark").enable("table")
+
+
+def read_front_title(text: str) -> str:
+    """Return the title in the YAML front matter of a Markdown text; "" for none."""
+    front = _FRONT.match(text)
+    found = _FRONT_TITLE.search(front[0]) if front else None
+    if found is None:
+        return ""
+    if found["double"] is not None:
+        return re.sub(r"\\(.)", r"\1", found["double"]).strip()
+    return (found["plain"] or found["single"].replace("''", "'")).strip()
 
 
 def read_markdown(

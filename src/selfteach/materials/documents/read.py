@@ -35,7 +35,7 @@ from selfteach.materials.documents.listed import (
     guess_heading,
     normalize_line,
 )
-from selfteach.materials.documents.markup import read_markdown
+from selfteach.materials.documents.markup import read_front_title, read_markdown
 from selfteach.materials.documents.paged import join_pages
 from selfteach.materials.rows import CLEANED_NOTE
 from selfteach.records import JsonMapping
@@ -322,11 +322,14 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         text = clean_text(raw)
         cleaned = text != raw
         headings, rows = [], []
+        front = ""
         if kind == "markdown":
+            front = read_front_title(text)
+            headings += filter(None, [front])
             title, text = read_markdown(text, headings, rows)
         else:
             title, text = "", join_wrapped_lines(text)
-        title = title or find_heading(text) or guess_heading(text)
+        title = title or find_heading(text) or guess_heading(text) or front
         starts = ()
     if not _has_words(text):
         raise ValueError("holds no text")
