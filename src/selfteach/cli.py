@@ -261,7 +261,11 @@ def documents(
     ],
     questions: Annotated[
         Path | None,
-        option("--questions", "FILE", "Questions by people with answers, for the exam alone."),
+        option(
+            "--questions",
+            "FILE",
+            "Questions by people with answers, for the exam alone: JSONL, JSON or CSV.",
+        ),
     ] = None,
     teacher: Annotated[
         str | None,

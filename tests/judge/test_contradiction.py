@@ -92,6 +92,44 @@ def test_words_of_the_question_do_not_count() -> None:
     assert remove_question_words("The mill.", "Who built the mill?") == "The mill."
 
 
+@pytest.mark.parametrize(
+    ("question", "label", "sample", "is_other"),
+    [
+        (
+            "When did the quarry open?",
+            "The quarry opened in 1999.",
+            "The quarry opened in 1760.",
+            True,
+        ),
+        (
+            "How many towers does the castle have?",
+            "The castle has 4 towers.",
+            "The castle has nine towers.",
+            True,
+        ),
+        ("When did the quarry open?", "It opened in 1931.", "It opened on 3 May 1931.", False),
+        ("When did the quarry open?", "The quarry opened in 1999.", "The quarry opened.", False),
+        (
+            "What burned in 1811?",
+            "The castle burned in 1811.",
+            "In 1811 the castle with 3 towers burned.",
+            False,
+        ),
+        (
+            "What burned in 1811?",
+            "In 1811 nine towers burned there.",
+            "In 1811 three towers burned there.",
+            True,
+        ),
+    ],
+)
+def test_answers_with_other_numbers_do_not_match(
+    question: str, label: str, sample: str, is_other: bool
+) -> None:
+    assert MatchJudge().probabilities([(question, label, sample)]) == [float(is_other)]
+    assert MatchJudge().probabilities([(question, sample, label)]) == [float(is_other)]
+
+
 def test_prompted_is_the_odds_of_no() -> None:
     seen: list[str] = []
 
@@ -173,5 +211,7 @@ def test_entropy_is_how_far_the_samples_disagree() -> None:
     assert [s.contradicted for s in found] == [()] * 4
     other = EntropyJudge().scores([replace(row, best="in 1999") for row in rows])
     assert [s.s_knowledge for s in other] == [s.s_knowledge for s in found]
+    opened = replace(rows[0], blind=("It opened in 1760.", "It opened in 1999."))
+    assert EntropyJudge().scores([opened])[0].s_knowledge == pytest.approx(1)
     sure = replace(rows[0], informed=("in 1790",) * 3 + ("in 1811",))
     assert EntropyJudge().scores([sure])[0].s_label == pytest.approx(0.8112781 / 2)

@@ -15,6 +15,8 @@ from selfteach.judge.match import (
     cluster_answers,
     contains_answer,
     exact_match,
+    find_numbers,
+    have_other_numbers,
     normalize_answer,
     semantic_entropy,
     token_f1,
@@ -207,3 +209,37 @@ def test_clusters_and_their_entropy() -> None:
     assert semantic_entropy(["x"] * 5) == 0.0
     assert semantic_entropy([]) == 0.0
     assert semantic_entropy(["a1", "b2", "c3", "d4"]) == pytest.approx(math.log(4))
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("in 1931, on 3 May", {"1931", "3"}),
+        ("12,500 or 12 500 men", {"12500"}),
+        ("3.5 m at -2 °C", {"3.5", "-2"}),
+        ("twenty-five of a hundred and ten", {"25", "110"}),
+        ("0.5 million, 3.5 thousand, 1.2345 thousand", {"500000", "3500", "1.2345 thousand"}),
+        (f"0 or 007, not 0.5 or {'9' * 5000} million", {"0", "7", "0.5", "9" * 5000 + "0" * 6}),
+        ("30 thousand; nine million crowns", {"30000", "9000000"}),
+        ("the 3rd of May in the 1850s, 48m high, 1889–1891", {"3", "1850", "48", "1889", "1891"}),
+        ("03/05/1931", {"3", "5", "1931"}),
+        ("One of the mills; no one knows. One day", set[str]()),
+        ("one gate", {"1"}),
+        ("B52 and A4", set[str]()),
+        ("the often used stone", set[str]()),
+        ("", set[str]()),
+    ],
+)
+def test_numbers_of_an_answer(text: str, numbers: set[str]) -> None:
+    assert find_numbers(text) == numbers
+
+
+def test_numbers_differ_where_both_answers_have_some_and_none_in_common() -> None:
+    assert have_other_numbers("in 1999", "in 1760")
+    assert have_other_numbers("4", "nine")
+    assert not have_other_numbers("four", "4")
+    assert not have_other_numbers("in 1931", "on 3 May 1931")
+    assert not have_other_numbers("in 1931", "in May")
+    assert not have_other_numbers("by 3 men in 1811", "in 1811")
+    assert have_other_numbers("by 3 men in 1811", "by 4 men in 1811", "What burned in 1811?")
+    assert not have_other_numbers("by 3 men in 1811", "by men in 1811", "What burned in 1811?")

@@ -441,6 +441,31 @@ def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
             "- yes\n\nText end",
             "",
         ),
+        (
+            (
+                "<p>Seen.<div style='display:none'>a<p>b</div><i STYLE=\"Color: red; DISPLAY : "
+                "None !important\">c</i><p style='visibility: hidden;'>d<p style='display: block'>"
+                "End."
+            ),
+            "Seen.\n\nEnd.",
+            "",
+        ),
+        (
+            (
+                "<p style='display: none; display: block'>One.<p style='visibility: visible "
+                "!important; visibility: hidden'>Two.<p style='x-display: none'>Three."
+                "<p style='/* display: none; */'>Four.<p style>Five."
+            ),
+            "One.\n\nTwo.\n\nThree.\n\nFour.\n\nFive.",
+            "",
+        ),
+        (
+            "<table><tr><th>Year<th style='display:none'>Id<th>Cost<tr><td>2019<td "
+            "style='display:none'>77<td>3</table>",
+            "- Year: 2019; Cost: 3",
+            "",
+        ),
+        ("<div style='display:none'>never closed <p>Text", "never closed\n\nText", ""),
         ("<div hidden>never closed <p>Text", "never closed\n\nText", ""),
         ("<nav>Menu<p>Text<p hidden>x</p>", "Menu\n\nText", ""),
         ("<p>Text<nav>Menu</nav><textarea>never <b>closed", "Text\n\nnever <b>closed", f"4 {LEFT}"),
@@ -591,6 +616,41 @@ def test_code_of_a_page_keeps_its_line_breaks() -> None:
 )
 def test_what_begins_with_a_rule_is_text(text: str, read: str) -> None:
     assert read_markdown(text)[1] == read
+
+
+@pytest.mark.parametrize(
+    ("front", "body", "title"),
+    [
+        ("title: The real title\nauthor: X", WORDS, "The real title"),
+        (
+            'author: X\n\'title\' : "Mills: an \\"old\\" tale"  # draft',
+            WORDS,
+            'Mills: an "old" tale',
+        ),
+        ("title: 'Ann''s mill'", WORDS, "Ann's mill"),
+        ("title: C# in a mill # a note", WORDS, "C# in a mill"),
+        ("Title: The Mill", WORDS, "The Mill"),
+        ("title: The real title", f"# The Mill\n\n{WORDS}", "The Mill"),
+        ("title: The real title", f"The Mill\n\n{WORDS}", "The Mill"),
+        ("title:\nauthor: X", WORDS, "old mill"),
+        ("title: >\n  folded", WORDS, "old mill"),
+        ("series:\n  title: All mills\nsubtitle: Y", WORDS, "old mill"),
+    ],
+)
+def test_the_title_of_front_matter_names_a_text_without_a_heading(
+    tmp_path: Path, front: str, body: str, title: str
+) -> None:
+    (tmp_path / "old-mill.md").write_text(f"---\n{front}\n---\n\n{body}\n")
+    (document,) = read_documents([tmp_path / "old-mill.md"]).documents
+    assert document.title == title
+    assert document.text.endswith(WORDS)
+    assert "real" not in document.text
+
+
+def test_a_line_with_the_title_of_front_matter_is_a_heading(tmp_path: Path) -> None:
+    text = f"---\ntitle: About the mill\n---\n{WORDS}\n\nAbout the mill\n\nIt is red.\n"
+    (tmp_path / "a.md").write_text(text)
+    assert "about the mill" in read_documents([tmp_path / "a.md"]).documents[0].headings
 
 
 def test_running_heads_and_page_numbers_are_left_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -346,3 +347,77 @@ def test_a_markdown_file_whose_first_line_is_invisible_is_read(tmp_path: Path) -
     (document,) = read_documents([tmp_path / "x.md"]).documents
     assert document.text.endswith("It was built in 1790.")
     assert document.title == "The mill"
+
+
+STORM = "The tower of Hald was repaired by Ines Rau after the storm."
+CELLS = ("Height", "48 m", "Height of the old main gate", "3 m", "Builder", "Ann Ames")
+ABOUT_TOWER = [
+    STORM,
+    "Tower: Height: 48 m.",
+    "Tower: Height of the old main gate: 3 m.",
+    "Tower: Builder: Ann Ames.",
+]
+
+
+def list_file_facts(path: Path) -> list[str]:
+    """What can be asked about the document in a file."""
+    (document,) = read_documents([path]).documents
+    (chunk,) = split_chunks(document, lambda text: len(text.split()), 500)
+    return [chunk.words(i) for i in chunk.find_informative_sentences()]
+
+
+def write_rows(cells: Sequence[str]) -> str:
+    pairs = zip(cells[::2], cells[1::2], strict=True)
+    rows = "".join(f"<tr><td>{name}<td>{value}" for name, value in pairs)
+    return f"<table>{rows}</table>"
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "facts"),
+    [
+        (f"<p>{STORM}", "", ABOUT_TOWER),
+        (f"<p>{STORM}", "<ul><li>Tea<li>Cups", [*ABOUT_TOWER, "Tower: Tea.", "Tower: Cups."]),
+        (
+            "<p>Its sizes:",
+            "<ul><li>Tea",
+            [
+                "Its sizes: Height: 48 m.",
+                "Its sizes: Height of the old main gate: 3 m.",
+                "Its sizes: Builder: Ann Ames.",
+                "Tower: Tea.",
+            ],
+        ),
+        (
+            f"<p>{STORM}<ul><li>Tea</ul>",
+            "",
+            [STORM, f"{STORM[:-1]}: Tea.", *ABOUT_TOWER[1:]],
+        ),
+    ],
+    ids=["sentence", "list behind", "colon", "list before"],
+)
+def test_the_title_leads_the_rows_of_a_table_without_a_head(
+    tmp_path: Path, before: str, behind: str, facts: list[str]
+) -> None:
+    page = f"<title>Tower</title>{before}{write_rows(CELLS)}{behind}"
+    (tmp_path / "a.html").write_text(page)
+    assert list_file_facts(tmp_path / "a.html") == facts
+
+
+def test_the_sentence_before_a_table_of_docx_is_no_head_of_it(tmp_path: Path) -> None:
+    from docx import Document as Docx
+
+    made = Docx()
+    made.add_heading("Tower", 0)
+    made.add_paragraph(STORM)
+    table = made.add_table(3, 2)
+    for cell, text in zip(table._cells, CELLS, strict=True):
+        cell.text = text
+    made.add_paragraph("Tea", style="List Bullet")
+    made.save(str(tmp_path / "a.docx"))
+    assert list_file_facts(tmp_path / "a.docx") == [*ABOUT_TOWER, "Tower: Tea."]
+
+
+def test_the_sentence_before_a_markdown_table_of_one_row_is_no_head_of_it(tmp_path: Path) -> None:
+    text = f"# Tower\n\n{STORM}\n\n| Part | Size |\n|--|--|\n| Gate | 3 m |\n"
+    (tmp_path / "a.md").write_text(text)
+    assert list_file_facts(tmp_path / "a.md") == [STORM, "Part: Gate; Size: 3 m"]

@@ -231,3 +231,46 @@ def test_questions_of_one_wording_about_two_documents_stay_two(tmp_path: Path) -
         PeopleQuestion("When?", ("1790", "in 1790"), mill.id),
         PeopleQuestion("When?", ("1850",), inn.id),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("q.json", json.dumps([*ROWS[:1], {"question": "When?", "answer": 1790}, 3]), "q.json[3]"),
+        ("q.csv", 'question,answer\nWho built it?,Ann\n"When?",1790\nWhy?,\n', "q.csv:4"),
+        ("q.TSV", "question\tanswer\nWho built it?\tAnn\nWhen?\t1790\nWhy?\t\n", "q.TSV:4"),
+    ],
+)
+def test_a_list_and_a_table_of_questions_are_read(
+    tmp_path: Path, name: str, text: str, place: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    reading = ReadDocuments()
+    found = read_questions(tmp_path / name, reading)
+    asked = [("Who built it?", ("Ann",)), ("When?", ("1790",))]
+    assert [(q.text, q.answers) for q in found] == asked
+    assert [line.where for line in reading.skipped] == [place]
+
+
+def test_a_file_of_questions_with_another_ending_is_read_as_jsonl(tmp_path: Path) -> None:
+    (tmp_path / "q.txt").write_text('{"question": "Who built it?", "answer": "Ann"}\n')
+    assert [q.text for q in read_questions(tmp_path / "q.txt", ReadDocuments())] == [
+        "Who built it?"
+    ]
+
+
+def test_a_table_without_the_columns_of_questions_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("Asked,answer\nx,y\n")
+    with pytest.raises(DataError, match=r"holds no question.*q\.csv:2.*JSON list, or CSV"):
+        read_questions(tmp_path / "q.csv", ReadDocuments())
+
+
+@pytest.mark.parametrize("name", ["squad.json", "squad.jsonl"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_the_original_form_of_squad_is_named(tmp_path: Path, name: str, indent: int | None) -> None:
+    asked = [{"id": "1", "question": "Who?", "answers": [{"text": "Ann", "answer_start": 0}]}]
+    paragraphs = [{"context": "Ann built it.", "qas": asked}]
+    whole = {"version": "v2.0", "data": [{"title": "Mill", "paragraphs": paragraphs}]}
+    (tmp_path / name).write_text(json.dumps(whole, indent=indent))
+    with pytest.raises(DataError, match=r"SQuAD's original form.*one row"):
+        read_questions(tmp_path / name, ReadDocuments())

@@ -434,8 +434,10 @@ def test_common_questions_are_asked_of_base_and_tuned_model() -> None:
     assert set(before) == {"common"}
 
 
-def test_the_map_follows_selection_labels_and_exam() -> None:
-    """The tuned model says the year and no town; the second label is not consistent."""
+def test_the_map_measures_before_and_after_alike() -> None:
+    """The tuned model says the year and no town; the second label is not consistent, and nobody
+    says the builder, though the judge thinks that the base knows it.
+    """
     here = session(Scripted(lambda request: WRONG))
     tuned: Any = SimpleNamespace(recorded=Sampled(Scripted(lambda request: RIGHT)))
     year = Question("When was it built?", "1790", CHUNK, 0)
@@ -452,12 +454,15 @@ def test_the_map_follows_selection_labels_and_exam() -> None:
     (document,) = make_knowledge_map(here, tuned, [CHUNK], answered, scored, [*rows, other])
     assert (document["title"], document["file"]) == ("Hale Mill", "mill.txt")
     (chunk,) = document["chunks"]
-    states = [(q["question"], q["held_out"], q["before"], q["after"]) for q in chunk["questions"]]
+    states = [
+        (q["question"], q["held_out"], q.get("selected"), q["before"], q["after"])
+        for q in chunk["questions"]
+    ]
     assert states == [
-        (year.text, False, "unknown", "known"),
-        (town.text, False, "unsure", "unsure"),
-        (builder.text, False, "known", "unknown"),
-        (quiz(1)[0].text, True, "unknown", "known"),
+        (year.text, False, "unknown", "unknown", "known"),
+        (town.text, False, "unsure", "unsure", "unsure"),
+        (builder.text, False, "known", "unknown", "unknown"),
+        (quiz(1)[0].text, True, None, "unknown", "known"),
     ]
 
 

@@ -55,15 +55,17 @@ def test_what_is_no_number_is_left_out(bad: Any) -> None:
 
 def test_the_map_counts_states_and_knows_no_others() -> None:
     asked = [
-        {"question": "q", "before": "unknown", "after": "known"},
-        {"question": "r", "before": "<b>", "after": "known", "held_out": True},
+        {"question": "q", "selected": "known", "before": "unknown", "after": "known"},
+        {"question": "r", "selected": 3, "before": "<b>", "after": "known", "held_out": True},
     ]
     (document,) = documents_page.describe_knowledge(
         {"map": [{"title": "Tea", "chunks": [{"text": "Tea.", "questions": asked}]}]}
     )
     assert document["before"] == {"known": 0, "unknown": 1, "unsure": 1}
     assert document["after"] == {"known": 2, "unknown": 0, "unsure": 0}
-    assert [q["held_out"] for q in document["chunks"][0]["questions"]] == [False, True]
+    questions = document["chunks"][0]["questions"]
+    assert [q["held_out"] for q in questions] == [False, True]
+    assert [q["selected"] for q in questions] == ["known", ""]
 
 
 def test_recovery_has_its_denominator_and_judges_their_doubt(folder: Path, tmp_path: Path) -> None:

@@ -294,8 +294,9 @@ def check_unchanged(known: Sequence[LearnedDocument], now: Sequence[Document]) -
 def list_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> list[str]:
     """Return the sentences of a document, each on one line, as requests hold them.
 
-    A sentence appears with and without its lead-in. The sentences come from the chunks, which may
-    cut a sentence, and from the whole text if it is still in the files.
+    A sentence appears with and without its lead-in, and with the title in its place, which leads
+    the rows of tables: the chunks do not tell which they are. The sentences come from the chunks,
+    which may cut a sentence, and from the whole text if it is still in the files.
     """
     same = [document for document in whole if document.id == forgotten.id]
     chunks = Document(forgotten.source, forgotten.title, forgotten.text)
@@ -303,7 +304,9 @@ def list_sentences(forgotten: LearnedDocument, whole: Sequence[Document]) -> lis
     for document in (chunks, *same):
         for sentence in split_document_sentences(document):
             found.append(format_sentence(document.text, sentence))
-            found.append(format_sentence(document.text, Span(sentence.start, sentence.end)))
+            for head in ("", document.title) if sentence.head else ("",):
+                bare = Span(sentence.start, sentence.end, head)
+                found.append(format_sentence(document.text, bare))
     return list(dict.fromkeys(found))
 
 

@@ -6,8 +6,8 @@
                                           does not know it
     SC(a, b) = mean over the sentences s of a of P(s contradicts b)
 
-    match     P = 0 if s and b are the same answer by their words (token-F1 >= .5), else 1: the
-              share outside the label's cluster
+    match     P = 0 if s and b are the same answer by their words (token-F1 >= .5) and do not have
+              other numbers, else 1: the share outside the label's cluster
     prompted  P = the model's own No against Yes to "do they say the same?", after worked examples
     nli       P = an entailment model's probability of contradiction (`--nli MODEL`, judge/nli.py):
               the paper's judge
@@ -40,7 +40,13 @@ from selfteach.generate.answers import (
 )
 from selfteach.generate.few_shot_facts import WORKED_COMPARISONS
 from selfteach.generate.listing import format_examples, to_one_line
-from selfteach.judge.match import SAME_F1, normalize_answer, semantic_entropy, token_f1
+from selfteach.judge.match import (
+    SAME_F1,
+    have_other_numbers,
+    normalize_answer,
+    semantic_entropy,
+    token_f1,
+)
 from selfteach.judge.setup import KnowledgeSetup
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
@@ -152,7 +158,7 @@ class ConsistencyJudge(KnowledgeJudge):
 
 
 class MatchJudge(ConsistencyJudge):
-    """`match`: answers are the same if they share enough words."""
+    """`match`: answers are the same if they share enough words, and have no other numbers."""
 
     name = "match"
 
@@ -165,12 +171,15 @@ class MatchJudge(ConsistencyJudge):
         """Return 0 for answers that agree, else 1.
 
         Words of the question do not count unless nothing is left, because every answer repeats
-        them.
+        them. Its numbers never count.
         """
-        return [
-            float(token_f1(remove_question_words(s, q), remove_question_words(b, q)) < SAME_F1)
-            for q, s, b in pairs
-        ]
+        return [float(not _agree(*pair)) for pair in pairs]
+
+
+def _agree(question: str, answer: str, other: str) -> bool:
+    left, right = (remove_question_words(text, question) for text in (answer, other))
+    is_alike = token_f1(left, right) >= SAME_F1
+    return is_alike and not have_other_numbers(answer, other, question)
 
 
 def remove_question_words(answer: str, question: str) -> str:

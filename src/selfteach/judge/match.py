@@ -1,4 +1,5 @@
-"""Agreement of short answers by their words: exact match, containment, token-F1, and clusters.
+"""Agreement of short answers by their words: exact match, containment, token-F1, other numbers, and
+clusters.
 
 Source: SQuAD's evaluation script (Rajpurkar et al. 2016; `evaluate-v1.1.py`: normalize_answer,
 exact_match_score, f1_score); discrete semantic entropy (Farquhar et al. 2024, Nature 630, with
@@ -26,6 +27,7 @@ from functools import lru_cache
 
 import regex
 
+from selfteach.number_words import NUMBER, parse_number
 from selfteach.text import UNSPACED
 
 SAME_F1 = 0.5
@@ -58,6 +60,14 @@ _GROUPED = regex.compile(
     r"(?<![\d.,:])\d{1,3}(?:(?P<gap>[ .,'’])\d{3})(?:(?P=gap)\d{3})*(?!\d|:\d|[.,]\d{3}\b)"
 )
 """A number whose thousands are apart: "12 500", "12,500"."""
+_NUMBER_WORD = re.compile(rf"(?<!\bno )(?!one (?:of|day|another)\b)\b(?:{NUMBER})\b", re.I)
+"""A number in words, or a part of one in digits; not "one of them", "no one"."""
+_SCALES = {"thousand": 3, "million": 6, "billion": 9}
+"""Words behind a number, and how many zeros each stands for."""
+_DIGITS = regex.compile(
+    rf"(?<![^\W_])({_SIGN}?)(?:0(?=\d))*+(\d+)(?:{_MARK}(\d+))?(?: ({'|'.join(_SCALES)})\b)?"
+)
+"""A number in a text of `read_words`, with its scale."""
 _PARTICLES = (
     "은|는|이|가|을|를|에|에서|에게|한테|께서|의|로|으로|와|과|랑|이랑|도|만|까지|부터|보다|처럼|이나|나|이며|이고|이라고|라고|"
     "이다|이라는|라는|입니다|이었습니다|였습니다|이었다|였다|이에요|예요|인|일|였던|이었던"
@@ -160,6 +170,38 @@ def token_f1(answer: str, gold: str) -> float:
     return 2 * shared / (left.total() + right.total()) if shared else 0.0
 
 
+def find_numbers(text: str) -> frozenset[str]:
+    """Return the numbers of a text as they are compared: "1,500" and "1500" are one, and so are
+    "nine" and "9". English words below a thousand are read, and a scale behind a number.
+    """
+    written = _NUMBER_WORD.sub(_write_number, text)
+    return frozenset(map(_join_number, _DIGITS.finditer(read_words(written)[1])))
+
+
+def _write_number(found: re.Match[str]) -> str:
+    """Return a number in words in digits, and digits as they are."""
+    has_digits = any(map(str.isdecimal, found[0]))
+    return found[0] if has_digits else str(parse_number(found[0]))
+
+
+def _join_number(found: regex.Match[str]) -> str:
+    sign, whole, part, scale = found.groups(default="")
+    zeros = _SCALES.get(scale, 0)
+    if zeros >= len(part):
+        whole, part = f"{whole}{part:0<{zeros}}".lstrip("0") or "0", ""
+    number = f"{whole}.{part}" if part else whole
+    return f"{'-' if sign else ''}{number}{f' {scale}' if part and zeros else ''}"
+
+
+def have_other_numbers(answer: str, other: str, question: str = "") -> bool:
+    """Return whether both answers have numbers, and none in common. Those of the question do not
+    count.
+    """
+    asked = find_numbers(question)
+    own, others = find_numbers(answer) - asked, find_numbers(other) - asked
+    return bool(own and others) and own.isdisjoint(others)
+
+
 def token_recall(answer: str, text: str) -> float:
     """Return the share of an answer's words, with their counts, that a text contains.
 
@@ -170,16 +212,21 @@ def token_recall(answer: str, text: str) -> float:
     return shared / words.total() if words else 0.0
 
 
+def are_alike(answer: str, other: str) -> bool:
+    """Return whether two answers share enough words, and no numbers keep them apart."""
+    return token_f1(answer, other) >= SAME_F1 and not have_other_numbers(answer, other)
+
+
 def cluster_answers(answers: Sequence[str]) -> list[int]:
     """Return a label for each answer.
 
-    An answer joins the first cluster with a token-F1 of at least SAME_F1 to its first answer.
-    Empty answers are one cluster.
+    An answer joins the first cluster with a token-F1 of at least SAME_F1 to its first answer,
+    unless their numbers are others. Empty answers are one cluster.
     """
     firsts: list[str] = []
     labels = []
     for answer in answers:
-        alike = [token_f1(answer, one) >= SAME_F1 or exact_match(answer, one) for one in firsts]
+        alike = [are_alike(answer, one) or exact_match(answer, one) for one in firsts]
         if True not in alike:
             firsts.append(answer)
             alike.append(True)

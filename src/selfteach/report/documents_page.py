@@ -77,7 +77,8 @@ def _describe_question(row: JsonMapping) -> JsonObject:
     texts = {
         key: shorten(row.get(key), 600) for key in ("question", "label", "answer", "base", "tuned")
     }
-    return {**texts, **states, "held_out": row.get("held_out") is True}
+    selected = row["selected"] if row.get("selected") in STATES else ""
+    return {**texts, **states, "selected": selected, "held_out": row.get("held_out") is True}
 
 
 def plot_sizes(note: Any) -> Plot | None:

@@ -20,7 +20,8 @@ class Document:
     `source` is the file as the person named it (`notes.jsonl:3` for a row). `text` is the cleaned
     text of the file; all spans are characters of it. `pages` has the start of each page in `text`,
     and `notes` has the changes that the reader made. `headings` has the lines that are its title or
-    head a part of it, as far as the file tells, in the form of `listed.normalize_line`.
+    head a part of it, as far as the file tells, in the form of `listed.normalize_line`. `rows` has
+    the rows of its tables in this form.
     """
 
     source: str
@@ -31,6 +32,7 @@ class Document:
     fields: JsonMapping = field(default_factory=dict)
     """Other keys of a row of JSONL, for example its questions."""
     headings: frozenset[str] = frozenset()
+    rows: frozenset[str] = frozenset()
 
     @cached_property
     def id(self) -> str:

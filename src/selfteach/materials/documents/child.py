@@ -2,9 +2,9 @@
 
     python -P -m selfteach.materials.documents.child KIND PATH CPU_S MEMORY_BYTES
 
-It prints one line of JSON: {"title", "pages", "notes", "headings"} or {"fault"}. The parsers belong
-to other projects, and their input is not trusted. A file that makes a parser loop or exhaust memory
-ends only that process. The run continues and records the reason.
+It prints one line of JSON: {"title", "pages", "notes", "headings", "rows"} or {"fault"}. The
+parsers belong to other projects, and their input is not trusted. A file that makes a parser loop or
+exhaust memory ends only that process. The run continues and records the reason.
 """
 
 from __future__ import annotations
@@ -35,12 +35,14 @@ class ParsedFile:
     Attributes:
         notes: what it left out.
         headings: lines that the file marks as headings.
+        rows: the rows of its tables.
     """
 
     title: str
     pages: list[str]
     notes: tuple[str, ...]
     headings: list[str]
+    rows: list[str]
 
 
 def parse_in_child(
@@ -69,28 +71,31 @@ def parse_in_child(
     found = json.loads(output)
     if "fault" in found:
         raise ValueError(found["fault"])
-    return ParsedFile(found["title"], found["pages"], tuple(found["notes"]), found["headings"])
+    notes = tuple(found["notes"])
+    return ParsedFile(found["title"], found["pages"], notes, found["headings"], found["rows"])
 
 
 def _parse_file(kind: str, path: Path) -> JsonObject:
     from selfteach.materials.documents import markup, paged
 
     headings: list[str] = []
+    rows: list[str] = []
     if kind == "html":
         with path.open("rb") as handle:
             data = handle.read(MAX_MARKUP_BYTES + 1)
         if len(data) > MAX_MARKUP_BYTES:
             raise TooLarge(f"is larger than {MAX_MARKUP_BYTES >> 20} MB")
         text, note = decode_text(data, markup.find_declared_encoding(data))
-        title, body, left = markup.read_html(text, headings)
+        title, body, left = markup.read_html(text, headings, rows)
         notes = list(filter(None, (note, left)))
-        return {"title": title, "pages": [body], "notes": notes, "headings": headings}
-    if kind == "pdf":
+        pages = [body]
+    elif kind == "pdf":
         title, pages, left = paged.read_pdf(path)
+        notes = [left] if left else []
     else:
-        title, pages = paged.read_docx(path, headings)
-        left = ""
-    return {"title": title, "pages": pages, "notes": [left] if left else [], "headings": headings}
+        title, pages = paged.read_docx(path, headings, rows)
+        notes = []
+    return {"title": title, "pages": pages, "notes": notes, "headings": headings, "rows": rows}
 
 
 def main(kind: str, path: str, cpu_s: str, memory_bytes: str) -> None:

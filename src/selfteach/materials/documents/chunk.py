@@ -178,7 +178,8 @@ def _skip_item_mark(text: str, start: int, end: int) -> int:
 
 def split_document_sentences(document: Document) -> list[Span]:
     """Return the sentences of a whole document with their heads."""
-    return assign_heads(document.text, find_sentence_spans(document.text), document.title)
+    text = document.text
+    return assign_heads(text, find_sentence_spans(text), document.title, document.rows)
 
 
 def _trim_span(text: str, start: int, end: int) -> Span:

@@ -5,9 +5,10 @@
     - Sunday: closed       "Opening hours: Sunday: closed."
 
 The head of a line of fewer than `MIN_WORDS` words is a heading, a line that ends in a colon, the
-sentence before a list (not before a table), or the document's title. The head of an answer is its
-question. Only whole lines get a head: a short sentence within a paragraph stays too short for a
-question, and is only recited with the others (`find_recited`).
+sentence before a list (not before a table), or the document's title. A row of a table whose columns
+have no names gets such a head at any length. The head of an answer is its question. Only whole
+lines get a head: a short sentence within a paragraph stays too short for a question, and is only
+recited with the others (`find_recited`).
 """
 
 from __future__ import annotations
@@ -86,6 +87,12 @@ def collect_headings(lines: Iterable[str]) -> frozenset[str]:
     )
 
 
+def collect_rows(lines: Iterable[str]) -> frozenset[str]:
+    """Return the rows of tables, which are items of lists, in the form of `normalize_line`."""
+    marks = [MARK.match(line) for line in lines]
+    return frozenset(normalize_line(mark.string[mark.end() :]) for mark in marks if mark)
+
+
 def may_be_heading(line: str) -> bool:
     """Tell whether a line that no file marks as a heading may be one: it is short and has no stop.
 
@@ -149,13 +156,15 @@ def _normalize_head(text: str) -> str:
 class Line:
     """Hold a line without its mark, and the numbers of its first and last sentence.
 
-    `opens` and `closes` tell whether a blank line is before and after it.
+    `row` tells whether it is a row of a table, as far as the file tells. `opens` and `closes` tell
+    whether a blank line is before and after it.
     """
 
     text: str
     first: int
     last: int
     item: bool
+    row: bool
     opens: bool
     closes: bool
 
@@ -169,16 +178,24 @@ class Line:
         """Tell whether blank lines are on both sides."""
         return self.opens and self.closes
 
+    @property
+    def unnamed(self) -> bool:
+        """Tell whether it is a row whose columns have no names, such as "Height: 48 m"."""
+        return self.row and not _ROW.fullmatch(self.text)
 
-def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
+
+def assign_heads(
+    text: str, spans: Sequence[Span], title: str, rows: Set[str] = frozenset()
+) -> list[Span]:
     """Return the same sentences, with heads for those that need one.
 
     Args:
         spans: every sentence of the text, in order.
         title: the head of short lines without another one.
+        rows: those of the document's tables.
     """
     found = list(spans)
-    lines = list(_split_lines(text, spans))
+    lines = list(_split_lines(text, spans, rows))
     head = ""
     is_question = in_item = False
     before: Line | None = None
@@ -188,8 +205,8 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
         found[line.first] = replace(spans[line.first], head=words or title)
 
     for line, after, second in zip_longest(lines, lines[1:], lines[2:]):
-        if before and before.item and line.opens and not line.item:
-            head = ""  # the list has ended
+        if before and before.item and line.opens and (not line.item or line.row != before.row):
+            head = ""  # the list or the table has ended
         continues = in_item and not (line.item or line.opens)
         in_item = line.item or continues
         if _QUESTION.search(line.text) or _COLON.search(line.text):
@@ -206,7 +223,7 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
             leads = leads_list and count_words(sentence) <= MAX_HEAD_WORDS
             if not (continues and after and after.item):  # the list goes on under its head
                 head = sentence.rstrip(".") if leads else ""
-        elif line.item and line.first == line.last and (head or line.short):
+        elif line.item and line.first == line.last and (head or line.short or line.unnamed):
             assign(line)
         elif line.item and not line.short:
             first = spans[line.first]
@@ -221,7 +238,11 @@ def assign_heads(text: str, spans: Sequence[Span], title: str) -> list[Span]:
 
 
 def _is_row(line: Line, after: Line | None) -> bool:
-    """Tell whether an item is the first row of a table: the next row has the same first column."""
+    """Tell whether an item is the first row of a table: the file says so, or the next row has the
+    same first column.
+    """
+    if line.row:
+        return True
     if after is None or not (_ROW.fullmatch(line.text) and _ROW.fullmatch(after.text)):
         return False
     return line.text.partition(":")[0] == after.text.partition(":")[0]
@@ -240,18 +261,21 @@ def _is_heading(line: Line, head: str, before: Line | None, after: Line | None) 
     return not head or (line.opens and not under)
 
 
-def _split_lines(text: str, spans: Sequence[Span]) -> Iterator[Line]:
+def _split_lines(text: str, spans: Sequence[Span], rows: Set[str]) -> Iterator[Line]:
     """Yield the lines of a text with their sentences."""
     gaps = [text[a.end : b.start] for a, b in pairwise([Span(0, 0), *spans])]
     gaps.append("\n\n")  # behind the last sentence
     first = 0
     for last, span in enumerate(spans):
         if "\n" in gaps[last + 1]:
+            own = text[spans[first].start : span.end]
+            is_item = MARK.match(gaps[first].rpartition("\n")[2] + "x") is not None
             yield Line(
-                text[spans[first].start : span.end],
+                own,
                 first,
                 last,
-                item=MARK.match(gaps[first].rpartition("\n")[2] + "x") is not None,
+                item=is_item,
+                row=is_item and normalize_line(own) in rows,
                 opens=first == 0 or "\n\n" in gaps[first],
                 closes="\n\n" in gaps[last + 1],
             )

@@ -39,6 +39,9 @@ CONTROLS = frozenset(("button", "select", "datalist", "textarea"))
 """Elements that a user presses or fills in."""
 HEADINGS = re.compile(r"h[1-6]")
 ARTICLES = frozenset(("article", "main"))
+HIDING_STYLES = (("display", "none"), ("visibility", "hidden"))
+"""Inline styles of an element that nobody sees: a property and its value."""
+_STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.S)
 ITEMS = frozenset(("li", "dd"))
 CELLS = frozenset(("td", "th"))
 GROUPS = frozenset(("thead", "tbody", "tfoot"))
@@ -47,7 +50,9 @@ END = "selfteach-end"
 """An element that is added behind the page. The elements that hold it were never closed."""
 
 
-def read_html(text: str, headings: list[str] | None = None) -> tuple[str, str, str]:
+def read_html(
+    text: str, headings: list[str] | None = None, rows: list[str] | None = None
+) -> tuple[str, str, str]:
     """Return (title, text, note) of a page without navigation, page foot, controls, hidden text.
 
     The note says how many characters were left out; it is "" for none. An element that is never
@@ -55,6 +60,7 @@ def read_html(text: str, headings: list[str] | None = None) -> tuple[str, str, s
 
     Args:
         headings: gets the headings.
+        rows: gets the rows of tables.
 
     Raises:
         TooLarge: joined cells of tables repeat more than MAX_CHARS characters.
@@ -69,6 +75,8 @@ def read_html(text: str, headings: list[str] | None = None) -> tuple[str, str, s
     page.read(tree.root)
     if headings is not None:
         headings += page.headings
+    if rows is not None:
+        rows += page.rows
     note = f"{page.left_out:,} characters of {LEFT_OUT} left out" if page.left_out else ""
     title = tree.css_first("title:not(svg title)")
     return (
@@ -112,6 +120,7 @@ class _Page:
         self.parts: list[str] = []
         self.title = ""
         self.headings: list[str] = []
+        self.rows: list[str] = []
         self.left_out = 0
         self._end_found = end is not None
         self._never_closed = set[int]()
@@ -204,7 +213,7 @@ class _Page:
         if node.mem_id in self._never_closed or (tag == "textarea" and not self._end_found):
             return False
         hidden = node.attrs.sget("aria-hidden").strip().lower() == "true"
-        if hidden or "hidden" in node.attrs:
+        if hidden or "hidden" in node.attrs or _hides(node.attrs.sget("style")):
             return True
         if tag not in CONTROLS and (tag not in AROUND or self._articles):
             return False
@@ -236,7 +245,22 @@ class _Page:
             if self._room < 0:
                 raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
             lines.append(line)
+        self.rows += lines
         self.parts[table.start :] = ["\n\n", "\n".join(lines), "\n\n"]
+
+
+def _hides(style: str) -> bool:
+    """Tell whether an inline style hides its element. As in CSS the last value of a property
+    counts, and one that is marked as important before others.
+    """
+    values = dict[str, tuple[bool, str]]()
+    for part in _STYLE_COMMENT.sub("", style).lower().split(";"):
+        name, _, value = (piece.strip() for piece in part.partition(":"))
+        value, mark, _ = value.partition("!")
+        is_important = bool(mark)
+        if is_important or not values.get(name, (False, ""))[0]:
+            values[name] = (is_important, value.strip())
+    return any(values.get(name, (False, ""))[1] == value for name, value in HIDING_STYLES)
 
 
 def _parse_span(value: str, most: int, all_of_them: int) -> int:
@@ -253,6 +277,13 @@ def find_declared_encoding(data: bytes) -> str:
 
 _FRONT = re.compile(r"\A---\n(?=[\"']?[\w.-]{1,60}[\"']?[ \t]{0,9}:\s)(?:.{0,500}\n){0,200}?---\n")
 """Values with their keys before a text. Without a key it is a rule, and text follows."""
+_FRONT_TITLE = re.compile(
+    r"^[\"']?title[\"']?[ \t]*:[ \t]+"
+    r"(?:\"(?P<double>(?:[^\"\\\n]|\\.)*)\"|'(?P<single>(?:[^'\n]|'')*)'|"
+    r"(?P<plain>[^\s\"'>|#].*?))(?:[ \t]+#.*|[ \t]*)$",
+    re.M | re.I,
+)
+"""The title among these values on one line, in quotation marks or without; a comment may follow."""
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _BREAK_TAG = re.compile(rf"<(?P<end>/?)(?P<name>br|{BLOCKS.pattern})(?=[\s/>])[^<>]*>", re.I)
 _CELL_TAG = re.compile(r"</?t[dh](?=[\s/>])[^<>]*>", re.I)
@@ -275,7 +306,20 @@ def _make_markdown_parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable("table")
 
 
-def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, str]:
+def read_front_title(text: str) -> str:
+    """Return the title in the YAML front matter of a Markdown text; "" for none."""
+    front = _FRONT.match(text)
+    found = _FRONT_TITLE.search(front[0]) if front else None
+    if found is None:
+        return ""
+    if found["double"] is not None:
+        return re.sub(r"\\(.)", r"\1", found["double"]).strip()
+    return (found["plain"] or found["single"].replace("''", "'")).strip()
+
+
+def read_markdown(
+    text: str, headings: list[str] | None = None, rows: list[str] | None = None
+) -> tuple[str, str]:
     """Return (title, text) of CommonMark with tables: the first heading, and the words.
 
     Marks of headings, quotes and emphasis are left out, and so are HTML tags. Links and pictures
@@ -284,12 +328,13 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
 
     Args:
         headings: gets all headings.
+        rows: gets the rows of tables.
     """
     text = _FRONT.sub("", text, count=1)
     source = text.split("\n")
     tokens = _make_markdown_parser().parse(text)
     lines = list[str]()
-    rows: list[list[str]] | None = None
+    cells: list[list[str]] | None = None
     title = mark = ""
     for n, token in enumerate(tokens):
         if token.type in APART or (token.map and not source[token.map[0] - 1].strip("> \t")):
@@ -299,11 +344,11 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
         elif token.type == "list_item_close":
             mark = ""
         elif token.type == "table_open":
-            rows = []
-        elif token.type == "tr_open" and rows is not None:
-            rows.append([])
-        elif token.type == "inline" and rows is not None:
-            rows[-1].append(_get_words(token))
+            cells = []
+        elif token.type == "tr_open" and cells is not None:
+            cells.append([])
+        elif token.type == "inline" and cells is not None:
+            cells[-1].append(_get_words(token))
         elif token.type == "inline":
             words = _get_words(token)
             lines.append(mark + words.replace("\n", KEPT_BREAK))
@@ -319,9 +364,12 @@ def read_markdown(text: str, headings: list[str] | None = None) -> tuple[str, st
             found = _read_html_block(token.content)
             lines += ["", mark + found, ""] if _BREAK_TAG.search(token.content) else [found]
             mark = "" if found else mark
-        elif token.type == "table_close" and rows is not None:
-            lines += [*format_rows(rows, headed=True), ""]
-            rows = None
+        elif token.type == "table_close" and cells is not None:
+            items = format_rows(cells, headed=True)
+            lines += [*items, ""]
+            cells = None
+            if rows is not None:
+                rows += items
     return title, join_wrapped_lines("\n".join(lines))
 
 

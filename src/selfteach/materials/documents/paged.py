@@ -141,11 +141,14 @@ def join_pages(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
     return text, tuple(starts)
 
 
-def read_docx(path: Path, headings: list[str] | None = None) -> tuple[str, list[str]]:
+def read_docx(
+    path: Path, headings: list[str] | None = None, rows: list[str] | None = None
+) -> tuple[str, list[str]]:
     """Return (title, one text): paragraphs and tables in their order.
 
     Args:
         headings: gets the paragraphs of the styles Title and Heading.
+        rows: gets the rows of tables.
 
     Raises:
         ValueError: the file is no DOCX, or unpacks to too much.
@@ -161,7 +164,10 @@ def read_docx(path: Path, headings: list[str] | None = None) -> tuple[str, list[
     room = MAX_CHARS
     for element in _iterate_blocks(document.element.body):
         if element.tag == f"{WORD}tbl":
-            found = "\n".join(_read_table(Table(element, document)))
+            items = _read_table(Table(element, document))
+            found = "\n".join(items)
+            if rows is not None:
+                rows += items
         else:
             block = Paragraph(element, document)
             style = (block.style and block.style.name) or ""

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from selfteach.disk import open_file
 from selfteach.errors import DataError
 from selfteach.files import BadLine, read_jsonl, set_aside
 from selfteach.materials.documents.read import ReadDocuments, RowCounts
+from selfteach.materials.rows import read_rows
 from selfteach.records import JsonMapping
 from selfteach.text import format_count
 
 ANSWER_FIELDS = ("answers", "answer")
+TABLES = (".json", ".csv", ".tsv")
+"""The endings of files that are no JSONL: a list of rows, and tables."""
+ROW_FORM = '{"question": "...", "answer": "..."}'
+_SQUAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{.*"data"\s*:\s*\[\s*\{.*"paragraphs"\s*:', re.S)
+_HEAD_BYTES = 4096
+"""How much of a file is read to find out whether it has SQuAD's original form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,7 @@ QuestionKey = tuple[str, str]
 
 
 def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
-    """Read questions from JSONL.
+    """Read questions from JSONL, a JSON list of rows, or CSV with their keys as columns.
 
     A row has `question` and `answer` (or `answers`), a list of such rows under `questions`, or
     both. A question that stands several times is one question with the answers of all its rows.
@@ -55,12 +64,14 @@ def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
     the rows of the documents.
 
     Raises:
-        DataError: the file cannot be read, or has no question.
+        DataError: the file cannot be read, has no question, or is SQuAD's original file.
     """
+    _refuse_squad(path)
+    read = read_rows if path.suffix.lower() in TABLES else read_jsonl
     found: dict[QuestionKey, _ReadQuestion] = {}
     rows = RowCounts()
     skipped: list[BadLine] = []
-    for where, row in read_jsonl(path, rows.bad_lines, reading.cleaned_rows):
+    for where, row in read(path, rows.bad_lines, reading.cleaned_rows):
         items = list(_read_items(row, where, "")) or [_ReadItem(where, None, 'has no "question"')]
         if any(item.question for item in items):
             rows.good += 1
@@ -73,7 +84,7 @@ def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
         raise DataError(
             f"holds no question{why}.",
             where=str(path),
-            cure='Write rows like {"question": "...", "answer": "..."}.',
+            cure=f"Write rows like {ROW_FORM}, in JSONL, a JSON list, or CSV with these columns.",
         )
     if reading.question_rows:
         count = format_count(len(reading.question_rows), "rows")
@@ -81,6 +92,22 @@ def read_questions(path: Path, reading: ReadDocuments) -> list[PeopleQuestion]:
         skipped.append(BadLine(path.name, note))
     reading.skipped += rows.bad_lines + skipped
     return [one.question for one in found.values()]
+
+
+def _refuse_squad(path: Path) -> None:
+    """Refuse SQuAD's original file, where questions are within paragraphs within articles.
+
+    Raises:
+        DataError: it is one, or cannot be opened.
+    """
+    with open_file(path) as handle:
+        head = handle.read(_HEAD_BYTES)
+    if _SQUAD.match(head):
+        raise DataError(
+            'has SQuAD\'s original form ("data" with "paragraphs"), which is not read.',
+            where=str(path),
+            cure=f"Write each question as one row: {ROW_FORM}.",
+        )
 
 
 def read_document_questions(reading: ReadDocuments) -> list[PeopleQuestion]:

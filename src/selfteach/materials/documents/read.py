@@ -30,11 +30,12 @@ from selfteach.materials.documents.limits import (
 from selfteach.materials.documents.listed import (
     MAX_HEAD_WORDS,
     collect_headings,
+    collect_rows,
     count_words,
     guess_heading,
     normalize_line,
 )
-from selfteach.materials.documents.markup import read_markdown
+from selfteach.materials.documents.markup import read_front_title, read_markdown
 from selfteach.materials.documents.paged import join_pages
 from selfteach.materials.rows import CLEANED_NOTE
 from selfteach.records import JsonMapping
@@ -311,6 +312,7 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         text, starts = join_pages(safe)
         title = clean_text(parsed.title)
         headings = [*filter(None, [title]), *map(clean_text, parsed.headings)]
+        rows = list(map(clean_text, parsed.rows))
         starts = starts if kind == "pdf" else ()
         notes = parsed.notes
         cleaned = safe != parsed.pages
@@ -319,12 +321,15 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         raw = _PAGE_BREAK.sub("\n", raw.replace("\r\n", "\n").replace("\r", "\n"))
         text = clean_text(raw)
         cleaned = text != raw
-        headings = []
+        headings, rows = [], []
+        front = ""
         if kind == "markdown":
-            title, text = read_markdown(text, headings)
+            front = read_front_title(text)
+            headings += filter(None, [front])
+            title, text = read_markdown(text, headings, rows)
         else:
             title, text = "", join_wrapped_lines(text)
-        title = title or find_heading(text) or guess_heading(text)
+        title = title or find_heading(text) or guess_heading(text) or front
         starts = ()
     if not _has_words(text):
         raise ValueError("holds no text")
@@ -332,8 +337,15 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
     if cleaned:
         notes = (*notes, CLEANED_NOTE)
-    found = collect_headings([*headings, guess_heading(text)])
-    yield Document(source, _choose_title(title, file.stem), text, starts, notes, headings=found)
+    yield Document(
+        source,
+        _choose_title(title, file.stem),
+        text,
+        starts,
+        notes,
+        headings=collect_headings([*headings, guess_heading(text)]),
+        rows=collect_rows(rows),
+    )
 
 
 def _read_text(file: Path) -> tuple[str, tuple[str, ...]]:

@@ -26,9 +26,9 @@ def make_knowledge_map(
     """Return the documents with their chunks, and the chunks with their questions: the state of
     each before and after training (step 6).
 
-    A learned question: `before` is the state at selection; `after` is known where the tuned
-    answer contains the label's words. An unsure label stays unsure. A held-out question is known
-    where its answer is right.
+    A learned question is known where the answer of the model contains the label's words, before
+    and after alike; an unsure label is unsure in both. `selected` is the judge's state of it at
+    selection, which is another measure. A held-out question is known where its answer is right.
 
     Args:
         answered, scored: the learned questions, in the same order.
@@ -61,21 +61,26 @@ def describe_learned(answered: LabelledQuestion, state: str, base: str, tuned: s
     """Return the map's row of a question to learn from.
 
     Args:
-        state: at selection.
+        state: the judge's, at selection.
         base, tuned: the answers of both models.
     """
     short = answered.question.short
-    after = "known" if contains_answer(tuned, short) else "unknown"
+    before, after = (_find_state(text, short) for text in (base, tuned))
     return {
         "question": answered.question.text,
         "label": answered.best,
         "answer": short,
         "held_out": False,
-        "before": state,
+        "selected": state,
+        "before": "unsure" if state == "unsure" else before,
         "after": "unsure" if state == "unsure" else after,
         "base": base,
         "tuned": tuned,
     }
+
+
+def _find_state(text: str, short: str) -> str:
+    return "known" if contains_answer(text, short) else "unknown"
 
 
 def describe_held_out(row: JsonMapping) -> JsonObject:

@@ -189,16 +189,18 @@ def sort_questions(
 
 
 def hash_documents(material: Documents) -> str:
-    """Return a hash of texts, titles, headings and questions; the order and the place do not
-    count.
+    """Return a hash of texts, titles, headings, rows of tables, and questions; the order and the
+    place do not count.
     """
     asked: dict[str, list[list[str]]] = defaultdict(list)
     for q in material.questions:
         asked[q.document].append([q.text, *q.answers])
-    rows = [
-        [d.id, d.title, sorted(d.headings), sorted(asked[d.id])] for d in material.reading.documents
-    ]
-    return digest(sorted(rows))
+    found: list[list[Any]] = []
+    for d in material.reading.documents:
+        found.append([d.id, d.title, sorted(d.headings), sorted(asked[d.id])])
+        if d.rows:
+            found[-1].append(sorted(d.rows))
+    return digest(sorted(found))
 
 
 def read_again(sources: JsonMapping | None, identity: JsonMapping, config: Settings) -> Material:
