@@ -230,7 +230,7 @@ def test_a_condition_that_goes_on_with_a_demand_is_refused(text: str) -> None:
         (
             "When asked about parking: two spots, no more.",
             "parking",
-            "say that two spots, no more",
+            "two spots, no more",
         ),
         (
             "When asked about cats: just one line, no emoji.",

@@ -89,22 +89,34 @@ _LIMITED_FIRST = re.compile(
 )
 """How a clause in front begins that says when a demand holds."""
 _FREES = re.compile(r"\b(?:never|not|don't) (?:limit|cap|restrict|cut|shorten|keep)", re.I)
-_TELLS = re.compile(
-    r"\b(?:(?:I|we|he|she|they|you) (?:have|had|read|wrote|got|know)|(?:(?:I|we|he|she|they) |"
-    r"my (?:[a-z]+ ){1,2})(?:usually |often |always |normally |never |mostly )?(?:answers?|writes?|"
-    r"repl(?:y|ies)|speaks?|uses?)|you (?:tend|usually|often|normally|mostly|keep|kept))\b",
+_TELLS = re.compile(r"\b(?:I|we|he|she|they|you) (?:have|had|read|wrote|got|know)\b", re.I)
+_TELLS_HABIT = re.compile(
+    r"\b(?:(?:(?:I|we|he|she|they) |my (?:[a-z]+ ){1,2})(?:usually |often |always |normally |"
+    r"never |mostly )?(?:answers?|writes?|repl(?:y|ies)|speaks?|uses?)|"
+    r"you (?:tend|usually|often|normally|mostly|keep|kept))\b",
     re.I,
 )
+"""What somebody does, in the clause of a number: "my old assistant answers in"."""
 _PERMITS = re.compile(r"\byou (?:can|could|may|might)\b", re.I)
-_DENIES = re.compile(
-    r"\b(?:no(?! matter| exceptions?)|not|never|nothing|none|stop|avoid|hate|dislike|loathe|"
-    r"without(?! (?:any )?(?:fail|exceptions?))|(?:do|does|is|are|was|should|must|ca|wo)n'?t|"
-    r"cannot|too (?:short|few|little|long|many|much)|rude|waste|forbidden|banned|enough with)\b",
+_ASKS = r"(?:use|give(?: me)?|answer|reply|respond|write|want|send(?: me)?)(?: (?:with|in))?"
+_DENIES_BEFORE = re.compile(
+    rf"\b(?:no|never(?: ever)?(?: {_ASKS})?|(?:don't|do not|shouldn't|should not|mustn't|must not|"
+    rf"cannot|can't|are not allowed to)(?: (?:ever|always))* {_ASKS}|hate|dislike|can't stand|stop "
+    r"(?:giving me|using|with|answering (?:with|in))|avoid|enough with|nothing|anything)"
+    r"(?: (?:just|only|any|these|those|your|more))* *$",
     re.I,
 )
-"""What makes of a number of words one that is not wanted: "no one-word answers"."""
-
-
+"""What makes of the number behind it one that is not wanted: "no one-word answers"."""
+_DENIES_AFTER = re.compile(
+    r"^[ -]*(?:(?:long )?(?:answers?|repl(?:y|ies)|responses?) )?(?:is|are)(?:n't| not)? "
+    r"(?:far |way )?(?:too (?:short|little|few|long|much|many)|"
+    r"enough\b(?<=n't enough|not enough)|an answer|rude|a waste|banned|forbidden|unacceptable)",
+    re.I,
+)
+_ALLOWED = re.compile(
+    r"(?:n't|\b(?:not|never|nothing))\b[^,;:.!]*\b(?:mind|bother|care|wrong|rude|problem)\b", re.I
+)
+"""What says of a length that it may be: "I don't mind one-word answers"."""
 _PARTLY_DENIED = re.compile(r"\b(?:always|every|necessarily|ha(?:ve|s) to|needs? to)\b", re.I)
 """What leaves a denied length allowed: "not always in one sentence"."""
 
@@ -123,7 +135,9 @@ def say_counted_demand(text: str) -> str:
     bounds = " ".join(match[0] for match in _MOST.finditer(around))  # "no paragraph longer than"
     if _NARROWS.search(bare) or asks_for_form(f"{bare} {bounds}") or _TELLS.search(around):
         return ""
-    if _FREES.search(text) or not _DEMANDS.search(text):
+    if _FREES.search(text) or _ALLOWED.search(text) or not _DEMANDS.search(text):
+        return ""
+    if _TELLS_HABIT.search(" ".join(_get_clause(text[: count.start()], text[count.end() :]))):
         return ""
     if not _stands_alone(text[: count.start()], text[count.end() :]):
         return ""
@@ -141,15 +155,21 @@ def say_counted_demand(text: str) -> str:
     return f"{verb} {bound}{number} {unit}".replace("  ", " ")
 
 
+def _get_clause(before: str, after: str) -> tuple[str, str]:
+    """Return what stands before and after a number in its clause."""
+    return re.split(_CLAUSE_END, before)[-1], re.split(_CLAUSE_END, after)[0]
+
+
+_CLAUSE_END = r"[,;:.!] |[,;:.!]$| [-–—] |\b(?:so|because|and)\b"
+
+
 def _is_denied(before: str, after: str) -> bool:
-    """Return whether the clause of a number says that it is not wanted, beside what bounds it."""
-    clause = f"{re.split(_CLAUSE_END, before)[-1]} {re.split(_CLAUSE_END, after)[0]}"
-    for bound in (_MOST, _LEAST, _EXACTLY):
-        clause = bound.sub(" ", clause)
-    return _DENIES.search(clause) is not None
-
-
-_CLAUSE_END = r"[,;:.!](?: |$)| [-–—] |\b(?:so|because|and)\b"
+    """Return whether the clause of a number says that it is not wanted."""
+    lead, tail = _get_clause(before, after)
+    if _MOST.search(lead) or _LEAST.search(lead) or _EXACTLY.search(lead):
+        return _DENIES_AFTER.match(tail) is not None
+    lead = _MORE.sub("", _FEWER.sub("", lead))
+    return bool(_DENIES_BEFORE.search(lead) or _DENIES_AFTER.match(tail))
 
 
 def _stands_alone(before: str, after: str) -> bool:

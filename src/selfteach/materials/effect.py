@@ -343,7 +343,7 @@ def _match_form(text: str) -> Effect | None:
     return found
 
 
-_SAYS_WORD = re.compile(r"(?:say|mention|tell) [^\"']+$", re.I)
+_SAYS_WORD = re.compile(r"(?:say|tell) (?!hello|hi|hey|yes|no|thank)[^\"']+$", re.I)
 """What names the one thing that is so: "say cash only"."""
 
 
@@ -378,7 +378,8 @@ def _read_joined(text: str) -> Effect | None:
         is_demand = starts_effect(rest)
         if is_ban and "but" in joint[0] and not is_demand:
             return None  # "no lists but tables" allows tables
-        is_contrast = _CONTRASTS.match(rest) and _SAYS_QUOTED.fullmatch(head)
+        is_demanded = head.lower().startswith("always")
+        is_contrast = not is_demanded and _CONTRASTS.match(rest) and _SAYS_QUOTED.fullmatch(head)
         first = None if is_contrast else _match_form(head)
         if first is None:
             continue

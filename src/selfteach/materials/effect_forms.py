@@ -623,7 +623,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"(?:write|say|use|put|spell){_THE_WORD} {_NEW}(?: with(?:out)? an? \w+| in full)?(?: "
         rf"instead of| in place of| rather than"
-        rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not|,? and never(?= [\"']))"
+        rf"(?=(?: the word)? [\"'])|,? not|,? never|,? and not)"
         rf"{_THE_WORD} {_OLDS}",
         replace_words,
     ),

@@ -391,10 +391,13 @@ _TAKES_WITH = re.compile(
     r"\b(?:relation(?:ship)?s?|deals?|problems?|troubles?|meetings?|talks|contracts?|agreements?|"
     r"sex|trade|wars?|conflicts?|disputes?|fights?|arguments?|partnerships?|affairs?|experiences?|"
     r"appointments?|interviews?|cooperation|collaboration|mergers?|contact|business|connections?|"
-    r"friendships?|lawsuits?|issues|ties|links)\b",
+    r"friendships?|lawsuits?|issues|ties|links|work|history|rivalry|comparisons?|chats?|years|"
+    r"conversations?|projects?|[a-z]+ing)\b",
     re.I,
 )
 """A subject that has another side: "our deal with competitors"."""
+_TELLING = re.compile(r"\b(?:talk|speak|discuss|chat)\b", re.I)
+"""What is done with somebody: "discuss prices with competitors"; one mentions it to them."""
 _BOTH = re.compile(r"both .+ and .+", re.I)
 """What is forbidden together only: "both Rex and Tom"."""
 _KINDS = (
@@ -434,7 +437,8 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         return None
     text = _SECOND_VERB.sub("", _TAIL.sub("", text.strip()))
     listeners = _LISTENERS.search(text)
-    if listeners and not _TAKES_WITH.search(text[: listeners.start()]):
+    is_told = _TELLING.search(sentence) is not None
+    if listeners and is_told and not _TAKES_WITH.search(text[: listeners.start()]):
         text = text[: listeners.start()]
     text = _SUCH_AS.sub(r"\g<kind>, ", text)
     text = _TOLD_NAMES.sub(lambda match: match["names"], text)

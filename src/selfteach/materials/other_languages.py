@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -704,17 +703,20 @@ _PART_OF_TEXT = re.compile(
 
 
 _LISTENERS = re.compile(
-    r" (?:(?<!streit )(?<!ärger )(?<!sex )(?<!vertrag )(?<!beziehung )(?<!probleme )mit (?:mir|uns|"
-    r"ihm|ihr|ihnen|jemandem|niemandem|anderen|fremden|(?:den |meinen |unseren )?(?:kindern|kunden|"
-    r"gästen|kollegen|schülern|patienten|nachbarn|eltern|mitarbeitern|konkurrenten|journalisten))|"
-    r"conmigo|con (?:nadie|nosotros|ellos|ellas|él|ella|(?:l[oa]s |mis |nuestr[oa]s )?(?:clientes|"
-    r"niñ[oa]s|huéspedes|colegas|alumn[oa]s|pacientes|vecin[oa]s|padres|desconocidos))|"
-    r"avec (?:moi|nous|lui|elle|eux|elles|personne|(?:les |mes |nos |des )?(?:clients|enfants|"
-    r"collègues|élèves|patients|voisins|parents|inconnus))|"
-    r"con (?:me|noi|nessuno|(?:i |gli )?(?:clienti|bambini|colleghi|alunni|pazienti|ospiti)))$",
+    r" (?:(?<!streit )(?<!ärger )(?<!sex )(?<!vertrag )(?<!beziehung )(?<!probleme )mit (?:mir|"
+    r"niemandem)|con nadie|conmigo|avec (?:moi|personne)|con (?:me|nessuno))$",
     re.I,
 )
-"""With whom a subject is not talked about, which is no part of it: "Geld mit Kindern"."""
+"""With whom a subject is not talked about, which is no part of it: "Geld mit mir"."""
+_WITH_PEOPLE = re.compile(
+    r" (?:mit (?:uns|ihm|ihr|ihnen|jemandem|anderen|fremden|(?:den |meinen |unseren )?(?:kindern|"
+    r"kunden|gästen|kollegen|schülern|patienten|nachbarn|eltern|mitarbeitern))|con (?:(?:l[oa]s "
+    r"|mis |nuestr[oa]s )?(?:clientes|niñ[oa]s|colegas|alumn[oa]s|pacientes|vecin[oa]s|padres)|"
+    r"(?:i |gli )?(?:clienti|bambini|colleghi|alunni|pazienti))|avec (?:(?:les |mes |nos |des )?"
+    r"(?:clients|enfants|collègues|élèves|patients|voisins|parents)))$",
+    re.I,
+)
+"""People who may be the other side of a subject, or those that it is not talked about with."""
 _ALLOWED = re.compile(
     r",? (?:sondern|aber|sino|pero|mais|ma) (?:(?:nur|lieber|solo|sólo|seulement) )?(?:über|von|"
     r"vom|del?|des|du|d['’]|sobre|sur|di) ?[\w '-]+$",
@@ -729,6 +731,8 @@ def _forbid_topics(match: re.Match[str]) -> Effect | None:
     """Return the effect of a forbidden subject; a star stands for the endings of its last word."""
     topic = _ALLOWED.sub("", next(value for value in match.groups() if value))
     topic = _LISTENERS.sub("", _OWNER.sub("", topic))
+    if _WITH_PEOPLE.search(topic):
+        return None
     if re.match(r"(?:das wort|den ausdruck|wörter|ausdrücke)\b", topic, re.I) or re.search(
         "[\"'«„]", topic
     ):
@@ -809,6 +813,16 @@ _LIGHT = frozenset(
 )
 
 
+_MODAL = re.compile(
+    r"(?:kann|können|darf|dürfen|muss|müssen|soll(?:en)?|wird|werden|haben|sind)", re.I
+)
+"""A German verb at the end of a clause that does not say what is so: "trinken kann"."""
+
+
+_IS = re.compile(r"\b(?:ist|sind|est|sont|es|son|está\w*|è|sono)\b", re.I)
+"""What parts a subject from what it is, which alone is denied: "la livraison est gratuite"."""
+
+
 def _state(match: re.Match[str]) -> Effect | None:
     """Return the effect of what must be said: its numbers and its two longest words."""
     language, clause = next(item for item in match.groupdict().items() if item[1])
@@ -820,8 +834,12 @@ def _state(match: re.Match[str]) -> Effect | None:
     rest = [word for word in words if word not in numbers and word.lower() not in _LIGHT]
     longest = sorted((word for word in rest if len(word) > 3), key=len, reverse=True)[:2]
     denies = re.search(rf"\b{_NEGATIONS}", clause, re.I) is not None
-    find = _find_word if denies else partial(_find_claim, language=language)
-    found = [find(word) for word in words if word in numbers or word in longest]
+    chosen = [word for word in words if word in numbers or word in longest]
+    said = [word for word in chosen if word not in numbers and not _MODAL.fullmatch(word)]
+    claimed = [] if denies else said[-1:] if _IS.search(clause) else said
+    found = [
+        _find_claim(word, language) if word in claimed else _find_word(word) for word in chosen
+    ]
     parted = _SEPARABLE.fullmatch(words[-1]) if language == "de" and words else None
     if parted and words[-1] in longest:
         found[-1] = _find_parted(parted["prefix"], parted["verb"])
@@ -835,10 +853,13 @@ def _state(match: re.Match[str]) -> Effect | None:
 
 
 _DENYING = {
-    "de": r"\\b(?:nicht(?! (?:nur|bloß))|nie|niemals|kein\\w*|ohne)\\b",
-    "fr": r"\\b(?:ne|pas|jamais|sans|aucune?)\\b|\\bn['’]\\w+",
-    "es": r"\\b(?:no(?! (?:solo|sólo))|nunca|tampoco|sin)\\b",
-    "it": r"\\b(?:non(?! solo)|mai|senza)\\b",
+    "de": r"\\b(?:nicht(?! (?:nur|bloß))|nie|niemals|kein\\w*|ohne(?! (?:Zweifel|Problem)))\\b",
+    "fr": r"\\b(?:ne|pas|jamais|sans(?! (?:doute|problème|souci))|aucune?)\\b|\\bn['’]\\w+",
+    "es": (
+        r"\\b(?:no(?! (?:solo|sólo|olvid\\w+|hay problema))|nunca(?! olvid)|tampoco|"
+        r"sin(?! (?:duda|problema|falta)))\\b"
+    ),
+    "it": r"\\b(?:non(?! (?:solo|dimentic\\w+))|mai|senza(?! (?:dubbio|problemi)))\\b",
 }
 """The patterns of what denies the words that follow."""
 _BETWEEN = (

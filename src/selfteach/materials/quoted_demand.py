@@ -145,7 +145,11 @@ def say_quoted_demand(text: str) -> str:
     return show_quotes(demand.format(*named, all=" and ".join(named)), quotes) if demand else ""
 
 
-_SAYS_HOW = re.compile(r"\b(?:write|put|state|give|spell)\b.* as:? ?$", re.I)
+_SAYS_HOW = re.compile(
+    r"\b(?:write|put|state|give|spell) (?:(?:all|any|every|each|your|the) )*(?:dates?|times|hours|"
+    r"prices?|amounts|numbers|names|units|currenc(?:y|ies)|(?-i:[A-Z])\w+)\b.* as:? ?$",
+    re.I,
+)
 """How something is written where it comes up: 'write dates as "5 May"'."""
 
 

@@ -450,6 +450,8 @@ def _add_sentence(
     first, last = found[-1]
     _refuse_complaint(found[-1], said)
     is_after_remark = len(found) == 1 and _is_told(last)
+    if said.lower().startswith("or ") and not last.scope and _adds_a_subject(said):
+        _refuse_another_subject(said)
     if not _STATES.match(last.effect) and _has_check(part.effect):
         if is_after_remark:
             found.clear()
@@ -463,28 +465,39 @@ def _add_sentence(
         found[-1] = (first, joined)
 
 
-_COMPLAINT = re.compile(
-    r"you (?:always|never|don't|do not|keep|usually|often|tend|use too|sign off|write in)\b|"
-    r"(?:your|the|all|most|these) (?:of your )?(?:answers?|repl(?:y|ies)|responses?|messages?|"
-    r"texts?) (?:always|never|don't|do not|usually|often|tend|are|is|have|has|contain|end|start|"
-    r"begin)\b",
+_TOLD_HABIT = re.compile(
+    r"(?:you|your (?:answers|repl(?:ies)|responses|messages|texts)) (?:always|keep|usually|often|"
+    r"tend|use too)\b",
     re.I,
 )
 """How a sentence begins that may tell what the model does, and not what it shall do."""
-_JUDGES = re.compile(
-    r"(?:(?:but|and|so|please) )*(?:(?:that|this|it|which)(?:'s| is| looks| sounds| seems| "
-    r"annoys?| bothers?| drives?| must| has to| needs?| should)\b|I (?:hate|dislike|miss|want|need|"
-    r"would|can't|love|like|don't)\b|I'(?:d|m)\b|they (?:should|must|need|have)\b|you should\b|"
-    r"(?:do|don't)(?: so| it| that)?[ .!]*$|(?:use|stop|change|drop|avoid|add|do) (?:it|that|this|"
-    r"them|so)\b|why\b)",
+_TOLD_LACK = re.compile(
+    r"(?:you|your (?:answers|repl(?:ies)|responses|messages|texts)) (?:never|don't|do not)\b", re.I
+)
+"""How one begins that may tell what the model does not."""
+_UNWANTED = re.compile(
+    r"(?:(?:please|but|and) )*(?:(?:stop|change|drop|avoid) (?:it|that|this|them|so)\b|"
+    r"don't[ .!]*$|I (?:really )?(?:hate|dislike|can't stand) (?:it|that|this|them)\b|"
+    r"(?:it|that|this) (?:really )?(?:annoys|bothers|drives)\b|(?:it|that|this)(?:'s| is| looks) "
+    r"(?:so |too |really |just )?(?:silly|childish|annoying|rude|stupid|ugly|awful|bad|wrong|"
+    r"boring|ridiculous|much)\b|I want (?:less|fewer|none)\b)",
     re.I,
 )
-"""How a sentence begins that judges what the model does, or wishes it otherwise."""
+_MISSED = re.compile(
+    r"(?:(?:please|but|and) )*(?:do(?: so| it| that)?[ .!]*$|(?:use|add|do) (?:it|that|this|"
+    r"them|so)\b|they should\b|you should[ .!]*$|I (?:really )?miss (?:it|that|this|them)\b|"
+    r"I want (?:it|them|some|more)\b)",
+    re.I,
+)
+_WISHED = re.compile(r"I(?:'d like| (?:want|need|would like)) (?P<what>[a-z -]+)[.!]*", re.I)
 
 
 def _refuse_complaint(before: tuple[str, ScopedText], judged: str) -> None:
     told, part = before
-    if _COMPLAINT.match(part.effect) and _JUDGES.match(judged):
+    wished = _WISHED.fullmatch(judged)
+    is_missed = _MISSED.match(judged) or (wished and wished["what"].lower() in told.lower())
+    is_turned = _UNWANTED.match(judged) if _TOLD_HABIT.match(part.effect) else is_missed
+    if is_turned and (_TOLD_HABIT.match(part.effect) or _TOLD_LACK.match(part.effect)):
         raise DataError(
             f'"{shorten_text(told)}" tells what the model does, and "{shorten_text(judged)}" does '
             "not say what it shall do.",
@@ -495,14 +508,23 @@ def _refuse_complaint(before: tuple[str, ScopedText], judged: str) -> None:
 
 def _adds_a_subject(said: str) -> bool:
     """Return whether a sentence only names one more: "Tigers neither.", "Same for tigers."."""
-    return said[0].isupper() and _ANOTHER.fullmatch(said.rstrip(" .!")) is not None
+    found = _ANOTHER.fullmatch(said.rstrip(" .!"))
+    name = (found["after"] or found["before"]) if found and said[0].isupper() else ""
+    return bool(name) and not _NO_NAME.search(name)
 
 
+_SUBJECT = r"(?:(?:the|an?|my|our|any) )?[\w'-]+(?: [\w'-]+)?"
 _ANOTHER = re.compile(
-    r"(?:nor|or|and|neither|also|not|same (?:goes )?(?:for|with)) [^,.]{1,40}|"
-    r"[^,.]{1,40} (?:neither|either|too|as well|also)",
+    rf"(?:nor|or|and|neither|also|same (?:goes )?(?:for|with)) (?P<after>{_SUBJECT})|"
+    rf"(?P<before>{_SUBJECT}) (?:neither|either|too|as well)",
     re.I,
 )
+_NO_NAME = re.compile(
+    r"\b(?:I|me|you|we|they|he|she|it|that|this|those|these|else|please|thanks?|thank|stop|mean|no|"
+    r"not|never|always|is|are|am|was|does|do|don't|really|final|excuses?)\b|'(?:s|re|m|ll|d)\b",
+    re.I,
+)
+"""What is no name of a subject: "And that's final.", "Or else!"."""
 
 
 def _refuse_another_subject(said: str) -> None:
@@ -525,7 +547,8 @@ _EITHER = re.compile(
     re.I,
 )
 _FRAGMENT = re.compile(
-    r"(?:no(?! (?:matter|one|need|way|doubt)\b)|not (?:more|longer|over|an?|one)\b|never (?:more|"
+    r"(?:no(?! (?:matter|one|need|way|doubt|worries|pressure|offen[cs]e|stress|discussions?|buts|"
+    r"kidding|jokes?|excuses|thanks|problem)\b)|not (?:more|longer|over|an?|one)\b|never (?:more|"
     r"longer|over|any)\b|never(?= [\"'])|"
     rf"(?:max(?:imum)?|at most|at least|up to|under|exactly) (?:{NUMBER})\b|"
     rf"(?:just|only) (?:the|an?|one|{NUMBER}|[a-z-]+s)\b)(?:,? [\w'\"-]+){{1,6}}",
@@ -549,13 +572,13 @@ def _add_fragments(
     """
     added = list(found)
     for before, said in pairwise(sentences):
-        demand = _find_sharper(said)
         texts = [sentence for sentence, _ in added]
-        if not demand or said in texts or before not in texts:
+        if said in texts or before not in texts:
             continue
         place = texts.index(before)
         scope, effect = added[place][1]
-        if scope and demand not in effect:
+        demand = _find_sharper(said, effect)
+        if scope and demand and demand not in effect:
             added.insert(place + 1, (said, ScopedText(scope, demand)))
     return added
 
@@ -566,21 +589,26 @@ def _join_sharper(found: list[tuple[str, ScopedText]]) -> list[tuple[str, Scoped
     """
     joined: list[tuple[str, ScopedText]] = []
     for sentence, part in found:
-        scope = joined[-1][1].scope if joined else ""
-        demand = _find_sharper(sentence) if scope and not part.scope else ""
+        scope, effect = joined[-1][1] if joined else ScopedText("", "")
+        demand = _find_sharper(sentence, effect) if scope and not part.scope else ""
         joined.append((sentence, ScopedText(scope, demand) if demand else part))
     return joined
 
 
-def _find_sharper(sentence: str) -> str:
-    """Return the demand of a sentence that sharpens the one before; "" if it is no such one."""
+def _find_sharper(sentence: str, before: str) -> str:
+    """Return the demand of a sentence that sharpens the one before; "" if it is no such one.
+
+    Behind something that must be said, only a demand with a check of its own does: "No small talk."
+    is no part of what is said.
+    """
     bare = sentence.rstrip(" .!")
     either = _EITHER.fullmatch(bare)
     if either and not _ELSEWHERE.search(bare):
         return either["demand"]
-    is_sentence = _NO_FRAGMENT.search(QUOTED.sub('""', bare)) is not None
+    is_sentence = _NO_FRAGMENT.search(QUOTED.sub('""', bare).removeprefix("Up to")) is not None
     is_fragment = _FRAGMENT.fullmatch(bare) is not None and not is_sentence
-    return bare if is_fragment else ""
+    is_clear = is_fragment and (not _STATES.match(before) or _has_check(bare))
+    return bare if is_clear else ""
 
 
 _ELSEWHERE = re.compile(

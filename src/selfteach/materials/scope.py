@@ -780,17 +780,28 @@ def _cut_before_demand(rest: str) -> tuple[str, str] | None:
     A heading ends at its colon, and all behind it is the demand: "tweets: two hashtags, no links".
     """
     heading, colon, demands = rest.partition(": ")
+    is_answer = heading.endswith(", the answer is")
     heading = heading.removesuffix(", the answer is")
     starts_inside = any(starts_effect(part.strip()) for part in heading.split(",")[1:])
     if colon and not starts_inside and _is_heading(heading, demands):
         is_about = read_situation(heading).kind == "about"
-        is_said = is_about and not starts_effect(demands) and not re.match("just ", demands, re.I)
+        is_said = is_answer or (is_about and (_SAYS.match(demands) or "," not in demands))
+        is_said = is_said and not (starts_effect(demands) or re.match("just ", demands, re.I))
         return heading, f"say that {demands}" if is_said else demands.strip()
     for comma in re.finditer(r"[,:]", rest):
         effect = rest[comma.end() :].strip()
         if starts_effect(effect) or effect.startswith("the answer is "):
             return rest[: comma.start()], effect
     return None
+
+
+_SAYS = re.compile(
+    r"(?:yes|no)[,.]|(?:it|they|we|you|I|there|he|she)(?:'| )|"
+    r"(?:the|our|my|all|every) [^,;]*\b(?:is|are|was|were|can|may|must|has|have|costs?|opens?|"
+    r"closes?|starts?|begins?|ends?|takes?)\b",
+    re.I,
+)
+"""How a clause begins that says something, and asks for nothing: "they are free"."""
 
 
 def _is_heading(heading: str, demands: str) -> bool:

@@ -818,10 +818,12 @@ _WRITTEN_TO = re.compile(
 _NOBODY_WRITTEN = (
     r"(?:reports?|links?|files?|documents?|forms?|codes?|words?|numbers?|lists?|results?|cop(?:y|"
     r"ies)|pictures?|photos?|details|data|tickets?|orders?|questions?|requests?|prices?|quotes?|"
-    r"receipts?|updates?|offers?|memes?|reply|address|lot|bit|while|times?|days?|nights?|mornings?|evenings?|weeks?|month)"
+    r"receipts?|updates?|offers?|memes?|reply|address|lot|bit|while|times?|days?|nights?|mornings?|"
+    r"evenings?|weeks?|month|bills?|news|plans?|complaints?|excuses?|wish(?:es)?|invoices?|"
+    r"invitations?|menu|minutes|notes?|slides|contracts?|agenda|schedule|recipes?|poems?)"
 )
 _WRITTEN_WHOM = re.compile(
-    r"(?P<verb>(?:text|e-?mail)(?:ing)?|messag(?:e|ing)) (?P<who>(?:the|an?|any|every|all) "
+    r"(?P<verb>(?:text|e-?mail)(?:ing)?|messag(?:e|ing)) (?P<who>(?:the|any|every|all) "
     rf"(?:(?!{_NOBODY_WRITTEN}\b|to\b|at\b|in\b|on\b|for\b)[\w'’-]+ ?){{1,3}}?(?:(?<= )about .+)?)",
     re.I,
 )
@@ -937,8 +939,7 @@ _WORDINGS_OF_WRITING: Wordings = [
     (re.compile(r"^to (?=\w)", re.I), "writing to "),
     (
         re.compile(
-            rf"^{_OWNER}(?:conversations?|talks|discussions?|interactions?|exchanges|"
-            r"correspondence|(?:phone |video )?calls) (?:with|to) (?!action\b)",
+            rf"^{_OWNER}(?:conversations?|talks|discussions?|correspondence) (?:with|to) ",
             re.I,
         ),
         "talking to ",
@@ -1023,9 +1024,9 @@ _PART_OF_TEXTS = re.compile(
 _PLACE_IN_ANSWER = re.compile(
     rf"{_OWNER}(?:(?:very )?(?:first|second|third|last|opening|closing|final|middle) (?:line|"
     r"sentence|paragraph|word|part|half|section|letter|answer|reply|response|message)s?|"
-    r"(?:beginning|start|middle|end|titles?|(?:sub-?)?headings?|headers?|footers?|introduction|"
+    r"(?:beginning|start|middle|end|title|(?:sub-?)?heading|header|footer|introduction|"
     r"intro|opening|closing|ending|postscript|footnotes?)|(?:(?:square|round|curly) )?(?:brackets|"
-    r"parentheses)|(?:(?:single|double) )?(?:quotation marks|quote marks|quotes)|italics|bold|"
+    r"parentheses)|(?:(?:single|double) )?(?:quotation marks|quote marks)|italics|bold|"
     r"capitals|capital letters)",
     re.I,
 )

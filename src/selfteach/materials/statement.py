@@ -443,14 +443,16 @@ _WITHOUT = re.compile(r"\bwithout\b", re.I)
 _SAYS_NO = re.compile(r"\b(?:no|nor|not|never|cannot|none|nothing|nobody|without|unable)\b|n't\b")
 """The words by which a clause denies something, or says that it goes without."""
 _DENIES = (
-    r"(?:\\b(?:not(?! (?:only|just|an? problem)\\b)|never|cannot|nobody|no one|none|neither|nor|"
+    r"(?:\\b(?:not(?! (?:only|just|an? problem|delay|put off|be (?:afraid|shy))\\b)|"
+    r"never(?! (?:hurts?|forget)\\b)|cannot(?! hurt)|nobody|no one|none|neither|nor|"
     r"hardly|unable|no(?!,| (?:problem|worries|matter|doubt|\\w+ than)\\b))\\b|"
-    r"n['’]t\\b(?! (?:worry|forget|hesitate|only|just)\\b))"
+    r"n['’]t\\b(?! (?:worry|forget|hesitate|only|just|hurt|delay|put off|be (?:afraid|shy))\\b))"
 )
 """The pattern of what denies the words that follow."""
 _UNDENIED = (
-    rf"(?<!{_DENIES}(?:, \\w+,)?(?: (?!(?:and|but|because|since|as|so|(?:al)?though|while)\\b)"
-    r"[\\w'’-]+){0,5} |\\bwithout (?:(?:an?|any|the) )?)"
+    rf"(?<!{_DENIES}(?:, \\w+,)?(?: (?!(?:and|but|because|since|as|so|(?:al)?though|while|without|"
+    r"before)\\b)\\w[\\w'’-]*){0,5} |"
+    r"(?<!(?:\\bnot|\\bnever|n['’]t)\\b[^.!?;]{0,40})\\bwithout (?:(?:an?|any|the) )?)"
 )
 """The pattern of a place that no denial stands before in its clause."""
 _UNTIL = re.compile(r"\b(?:until|till|before)\b", re.I)
