@@ -636,6 +636,19 @@ def test_a_demand_without_a_verb_is_no_remark() -> None:
     assert read_rule("Keep it short. I have arthritis.").effect == "Keep it short."
 
 
+def test_a_wish_for_something_else_is_no_judgement() -> None:
+    assert read_rule("You never use emojis. I want bullet points.").effect.startswith("You never")
+
+
+def test_a_remark_before_a_demand_without_a_verb_is_left_out() -> None:
+    assert read_rule("I am a nurse. French only.").effect == "French only."
+
+
+@pytest.mark.parametrize("threat", ["Or else!", "And that's final.", "My boss would too."])
+def test_what_only_insists_adds_no_subject(threat: str) -> None:
+    assert read_rule(f"Do not talk about elephants. {threat}").effect.startswith("Do not talk")
+
+
 @pytest.mark.parametrize("second", ["Tigers neither.", "Or tigers.", "Same for tigers."])
 def test_a_subject_in_a_sentence_of_its_own_is_refused(second: str) -> None:
     with pytest.raises(DataError, match="adds to the sentence before"):

@@ -521,7 +521,9 @@ _ANOTHER = re.compile(
 )
 _NO_NAME = re.compile(
     r"\b(?:I|me|you|we|they|he|she|it|that|this|those|these|else|please|thanks?|thank|stop|mean|no|"
-    r"not|never|always|is|are|am|was|does|do|don't|really|final|excuses?)\b|'(?:s|re|m|ll|d)\b",
+    r"not|never|always|is|are|am|was|were|does|do|did|has|have|had|will|would|can|could|should|may|"
+    r"might|must|likes?|hates?|wants?|thinks?|agrees?|knows?|really|final|excuses?)\b|"
+    r"(?:n't|'(?:s|re|m|ll|d))\b",
     re.I,
 )
 """What is no name of a subject: "And that's final.", "Or else!"."""
