@@ -649,6 +649,20 @@ def test_what_only_insists_adds_no_subject(threat: str) -> None:
     assert read_rule(f"Do not talk about elephants. {threat}").effect.startswith("Do not talk")
 
 
+def test_an_alternative_in_a_sentence_of_its_own_is_refused() -> None:
+    """Both parts have checks, and their conjunction would demand both."""
+    with pytest.raises(DataError, match="adds to the sentence before"):
+        read_rule("Use bullet points. Or a table.")
+
+
+def test_a_fragment_without_a_check_is_no_part_of_what_is_said() -> None:
+    with pytest.raises(DataError, match="different conditions"):
+        read_rule("If a guest asks about breakfast, say that it is at nine. No small talk.")
+    rule = read_rule("If a guest asks about breakfast, say that it is at nine. No emoji.")
+    assert rule.scope == "breakfast"
+    assert rule.effect.endswith("No emoji")
+
+
 @pytest.mark.parametrize("second", ["Tigers neither.", "Or tigers.", "Same for tigers."])
 def test_a_subject_in_a_sentence_of_its_own_is_refused(second: str) -> None:
     with pytest.raises(DataError, match="adds to the sentence before"):
