@@ -392,6 +392,17 @@ def test_what_fails_half_way_is_not_committed(ledger: Ledger) -> None:
     assert ledger.get_events() == []
 
 
+def test_a_damage_that_sqlite_cannot_name_is_told(tmp_path: Path) -> None:
+    """SQLite's own message has the damaged bytes, and they are no UTF-8."""
+    path = tmp_path / "run.db"
+    Ledger(path).close()
+    schema = path.read_bytes()
+    path.write_bytes(schema.replace(b"TABLE requests", b"TABLE\x80requests"))
+    assert path.read_bytes() != schema
+    with pytest.raises(IntegrityError, match="damaged"):
+        Ledger(path)
+
+
 def test_a_damaged_ledger_is_not_left_open(tmp_path: Path) -> None:
     path = tmp_path / "run.db"
     ledger = Ledger(path)

@@ -52,6 +52,8 @@ CHECKSUM_COLUMNS = {"requests": 4, "answers": 3, "candidates": 6, "notes": 2, "e
 """Tables with a checksum in each row, and its column; it covers the columns before it.
 
 SQLite notices broken pages, but not a changed letter."""
+DATABASE_FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the latter where it cannot say what is damaged."""
 LEDGER_TAILS = ("", "-wal", "-shm", "-journal")
 """The ends of the names of a ledger's files."""
 IDS_PER_QUERY = 500
@@ -471,10 +473,10 @@ class Ledger:
     def _convert_errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as fault:
+        except DATABASE_FAULTS as fault:
             raise self._make_error(fault) from fault
 
-    def _make_error(self, fault: sqlite3.Error) -> SelfteachError:
+    def _make_error(self, fault: Exception) -> SelfteachError:
         name = getattr(fault, "sqlite_errorname", "")
         if disk_fault := self._find_disk_fault(name, str(fault)):
             return disk_fault

@@ -17,7 +17,7 @@ from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import find_free_name
 from selfteach.run.finished import check_ledger
-from selfteach.run.ledger import Ledger, is_intact
+from selfteach.run.ledger import DATABASE_FAULTS, Ledger, is_intact
 from selfteach.run.lock import RunLock
 from selfteach.run.run_folder import LEDGER_FILE
 
@@ -129,9 +129,10 @@ def _read_rows(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
             yield from db.execute(
                 f"SELECT * FROM {table} NOT INDEXED WHERE rowid BETWEEN ? AND ?", (low, high)
             ).fetchall()
-        except sqlite3.Error as fault:
+        except DATABASE_FAULTS as fault:
             # No database, or no such table: no range can be read.
-            if fault.sqlite_errorname in ("SQLITE_NOTADB", "SQLITE_ERROR"):
+            name = getattr(fault, "sqlite_errorname", "SQLITE_ERROR")
+            if name in ("SQLITE_NOTADB", "SQLITE_ERROR"):
                 return
             failures += 1
             if low < high:

@@ -34,6 +34,7 @@ from selfteach.config.find_preset import list_presets
 from selfteach.errors import DataError, IntegrityError, ResourceError, UsageError
 from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
+from selfteach.run.ledger import DATABASE_FAULTS
 from selfteach.run.run_folder import DATABASE_FILE, make_slug
 from selfteach.students.folder import TEACH_CURE, read_student
 from selfteach.students.job_origin import describe_foreign_job, make_mark, read_mark
@@ -54,8 +55,6 @@ MAX_TEXT = 20_000
 MAX_OPEN_JOBS = 64
 NAME_LENGTH = 40
 BUSY_S = 10.0
-DATABASE_FAULTS = (sqlite3.Error, UnicodeDecodeError)
-"""What SQLite raises; the latter where it cannot say what is damaged."""
 SCHEMA = """CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL)"""
 JobKind = Literal["rule", "criticism", "edit", "edits", "exam", "export"]
