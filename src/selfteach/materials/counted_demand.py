@@ -109,7 +109,7 @@ _DENIES_BEFORE = re.compile(
 """What makes of the number behind it one that is not wanted: "no one-word answers"."""
 _DENIES_AFTER = re.compile(
     r"^[ -]*(?:(?:long )?(?:answers?|repl(?:y|ies)|responses?) )?(?:is|are)(?:n't| not)? "
-    r"(?:far |way )?(?:too (?:short|little|few|long|much|many)|"
+    r"(?:far |way )?(?:too (?:short|little|few)|"
     r"enough\b(?<=n't enough|not enough)|an answer|rude|a waste|banned|forbidden|unacceptable)",
     re.I,
 )

@@ -466,13 +466,13 @@ def _add_sentence(
 
 
 _TOLD_HABIT = re.compile(
-    r"(?:you|your (?:answers|repl(?:ies)|responses|messages|texts)) (?:always|keep|usually|often|"
+    r"(?:you|your (?:answers|replies|responses|messages|texts)) (?:always|keep|usually|often|"
     r"tend|use too)\b",
     re.I,
 )
 """How a sentence begins that may tell what the model does, and not what it shall do."""
 _TOLD_LACK = re.compile(
-    r"(?:you|your (?:answers|repl(?:ies)|responses|messages|texts)) (?:never|don't|do not)\b", re.I
+    r"(?:you|your (?:answers|replies|responses|messages|texts)) (?:never|don't|do not)\b", re.I
 )
 """How one begins that may tell what the model does not."""
 _UNWANTED = re.compile(
@@ -483,12 +483,14 @@ _UNWANTED = re.compile(
     r"boring|ridiculous|much)\b|I want (?:less|fewer|none)\b)",
     re.I,
 )
+"""How a sentence begins that wants gone what the one before tells."""
 _MISSED = re.compile(
     r"(?:(?:please|but|and) )*(?:do(?: so| it| that)?[ .!]*$|(?:use|add|do) (?:it|that|this|"
     r"them|so)\b|they should\b|you should[ .!]*$|I (?:really )?miss (?:it|that|this|them)\b|"
     r"I want (?:it|them|some|more)\b)",
     re.I,
 )
+"""How one begins that wants what the one before says is missing."""
 _WISHED = re.compile(r"I(?:'d like| (?:want|need|would like)) (?P<what>[a-z -]+)[.!]*", re.I)
 
 
