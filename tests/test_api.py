@@ -20,7 +20,7 @@ import selfteach
 from selfteach import api
 from selfteach.api import write_expression
 from selfteach.config import FeedbackConfig, resolve
-from selfteach.errors import ResourceError
+from selfteach.errors import ResourceError, UsageError
 from selfteach.methods.corrections.read_corrections import read_material as read_corrections
 from selfteach.methods.documents.read_documents import read_material as read_documents
 from selfteach.methods.finetune.read_datasets import name_datasets, parse_dev
@@ -414,3 +414,11 @@ def test_progress_fits_the_place(monkeypatch: pytest.MonkeyPatch, capsys: Any) -
     assert "3/3" in written.err
     kernel.get_ipython = lambda: None
     assert type(open_display()) is Display
+
+
+@pytest.mark.parametrize("option", ["accept", "beside"])
+def test_what_is_about_a_student_needs_one(option: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(UsageError, match=f"{option} needs"):
+        selfteach.feedback("Do not hum.", out=out, **{option: True})
+    assert not out.exists(), "nothing has begun"

@@ -605,5 +605,6 @@ def test_hashtags_stand_behind_the_sentences_that_a_short_text_has():
     assert repair(check, rest) == [f"{rest} #ocean"], "24 words have room"
     assert repair(check, f"Very {rest}") == [f"Very {rest} #ocean"], "25 have"
     assert repair(check, f"So very {rest}") == [], "26 have not, and no sentence ends sooner"
+    assert repair(check, "My puppy sleeps") == ["My puppy sleeps #sleeps"], "no full stop"
     unfinished = " ".join(["ocean"] * 26)
     assert repair(check, unfinished) == []

@@ -10,6 +10,7 @@ import pytest
 
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
+from selfteach.materials.rows import BadLine, refuse_bad_rows
 from selfteach.materials.tasks import (
     OWN_SEEDS,
     Instance,
@@ -243,3 +244,11 @@ def test_messages_may_be_blocks_of_text() -> None:
     picture = [{"type": "image", "url": "x"}]
     with pytest.raises(DataError, match="which is a text"):
         read_task({"messages": [{"role": "user", "content": picture}, turns[1]]}, "here")
+
+
+def test_leaving_bad_rows_out_is_a_cure_for_few_of_them_only() -> None:
+    bad = [BadLine("here:1", "is bad"), BadLine("here:2", "is worse")]
+    with pytest.raises(DataError, match="continues without them"):
+        refuse_bad_rows(Path("rows.jsonl"), bad, 20, False, 0.1)
+    with pytest.raises(DataError, match="leaves out at most 10%"):
+        refuse_bad_rows(Path("rows.jsonl"), bad, 19, False, 0.1)
