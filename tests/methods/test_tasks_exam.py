@@ -17,8 +17,8 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import make_arms
 from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.judge.pairwise import ReferencePairwiseJudge
-from selfteach.materials.tasks import OWN_SEEDS, Instance, Task
-from selfteach.methods.tasks import pairwise_exam
+from selfteach.materials.tasks import OWN_SEEDS, Instance, Task, Tasks
+from selfteach.methods.tasks import method, pairwise_exam
 from selfteach.methods.tasks.exam import build_exam, choose_shots
 from selfteach.methods.tasks.exam_questions import (
     NOT_FIRST,
@@ -93,6 +93,18 @@ def test_a_seed_like_a_task_of_the_exam_is_not_learned(tmp_path: Path) -> None:
     assert drop_like_tests(there, TASKS, [near, TASKS[3]]) == TASKS[1:3]
     reasons = [f.reasons for f in there.run.ledger.funnel() if f.stage == "seeds"]
     assert reasons == [{LIKE_TEST: len(found.seeds) + 2}]
+
+
+def test_a_held_out_seed_like_a_task_of_the_exam_is_not_asked_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = session(tmp_path, filter={"max_overlap": 0.85})
+    there.base = SimpleNamespace(embed=list)
+    monkeypatch.setattr(method, "split_prompts", lambda *_, **__: ["train", "test"] * 2)
+    monkeypatch.setattr(method, "split_general_prompts", lambda *_: {})
+    parts = method.split_seeds(there, Tasks(seeds=TASKS, test=TASKS[1:2]))
+    assert parts.train == [TASKS[0], TASKS[2]]
+    assert parts.held_out == [TASKS[3]]
 
 
 def test_a_seed_with_an_input_or_an_output_of_the_exam_is_not_learned(tmp_path: Path) -> None:

@@ -281,14 +281,17 @@ def _list_claimed(text: str, chosen: Sequence[str], *, is_clause: bool) -> list[
         return telling[:MAX_CLAIMS]
     timed = [match[0] for match in (*_HOUR.finditer(text), *_DAY.finditer(text))]
     starts = [match.end() for match in _SUBJECT_END.finditer(text)]
-    if starts:
-        rests = [_find_words(text[start:]) for start in starts]
-        first = [next((word for word in chosen if word in rest), "") for rest in rests]
-    else:
-        first = list(chosen[:2])
+    said = [_find_first(chosen, text[start:]) for start in starts]
+    first = said or chosen[:2]
     others = {*_find_words(" ".join(timed)), *_list_contained(text)}
     claimed = [word for word in (*telling, *first) if word and word not in others]
     return list(dict.fromkeys(claimed))[:MAX_CLAIMS]
+
+
+def _find_first(chosen: Sequence[str], text: str) -> str:
+    """Return the first of the chosen words that a text has; "" if it has none."""
+    words = _find_words(text)
+    return next((word for word in chosen if word in words), "")
 
 
 def _choose_denied(text: str, chosen: Sequence[str]) -> str:
