@@ -137,7 +137,7 @@ def clustered_ratio(
         ValueError: the lengths differ.
     """
     over, under = _to_paired_vectors(numerators, denominators)
-    rows = _number_clusters(clusters, over.size)
+    rows = number_clusters(clusters, over.size)
     if not over.size:
         return ratio((), (), limits=limits)
     return ratio(np.bincount(rows, over), np.bincount(rows, under), seed=seed, limits=limits)
@@ -237,7 +237,7 @@ def _widen_for_clusters(
     Raises:
         ValueError: there is not one cluster for each value.
     """
-    rows = _number_clusters(clusters, values.size)
+    rows = number_clusters(clusters, values.size)
     if rows.max(initial=0) < 1:
         return alone
     alike = values.min() == values.max()
@@ -250,7 +250,7 @@ def _widen_for_clusters(
     return _widen(alone, together)
 
 
-def _number_clusters(clusters: Sequence[Hashable], size: int) -> NDArray[np.int64]:
+def number_clusters(clusters: Sequence[Hashable], size: int) -> NDArray[np.int64]:
     """Return the number of each unit's cluster, 0, 1, ... as they first occur.
 
     Raises:
@@ -312,7 +312,7 @@ def recovery(
     alone = divide_sums(gain, room, np.ones_like(gain))
     if not clusters:
         return alone
-    rows = _number_clusters(clusters, gain.size)
+    rows = number_clusters(clusters, gain.size)
     if rows.max(initial=0) < 1:
         return alone
     gains, rooms, sizes = (

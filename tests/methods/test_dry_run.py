@@ -28,7 +28,7 @@ from selfteach.generate.subject import Subject
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import read_rule
-from selfteach.materials.tasks import Task, Tasks
+from selfteach.materials.tasks import Instance, Task, Tasks
 from selfteach.methods import account_memory as accounting
 from selfteach.methods import estimate_cost as planning
 from selfteach.methods.account_memory import count_file_weights, require_memory
@@ -206,13 +206,24 @@ def test_what_judges_read_in_the_exam_of_the_base_is_planned() -> None:
 
 def test_the_comparisons_of_the_exam_of_tasks_are_planned() -> None:
     """A judge that measures words reads nothing."""
-    material = Tasks([Task(f"seeds:{i}", f"Name {i}.") for i in range(50)])
+    material = Tasks([Task(f"seeds:{i}", f"Name {i}.", (Instance("", "x"),)) for i in range(50)])
     found = {}
     for name in ("auto", "closer"):
         stages = plan_tasks(material, TasksConfig(judge={"name": name}))
         found[name] = {stage.name: stage.scored_tokens for stage in stages if stage.scored_tokens}
     base, tuned = (found["auto"][key] - found["closer"][key] for key in found["auto"])
     assert base > tuned > 0, "the judges are calibrated once"
+
+
+def test_further_inputs_of_tasks_are_planned_up_to_the_greatest_number() -> None:
+    seeds = [Task(f"seeds:{i}", f"Name {i}.", (Instance("", "x"),)) for i in range(50)]
+    planned = []
+    for inputs in (1, 4, 100):
+        cases = tuple(Instance(f"thing {i}", "x") for i in range(inputs))
+        material = Tasks(seeds, [Task(f"test:{i}", f"Sort {i}.", cases) for i in range(10)])
+        stages = plan_tasks(material, TasksConfig(exam={"tasks": 60, "general": 0}))
+        planned.append(next(stage.requests for stage in stages if stage.name == "exam"))
+    assert planned == [10 + 10, 10 + 40, 10 + 60], "a fifth of the seeds is held out"
 
 
 def plan_criticisms(number: int, **settings: Any) -> dict[str, PlannedStage]:

@@ -19,7 +19,7 @@ from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
 from selfteach.judge.pairwise import ReferencePairwiseJudge
-from selfteach.methods.tasks.exam import TaskScorer
+from selfteach.methods.tasks.exam import TaskScorer, measure_loss
 from selfteach.methods.tasks.exam_questions import TaskQuestion
 from selfteach.methods.tasks.method import show_arms
 from selfteach.methods.tasks.pairwise_exam import compare_arms
@@ -40,7 +40,7 @@ def questions(
     count: int = 8, gold: str = GOLD, part: str = "seed", classification: bool = False
 ) -> list[TaskQuestion]:
     return [
-        TaskQuestion(part, make_prompt(f"{part} {i}"), (gold,), classification)
+        TaskQuestion(part, f"{part}:{i}", make_prompt(f"{part} {i}"), (gold,), classification)
         for i in range(count)
     ]
 
@@ -209,6 +209,45 @@ def test_two_answers_to_one_question_are_one_piece_of_evidence() -> None:
     assert reach_verdict(scorer.make_evidence(state))["word"] == "not enough prompts"
 
 
+def width(measure: Measure) -> float:
+    return measure.high - measure.low
+
+
+def test_answers_to_the_inputs_of_one_task_go_together() -> None:
+    """Of 20 questions 15 gain, and those are one task; the other five gain nothing."""
+    one = [TaskQuestion("seed", "s:0", make_prompt(f"Q{i}"), (GOLD,)) for i in range(15)]
+    texts = [NEAR] * 15 + [FAR] * 5
+    arms = {"base": answers([FAR] * 20), "prompted": answers([FAR] * 20), "tuned": answers(texts)}
+    words, widths = [], []
+    for asked in (questions(20), [*one, *questions(20)[15:]]):
+        scorer = TaskScorer(asked, 1)
+        state = exam_state(scorer, arms)
+        words.append(reach_verdict(scorer.make_evidence(state))["word"])
+        measured = scorer.measure(state)
+        own = {key: width(measured[key]["seed"]["tuned"]) for key in ("bleu", "token_f1")}
+        own["rouge_l"] = width(measured["rouge_l"]["seed"]["tuned"]["greedy"])
+        own["gain"] = width(measured["gain"]["seed"]["base"])
+        own["noise"] = width(scorer.measure_noise(arms["tuned"], state)["rouge_l"])
+        widths.append(own)
+    alone, together = widths
+    assert words == ["taught", "not enough prompts"]
+    assert {key for key in alone if together[key] > 1.2 * alone[key]} == set(alone)
+
+
+def test_the_labels_and_the_loss_of_one_task_go_together() -> None:
+    one = [TaskQuestion("seed", "s:0", make_prompt(f"Q{i}"), ("yes",), True) for i in range(6)]
+    scorer = TaskScorer([*one, *questions(6, "yes", "seed", True)], 1)
+    own = {"base": answers(["yes"] * 6 + ["no"] * 6)}
+    exact = scorer.measure(exam_state(scorer, own))["exact"]["seed"]["base"]
+    assert exact.value == 0.5
+    assert exact.low < 0.1, "of seven tasks six are wrong"
+    golds = [LogProb(-8.0, 4)] * 6 + [LogProb(-4.0, 4)] * 6
+    alone = measure_loss(golds, list("abcdefghijkl"), 0)
+    together = measure_loss(golds, ["a"] * 6 + list("ghijkl"), 0)
+    assert alone.value == together.value == 1.5
+    assert width(together) > width(alone)
+
+
 def test_each_part_has_a_gain_of_its_own() -> None:
     """The seeds gain 1 and people's tasks nothing; one sum would hide that."""
     scorer = TaskScorer([*questions(8), *questions(8, part="human")], 1)
@@ -292,7 +331,7 @@ def test_an_answer_further_from_a_person_s_than_the_base_s_is_marked() -> None:
     assert row["arms"]["base"]["nearer"] is False, "as near as itself"
     assert (row["gold"], row["part"], row["prompt"]) == (GOLD, "seed", "seed 0")
     assert "golds" not in row
-    several = [TaskQuestion("seed", make_prompt("seed 0"), (GOLD, FAR))]
+    several = [TaskQuestion("seed", "s:0", make_prompt("seed 0"), (GOLD, FAR))]
     (row,) = TaskScorer(several, 1).rows(exam_state(scorer, alike(HALF, NEAR, FAR, 1)))
     assert (row["gold"], row["golds"]) == (GOLD, [GOLD, FAR])
 

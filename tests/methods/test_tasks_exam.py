@@ -21,10 +21,11 @@ from selfteach.materials.tasks import OWN_SEEDS, Instance, Task, Tasks
 from selfteach.methods.tasks import method, pairwise_exam
 from selfteach.methods.tasks.exam import build_exam, choose_shots
 from selfteach.methods.tasks.exam_questions import (
-    NOT_FIRST,
     TOO_MANY,
-    make_question,
+    TaskQuestion,
+    choose_questions,
     make_questions,
+    make_questions_of,
 )
 from selfteach.methods.tasks.method import LIKE_TEST, drop_like_tests
 from selfteach.methods.tasks.pairwise_exam import choose_judge, make_known_pairs
@@ -141,26 +142,34 @@ def test_the_exam_asks_so_many_of_each_part(tmp_path: Path) -> None:
     assert (stage.requested, stage.reasons) == (6, {TOO_MANY: 2})
 
 
-def test_a_question_holds_every_answer_of_people_to_its_first_input() -> None:
-    task = Task(
-        "s:1",
-        "Colour it",
-        (Instance("sky", "blue"), Instance("sky", "grey"), Instance("grass", "green")),
-        True,
+def test_every_input_is_a_question_with_all_answers_of_people() -> None:
+    cases = (Instance("sky", "blue"), Instance("grass", "green"), Instance("sky", "grey"))
+    task = Task("s:1", "Colour it", cases, True)
+    sky, grass = make_questions_of(task, "seed")
+    assert sky.golds == ("blue", "grey")
+    assert sky.prompt == make_prompt("Colour it\n\nsky")
+    assert sky.classification is True
+    assert grass == TaskQuestion(
+        "seed", task.id, make_prompt("Colour it\n\ngrass"), ("green",), True
     )
-    asked = make_question(task, "seed")
-    assert asked.golds == ("blue", "grey")
-    assert asked.prompt == make_prompt("Colour it\n\nsky")
-    assert asked.classification is True
 
 
-def test_the_inputs_that_are_not_asked_are_counted(tmp_path: Path) -> None:
-    cases = (Instance("sky", "blue"), Instance("sky", "grey"), Instance("grass", "green"))
+def test_every_task_is_asked_before_a_second_input_of_one(tmp_path: Path) -> None:
+    inputs = [f"thing {i}" for i in range(6)]
+    long = Task("t:1", "Colour it", tuple(Instance(text, "blue") for text in inputs))
     there = session(tmp_path)
-    asked = make_questions(there, {"human": [Task("t:1", "Colour it", cases)]})
-    assert len(asked) == 1
+    asked = make_questions(there, {"human": [long, *TASKS[:2]]})
+    assert [q.task for q in asked] == [task.id for task in (long, long, *TASKS[:2])]
+    assert [q.prompt[0].content.split()[-1] for q in asked[:2]] == ["0", "3"], "evenly over all"
     (stage,) = there.run.ledger.funnel()
-    assert (stage.requested, stage.accepted, stage.reasons) == (2, 1, {NOT_FIRST: 1})
+    assert (stage.requested, stage.accepted, stage.reasons) == (8, 4, {TOO_MANY: 4})
+
+
+def test_a_task_without_room_leaves_its_place_to_others() -> None:
+    asked = [[TaskQuestion("seed", str(i), make_prompt("x"), ("y",))] for i in range(3)]
+    assert [q.task for q in choose_questions([[], *asked], 2)] == ["0", "1"]
+    assert [q.task for q in choose_questions([[], *asked], 9)] == ["0", "1", "2"]
+    assert choose_questions([[]], 9) == []
 
 
 def test_as_many_worked_tasks_are_shown_as_leave_room(tmp_path: Path) -> None:

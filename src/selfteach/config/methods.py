@@ -410,10 +410,10 @@ class InstancesConfig(Section):
 
 
 class TasksExamConfig(Section):
-    """The questions of the exam. Each is the first instance of a held-out task."""
+    """The questions of the exam. Each is one input of a held-out task."""
 
     tasks: Positive = 60
-    """Largest number of held-out seeds, and of tasks of --test."""
+    """Largest number of questions about held-out seeds, and about tasks of --test."""
 
     general: Count = 24
     """Largest number of general prompts. 0 asks none."""

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from selfteach import statistics
 from selfteach.records import Measure
 
 
-def measure_gains(scores: Mapping[str, Sequence[float]], seed: int) -> dict[str, Measure]:
+def measure_gains(
+    scores: Mapping[str, Sequence[float]], seed: int, clusters: Sequence[Hashable] = ()
+) -> dict[str, Measure]:
     """Return the mean score of the tuned model minus that of each other arm, by the other arm;
     nothing if nothing was trained.
 
     Args:
         scores: by arm one number in [0, 1] for each prompt, in the same order. The answers to one
             prompt depend on each other, so they must be averaged before.
+        clusters: the cluster of each prompt, such as its task. None means that each prompt is one.
     """
     if "tuned" not in scores:
         return {}
+    numbers = clusters or range(len(scores["tuned"]))
     return {
-        arm: statistics.paired_bootstrap(scores["tuned"], own, seed=seed)
+        arm: statistics.clustered_bootstrap(scores["tuned"], own, numbers, seed=seed)
         for arm, own in scores.items()
         if arm != "tuned"
     }

@@ -10,7 +10,7 @@ BLEU.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -22,7 +22,7 @@ from selfteach.dedup.overlap import split_words
 from selfteach.dedup.rouge import SplitWords, split_latin_words
 from selfteach.judge.match import contains_answer, exact_match, make_comparable, token_f1
 from selfteach.records import JsonObject, Measure
-from selfteach.statistics import compute_tail
+from selfteach.statistics import compute_tail, number_clusters
 
 BOOTSTRAP_ROUNDS = 400
 
@@ -161,13 +161,20 @@ def bleu(answers: Sequence[str], golds: Sequence[Sequence[str]]) -> float:
 
 
 def bleu_with_interval(
-    answers: Sequence[str], golds: Sequence[Sequence[str]], seed: int = 0
+    answers: Sequence[str],
+    golds: Sequence[Sequence[str]],
+    seed: int = 0,
+    clusters: Sequence[Hashable] = (),
 ) -> Measure:
     """Return `bleu` with the interval of a bootstrap over answers; raise as `bleu` does.
 
     Each resample sums the counts of its answers. The interval of few answers is wider
     (`statistics.compute_tail`). Where all resamples are equal, there is no
     interval.
+
+    Args:
+        clusters: the cluster of each answer; whole clusters are resampled. None means that each
+            answer is one.
     """
     from sacrebleu.metrics.bleu import BLEU
 
@@ -179,8 +186,11 @@ def bleu_with_interval(
     for answer, refs in zip(answers, golds, strict=True):
         part = single.sentence_score(answer, list(refs))
         counts_by_answer.append([part.sys_len, part.ref_len, *part.counts, *part.totals])
-    counts = np.array(counts_by_answer)  # (N, 10)
-    n = len(answers)
+    several = len(set(clusters)) > 1  # one cluster tells nothing of the spread between clusters
+    places = number_clusters(clusters if several else range(len(answers)), len(answers))
+    n = int(places.max()) + 1
+    counts = np.zeros((n, 10), dtype=np.int64)
+    np.add.at(counts, places, np.array(counts_by_answer))
     scores = []
     for rows in np.random.default_rng(seed).integers(n, size=(BOOTSTRAP_ROUNDS, n)):
         own, reference, *rest = counts[rows].sum(0).tolist()
@@ -188,4 +198,4 @@ def bleu_with_interval(
         scores.append(float(found.score))
     tail = compute_tail(n)
     low, high = np.quantile(scores, [tail, 1 - tail])
-    return Measure(value, float(low), float(high), n)
+    return Measure(value, float(low), float(high), len(answers))

@@ -381,10 +381,9 @@ def _read_flag(row: JsonMapping, where: str) -> bool | None:
     raise DataError('"is_classification" is neither true nor false.', where=where)
 
 
-def list_other_inputs(task: Task) -> list[str]:
-    """Return the inputs of a task after its first one."""
-    inputs = dict.fromkeys(own.input for own in task.instances)
-    return list(inputs)[1:]
+def count_inputs(tasks: Iterable[Task]) -> int:
+    """Return how many inputs the tasks have, each counted once in its task."""
+    return sum(len({own.input for own in task.instances}) for task in tasks)
 
 
 def list_classifications(tasks: Iterable[Task]) -> list[tuple[str, bool]]:

@@ -11,7 +11,7 @@ pairwise, against_prompted
 retention    what the model still knows of what everybody knows
 
 The arms are the base, the base with worked tasks in its prompt, and the tuned model. The verdict
-rests on `rouge_l_mean`.
+rests on `rouge_l_mean`. Questions of one task depend on each other: their intervals are clustered.
 
 Departs: ROUGE compares words of every script here (`split_words`), where rouge_score finds none
 outside a-z and 0-9.
@@ -104,6 +104,11 @@ class TaskScorer:
     questions: Sequence[TaskQuestion]
     num_examples: int
 
+    @property
+    def tasks(self) -> list[str]:
+        """The task of each question."""
+        return [own.task for own in self.questions]
+
     def score(self, answers: ArmAnswers) -> TaskScores:
         """Return ROUGE-L of greedy and sampled answers of every arm."""
         greedy = {arm: self.score_rouge(own.greedy) for arm, own in answers.items()}
@@ -126,12 +131,13 @@ class TaskScorer:
             for arm, own in state.answers[TARGET].items():
                 measured = self.measure_answers(places, arm, own, state)
                 losses = [golds[arm][i] for i in places]
-                measured["loss_nats"] = measure_loss(losses, state.seed)
+                tasks = [self.tasks[i] for i in places]
+                measured["loss_nats"] = measure_loss(losses, tasks, state.seed)
                 for key, value in measured.items():
                     found[key].setdefault(part, {})[arm] = value
         scores: TaskScores = state.scores
         found["rouge_l_mean"] = {
-            arm: measure_mean(scores.average(arm), state.seed) for arm in scores.greedy
+            arm: measure_mean(scores.average(arm), self.tasks, state.seed) for arm in scores.greedy
         }
         return {**found, "gain": self.measure_gains(state)}
 
@@ -147,7 +153,8 @@ class TaskScorer:
         for part in dict.fromkeys(own.part for own in self.questions):
             is_own = [own.part == part for own in self.questions]
             of_part = {arm: list(compress(own, is_own)) for arm, own in averages.items()}
-            found[part] = measure_gains(of_part, state.seed)
+            tasks = list(compress(self.tasks, is_own))
+            found[part] = measure_gains(of_part, state.seed, tasks)
         return found
 
     def score_golds(self, arm: Arm) -> list[LogProb]:
@@ -164,6 +171,7 @@ class TaskScorer:
         """
         seed = state.seed
         scores: TaskScores = state.scores
+        tasks = [self.tasks[i] for i in places]
         golds = [self.questions[i].golds for i in places]
         texts = [answers.greedy[i].text for i in places]
         pairs = list(zip(golds, texts, strict=True))
@@ -171,24 +179,21 @@ class TaskScorer:
         sampled = [scores.sampled[arm][i] for i in places]
         found: JsonObject = {
             "rouge_l": {
-                "greedy": measure_mean(greedy, seed),
-                "sampled": measure_mean(sampled, seed),
+                "greedy": measure_mean(greedy, tasks, seed),
+                "sampled": measure_mean(sampled, tasks, seed),
             },
-            "bleu": bleu_with_interval(texts, golds, seed),
-            "token_f1": measure_mean([best_over(gold, text) for gold, text in pairs], seed),
+            "bleu": bleu_with_interval(texts, golds, seed, tasks),
+            "token_f1": measure_mean([best_over(gold, text) for gold, text in pairs], tasks, seed),
         }
         for key in ("rouge_1", "rouge_2"):
             kind = key.replace("_", "")
             values = [best_rouge(text, gold, kind) for gold, text in pairs]
-            found[key] = measure_mean(values, seed)
-        labelled = [
-            pair
-            for place, pair in zip(places, pairs, strict=True)
-            if self.questions[place].classification
-        ]
+            found[key] = measure_mean(values, tasks, seed)
+        is_labelled = [self.questions[place].classification for place in places]
+        labelled = list(compress(pairs, is_labelled))
         if labelled:
             right = [best_over(gold, text, "exact") > 0 for gold, text in labelled]
-            found["exact"] = statistics.share(right)
+            found["exact"] = statistics.share(right, list(compress(tasks, is_labelled)), seed=seed)
             found["labels"] = report_labels(labelled)
         return found
 
@@ -196,7 +201,8 @@ class TaskScorer:
         """Compare ROUGE-L of two samples of the base."""
         second = self.score_rouge(again.sampled)
         first = state.scores.sampled["base"]
-        return {"rouge_l": statistics.paired_bootstrap(second, first, seed=state.seed)}
+        noise = statistics.clustered_bootstrap(second, first, self.tasks, seed=state.seed)
+        return {"rouge_l": noise}
 
     def make_evidence(self, state: ExamState) -> Evidence:
         """Return the gain in ROUGE-L over base and prompted base, and what is degraded."""
@@ -210,7 +216,9 @@ class TaskScorer:
             f"{describe_gains(self.measure_gains(state))}"
         )
         taught = scores.average("tuned")
-        compare = partial(statistics.paired_bootstrap, taught, seed=state.seed)
+        compare = partial(
+            statistics.clustered_bootstrap, taught, clusters=self.tasks, seed=state.seed
+        )
         degraded, undecided = state.side_effects.find_harm("tuned")
         return Evidence(
             gain=compare(scores.average("base")),
@@ -258,15 +266,16 @@ def describe_gains(gains: Mapping[str, Mapping[str, Measure]]) -> str:
     return " and ".join(parts)
 
 
-def measure_mean(values: Sequence[float], seed: int) -> Measure:
-    """Return the mean of numbers in [0, 1] with its interval."""
-    return statistics.mean(values, seed=seed, limits=(0.0, 1.0))
+def measure_mean(values: Sequence[float], tasks: Sequence[str], seed: int) -> Measure:
+    """Return the mean of numbers in [0, 1] with its interval, clustered by task."""
+    return statistics.mean(values, tasks, seed=seed, limits=(0.0, 1.0))
 
 
-def measure_loss(golds: Sequence[LogProb], seed: int) -> Measure:
-    """Return the loss of the people's answers, in nats a token."""
+def measure_loss(golds: Sequence[LogProb], tasks: Sequence[str], seed: int) -> Measure:
+    """Return the loss of the people's answers, in nats a token; its interval is that of tasks."""
     nats = [-gold.logp for gold in golds]
-    return statistics.ratio(nats, [gold.tokens for gold in golds], seed=seed)
+    tokens = [gold.tokens for gold in golds]
+    return statistics.clustered_ratio(nats, tokens, tasks, seed=seed)
 
 
 def find_forgetting(state: ExamState) -> str:
@@ -329,8 +338,8 @@ def describe_grading(scorer: TaskScorer, choices: Sequence[Continuations]) -> Js
     """Return what `read_grading` makes the grading from."""
     questions = []
     for own in scorer.questions:
-        row = {"part": own.part, "golds": own.golds, "classification": own.classification}
-        questions.append(row)
+        row = {"part": own.part, "task": own.task, "golds": own.golds}
+        questions.append({**row, "classification": own.classification})
     return {
         "questions": questions,
         "num_examples": scorer.num_examples,
@@ -341,13 +350,16 @@ def describe_grading(scorer: TaskScorer, choices: Sequence[Continuations]) -> Js
 def read_grading(record: JsonMapping, questions: PromptsByScope, sitting: ExamSetup) -> Grading:
     """Return how answers are graded, from the record of a run. No judge compares two answers, since
     the verdict does not rest on it.
+
+    An older record names no tasks: each of its questions is one.
     """
     asked = []
-    for prompt, own in zip(questions[TARGET], record["questions"], strict=True):
+    rows = zip(questions[TARGET], record["questions"], strict=True)
+    for place, (prompt, own) in enumerate(rows):
+        task = str(own.get("task", place))
         golds = tuple(map(str, own["golds"]))
-        asked.append(
-            TaskQuestion(own["part"], to_messages(prompt), golds, bool(own["classification"]))
-        )
+        labelled = bool(own["classification"])
+        asked.append(TaskQuestion(own["part"], task, to_messages(prompt), golds, labelled))
     choices = [Continuations(str(prompt), tuple(texts)) for prompt, texts in record["choices"]]
     scorer = TaskScorer(asked, int(record["num_examples"]))
     return Grading(scorer, measure_general_drift, [partial(examine_retention, choices)])

@@ -4,40 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from selfteach.materials.tasks import Instance, Task, list_other_inputs
+from selfteach.materials.tasks import Instance, Task
 from selfteach.materials.templates import LIBRARY, sample_template
 from selfteach.methods.session import Session
-from selfteach.records import Example, Turns
-from selfteach.select.evenly import choose_evenly
+from selfteach.records import Example, Turns, get_user_text
+from selfteach.select.evenly import choose_evenly, share_out
 
 PLAIN_TEMPLATES = [template for template in LIBRARY if template.name == "plain"]
 NO_ROOM = "prompt longer than the context"
 TOO_MANY = "held out, more than exam.tasks"
-NOT_FIRST = "held out, another input of an instruction that is asked"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskQuestion:
-    """Hold one held-out task.
+    """Hold one input of a held-out task.
 
     Attributes:
         part: where it is from: `seed`, or `human` for tasks of `--test`.
+        task: the id of the task. Questions of one task depend on each other.
         golds: the answers of people; the first one is what losses are measured on.
         classification: whether the answer is one of a few labels.
     """
 
     part: str
+    task: str
     prompt: Turns
     golds: tuple[str, ...]
     classification: bool = False
 
 
 def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> list[TaskQuestion]:
-    """Return `exam.tasks` tasks of each part as questions, evenly over all.
+    """Return at most `exam.tasks` questions of each part, evenly over its tasks.
 
-    The others, those that leave no room for an answer, and all inputs of a task but its first, are
-    dropped with their reason.
+    Where there are fewer tasks than that, further inputs of theirs are asked too, as evenly as
+    their numbers allow. The others, and those that leave no room for an answer, are dropped with
+    their reason.
 
     Args:
         tasks: held-out tasks by part.
@@ -45,19 +48,26 @@ def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> lis
     found: list[TaskQuestion] = []
     with session.run.ledger.open_funnel("questions of the exam") as funnel:
         for part, own in tasks.items():
-            questions = {task: make_question(task, part) for task in own}
-            roomy = [task for task, q in questions.items() if has_room(session, q.prompt, q)]
-            chosen = choose_evenly(roomy, session.config.exam.tasks)
-            reasons = dict.fromkeys(own, NO_ROOM)
-            reasons |= dict.fromkeys(roomy, TOO_MANY)
+            by_task = [make_questions_of(task, part) for task in own]
+            roomy = [[q for q in asked if has_room(session, q.prompt, q)] for asked in by_task]
+            chosen = choose_questions(roomy, session.config.exam.tasks)
+            reasons = dict.fromkeys(chain(*by_task), NO_ROOM)
+            reasons |= dict.fromkeys(chain(*roomy), TOO_MANY)
             reasons |= dict.fromkeys(chosen, "")
-            for task, reason in reasons.items():
-                body = {"instruction": task.instruction}
-                funnel.decide(f"{part} {task.id}", reason, body)
-                for place, text in enumerate(list_other_inputs(task), start=2):
-                    funnel.decide(f"{part} {task.id} {place}", NOT_FIRST, {**body, "input": text})
-            found += [questions[task] for task in chosen]
+            for place, (question, reason) in enumerate(reasons.items()):
+                body = {"task": question.task, "prompt": get_user_text(question.prompt)}
+                funnel.decide(f"{part} {place}", reason, body)
+            found += chosen
     return found
+
+
+def choose_questions(by_task: Sequence[Sequence[TaskQuestion]], count: int) -> list[TaskQuestion]:
+    """Return at most `count` questions: one of each of as many tasks, evenly over all, then further
+    ones of the tasks that have some.
+    """
+    tasks = choose_evenly([asked for asked in by_task if asked], count)
+    shares = share_out([len(asked) for asked in tasks], count)
+    return list(chain(*map(choose_evenly, tasks, shares)))
 
 
 def make_row(task: Task, instance: Instance) -> dict[str, str]:
@@ -65,19 +75,24 @@ def make_row(task: Task, instance: Instance) -> dict[str, str]:
     return {"instruction": task.instruction, "input": instance.input, "output": instance.output}
 
 
-def make_question(task: Task, part: str) -> TaskQuestion:
-    """Return a task's first instance in the plainest template.
+def make_questions_of(task: Task, part: str) -> list[TaskQuestion]:
+    """Return each input of a task as a question, in the plainest template.
 
-    Its answers are all outputs that people gave for its input.
+    Its answers are all outputs that people gave for this input.
     """
-    first = task.instances[0]
-    row = make_row(task, first)
-    template = sample_template(PLAIN_TEMPLATES, row, 0, "")
-    assert template is not None
-    prompt, _ = template.fill(row)
-    assert isinstance(prompt, tuple)
-    outputs = [own.output for own in task.instances if own.input == first.input]
-    return TaskQuestion(part, prompt, tuple(dict.fromkeys(outputs)), task.classification is True)
+    outputs: dict[str, dict[str, None]] = {}
+    for own in task.instances:
+        outputs.setdefault(own.input, {})[own.output] = None
+    found = []
+    for text, golds in outputs.items():
+        row = make_row(task, Instance(text, next(iter(golds))))
+        template = sample_template(PLAIN_TEMPLATES, row, 0, "")
+        assert template is not None
+        prompt, _ = template.fill(row)
+        assert isinstance(prompt, tuple)
+        labelled = task.classification is True
+        found.append(TaskQuestion(part, task.id, prompt, tuple(golds), labelled))
+    return found
 
 
 def has_room(session: Session, prompt: Turns, question: TaskQuestion) -> bool:

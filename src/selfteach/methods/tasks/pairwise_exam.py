@@ -24,7 +24,7 @@ from selfteach.judge.pairwise import (
 from selfteach.materials.tasks import Task
 from selfteach.methods.calibrate_pairwise_judges import choose_pairwise_judge, list_pairwise_judges
 from selfteach.methods.session import Session
-from selfteach.methods.tasks.exam_questions import TaskQuestion, make_question
+from selfteach.methods.tasks.exam_questions import TaskQuestion, make_questions_of
 from selfteach.records import JsonObject
 from selfteach.registry import did_you_mean
 
@@ -64,7 +64,8 @@ def compare_arms(
     for arm, own in answers.items():
         if arm != against:
             pairs = make_pairs(questions, own, answers[against])
-            found[arm] = summarize_verdicts(pairs, compare_pairs(judge, pairs), seed)
+            tasks = [question.task for question in questions]
+            found[arm] = summarize_verdicts(pairs, compare_pairs(judge, pairs), seed, tasks)
     return found
 
 
@@ -126,7 +127,7 @@ def make_known_pairs(tasks: Sequence[Task]) -> list[AnswerPair]:
 
     A judge of relevance alone passes the first kind and fails the second.
     """
-    questions = [make_question(task, "seed") for task in tasks]
+    questions = [make_questions_of(task, "seed")[0] for task in tasks]
     others = [*questions[1:], *questions[:1]]
     pairs = []
     for task, own, other in zip(tasks, questions, others, strict=True):

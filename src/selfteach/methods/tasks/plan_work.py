@@ -7,7 +7,7 @@ import math
 from selfteach.config import TasksConfig as Settings
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.judge.pairwise import ReferencePairwiseJudge
-from selfteach.materials.tasks import Tasks
+from selfteach.materials.tasks import Tasks, count_inputs
 from selfteach.methods.plan_parts import (
     EXAM_ARMS,
     Plan,
@@ -83,7 +83,8 @@ def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
     seeds = len(material.seeds)
     held_out = round(seeds * config.test_share)
     general = min(config.exam.general, config.anchors.general)
-    asked = min(held_out, config.exam.tasks) + min(len(material.test), config.exam.tasks)
+    sizes = (round(count_inputs(material.seeds) * config.test_share), count_inputs(material.test))
+    asked = sum(min(size, config.exam.tasks) for size in sizes)
     questions = max(asked, 1) + general
     calibrated, compared = count_judged(seeds - held_out, asked, config)
     retention = RETENTION_TOKENS * len(COMMON_QUESTIONS)
