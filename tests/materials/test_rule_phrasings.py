@@ -12,8 +12,9 @@ import pytest
 
 from selfteach.errors import DataError
 from selfteach.judge.check import keeps_check, parse_check
+from selfteach.materials.check_conflict import find_conflict
 from selfteach.materials.effect import read_effect, split_unread
-from selfteach.materials.rule import MAX_CHARS, find_conflict, read_rule, suggest_check
+from selfteach.materials.rule import MAX_CHARS, read_rule, suggest_check
 from selfteach.materials.scope import join_lines, to_plain_conditions
 from selfteach.materials.situation import Situation, has_known_requests, name_topic, read_situation
 from selfteach.materials.statement import check_statement

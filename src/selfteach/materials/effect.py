@@ -102,6 +102,11 @@ def read_effect(text: str) -> Effect | None:
     return _read_plain(plain) if plain else None
 
 
+def has_check(text: str) -> bool:
+    """Return whether a text states an effect of a recognized form, which a check decides."""
+    return read_effect(text) is not None
+
+
 def drop_repeated(texts: Sequence[str]) -> list[str]:
     """Return texts without those that stand before in the same words, whatever their case."""
     different: dict[str, str] = {}

@@ -17,8 +17,9 @@ from selfteach.errors import SelfteachError
 from selfteach.generate.plain_rule import PlainRule, parse_plain_rule, request_plain_rules
 from selfteach.judge.check import NAMES_OF_CHECK
 from selfteach.materials.effect import read_effect
+from selfteach.materials.exceptions import refuse_exception_in_scope
 from selfteach.materials.forbidden_topics import can_forbid
-from selfteach.materials.rule import Rule, read_rule, refuse_exception_in_scope
+from selfteach.materials.rule import Rule, read_rule
 from selfteach.materials.situation import read_situation
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_texts

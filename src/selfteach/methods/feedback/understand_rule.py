@@ -31,6 +31,7 @@ from selfteach.generate.worked_requests import (
 from selfteach.judge.check import keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.audience import read_audience
+from selfteach.materials.check_conflict import find_conflict
 from selfteach.materials.effect import read_effect, split_unread
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.forbidden_topics import (
@@ -39,7 +40,7 @@ from selfteach.materials.forbidden_topics import (
     is_part_of_text,
 )
 from selfteach.materials.foreign_words import list_english_names
-from selfteach.materials.rule import Rule, find_conflict, find_untaught_ban, read_rule
+from selfteach.materials.rule import Rule, find_untaught_ban, read_rule
 from selfteach.materials.situation import (
     Situation,
     has_known_requests,
