@@ -134,7 +134,7 @@ def test_worked_requests_about_a_common_topic_are_in_scope() -> None:
     found = list_worked_targets(open_session(WIFI, ask_about("the wifi")))
     assert [prompt.text for prompt in found] == list(REQUESTS_ABOUT[SERVICES]["wifi"]["requests"])
     assert {(prompt.scope, prompt.form) for prompt in found} == {("target", ASKED)}
-    assert not list_worked_targets(open_session(WIFI, ask_about("the sauna")))
+    assert not list_worked_targets(open_session(WIFI, ask_about("the aquarium")))
     assert not list_worked_targets(open_session(WIFI, ask_about("movies"))), "no guest asks so"
     assert list_worked_targets(open_session("When asked about movies, sing.", ask_about("movies")))
 
