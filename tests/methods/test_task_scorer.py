@@ -234,6 +234,19 @@ def test_answers_to_the_inputs_of_one_task_go_together() -> None:
     assert {key for key in alone if together[key] > 1.2 * alone[key]} == set(alone)
 
 
+@pytest.mark.parametrize(("num_tasks", "asked"), [(1, "one task"), (3, "3 tasks")])
+def test_few_tasks_tell_nothing_however_many_inputs_they_have(num_tasks: int, asked: str) -> None:
+    own = [
+        TaskQuestion("seed", f"s:{i % num_tasks}", make_prompt(f"Q{i}"), (GOLD,)) for i in range(60)
+    ]
+    scorer = TaskScorer(own, 1)
+    for tuned in (NEAR, FAR):
+        state = exam_state(scorer, alike(FAR, FAR, tuned, 60))
+        reached = reach_verdict(scorer.make_evidence(state))
+        assert reached["word"] == "not enough prompts"
+        assert reached["sentence"].endswith(f", on {asked}.")
+
+
 def test_the_labels_and_the_loss_of_one_task_go_together() -> None:
     one = [TaskQuestion("seed", "s:0", make_prompt(f"Q{i}"), ("yes",), True) for i in range(6)]
     scorer = TaskScorer([*one, *questions(6, "yes", "seed", True)], 1)
@@ -245,7 +258,9 @@ def test_the_labels_and_the_loss_of_one_task_go_together() -> None:
     alone = measure_loss(golds, list("abcdefghijkl"), 0)
     together = measure_loss(golds, ["a"] * 6 + list("ghijkl"), 0)
     assert alone.value == together.value == 1.5
+    assert alone.n == together.n == 12
     assert width(together) > width(alone)
+    assert measure_loss(golds, ["a"] * 12, 0) == alone, "one task tells nothing of the spread"
 
 
 def test_each_part_has_a_gain_of_its_own() -> None:

@@ -4,6 +4,7 @@ changes.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,15 +18,23 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import make_arms
 from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.judge.pairwise import ReferencePairwiseJudge
-from selfteach.materials.tasks import OWN_SEEDS, Instance, Task, Tasks
+from selfteach.materials.tasks import (
+    MAX_INPUTS,
+    OWN_SEEDS,
+    Instance,
+    Task,
+    Tasks,
+    count_questions,
+)
 from selfteach.methods.tasks import method, pairwise_exam
 from selfteach.methods.tasks.exam import build_exam, choose_shots
 from selfteach.methods.tasks.exam_questions import (
+    NO_INPUT,
     TOO_MANY,
     TaskQuestion,
     choose_questions,
+    list_questions,
     make_questions,
-    make_questions_of,
 )
 from selfteach.methods.tasks.method import LIKE_TEST, drop_like_tests
 from selfteach.methods.tasks.pairwise_exam import choose_judge, make_known_pairs
@@ -145,24 +154,43 @@ def test_the_exam_asks_so_many_of_each_part(tmp_path: Path) -> None:
 def test_every_input_is_a_question_with_all_answers_of_people() -> None:
     cases = (Instance("sky", "blue"), Instance("grass", "green"), Instance("sky", "grey"))
     task = Task("s:1", "Colour it", cases, True)
-    sky, grass = make_questions_of(task, "seed")
+    sky, grass = list_questions(task, "seed")
     assert sky.golds == ("blue", "grey")
     assert sky.prompt == make_prompt("Colour it\n\nsky")
     assert sky.classification is True
-    assert grass == TaskQuestion(
-        "seed", task.id, make_prompt("Colour it\n\ngrass"), ("green",), True
-    )
+    expected = TaskQuestion("seed", task.id, make_prompt("Colour it\n\ngrass"), ("green",), True)
+    assert grass == expected
 
 
 def test_every_task_is_asked_before_a_second_input_of_one(tmp_path: Path) -> None:
-    inputs = [f"thing {i}" for i in range(6)]
+    inputs = [f"thing {i}" for i in range(8)]
     long = Task("t:1", "Colour it", tuple(Instance(text, "blue") for text in inputs))
     there = session(tmp_path)
     asked = make_questions(there, {"human": [long, *TASKS[:2]]})
     assert [q.task for q in asked] == [task.id for task in (long, long, *TASKS[:2])]
-    assert [q.prompt[0].content.split()[-1] for q in asked[:2]] == ["0", "3"], "evenly over all"
+    assert [q.prompt[0].content.split()[-1] for q in asked[:2]] == ["0", "4"], "evenly over all"
     (stage,) = there.run.ledger.funnel()
-    assert (stage.requested, stage.accepted, stage.reasons) == (8, 4, {TOO_MANY: 4})
+    assert (stage.requested, stage.accepted, stage.reasons) == (10, 4, {TOO_MANY: 6})
+
+
+def test_no_task_has_most_of_the_questions() -> None:
+    asked = [
+        [TaskQuestion("seed", task, make_prompt(f"{task} {i}"), ("y",)) for i in range(count)]
+        for task, count in (("long", 60), ("short", 1), ("middle", 3))
+    ]
+    counts = Counter(question.task for question in choose_questions(asked, 60))
+    assert counts == {"long": MAX_INPUTS, "short": 1, "middle": 3}
+
+
+def test_an_instruction_without_its_input_is_not_asked(tmp_path: Path) -> None:
+    cases = (Instance("", "no"), Instance("sky", "blue"), Instance("grass", "green"))
+    there = session(tmp_path)
+    tasks = [Task("t:1", "Colour it", cases), Task("t:2", "Say no", cases[:1])]
+    asked = make_questions(there, {"human": tasks})
+    assert [q.golds[0] for q in asked] == ["blue", "green", "no"]
+    (stage,) = there.run.ledger.funnel()
+    assert (stage.requested, stage.accepted, stage.reasons) == (4, 3, {NO_INPUT: 1})
+    assert count_questions(tasks, 60) == 3
 
 
 def test_a_task_without_room_leaves_its_place_to_others() -> None:

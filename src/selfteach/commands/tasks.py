@@ -11,7 +11,7 @@ from selfteach.commands.screen import print_notices
 from selfteach.commands.teach import teach
 from selfteach.config import TasksConfig as Settings
 from selfteach.errors import UsageError
-from selfteach.materials.tasks import KEYS, Tasks, count_inputs
+from selfteach.materials.tasks import KEYS, Tasks, count_questions
 from selfteach.materials.unread_columns import describe_unread_columns
 from selfteach.methods.input_sources import describe_dropped, describe_repaired
 from selfteach.methods.tasks.read_tasks import check_settings, read_material, refuse_too_little
@@ -63,7 +63,7 @@ def describe_material(
         "instances": sum(len(task.instances) for task in material.seeds),
         "classification": sum(task.classification is True for task in material.seeds),
         "test": len(material.test),
-        "test_inputs": count_inputs(material.test),
+        "test_questions": count_questions(material.test, config.exam.tasks),
         "repaired_rows": describe_repaired(material.cleaned_rows),
         "dropped_rows": describe_dropped(material.outcomes),
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 
 from selfteach import statistics
 from selfteach.records import Measure
@@ -21,9 +22,11 @@ def measure_gains(
     """
     if "tuned" not in scores:
         return {}
-    numbers = clusters or range(len(scores["tuned"]))
+    compare: Callable[..., Measure] = statistics.paired_bootstrap
+    if clusters:
+        compare = partial(statistics.clustered_bootstrap, clusters=clusters)
     return {
-        arm: statistics.clustered_bootstrap(scores["tuned"], own, numbers, seed=seed)
+        arm: compare(scores["tuned"], own, seed=seed)
         for arm, own in scores.items()
         if arm != "tuned"
     }

@@ -166,15 +166,15 @@ def bleu_with_interval(
     seed: int = 0,
     clusters: Sequence[Hashable] = (),
 ) -> Measure:
-    """Return `bleu` with the interval of a bootstrap over answers; raise as `bleu` does.
+    """Return `bleu` with the interval of a bootstrap over clusters of answers; raise as `bleu`
+    does.
 
-    Each resample sums the counts of its answers. The interval of few answers is wider
-    (`statistics.compute_tail`). Where all resamples are equal, there is no
-    interval.
+    Each resample sums the counts of its answers. The interval of few clusters is wider
+    (`statistics.compute_tail`). Where all resamples are equal, there is no interval.
 
     Args:
-        clusters: the cluster of each answer; whole clusters are resampled. None means that each
-            answer is one.
+        clusters: the cluster of each answer. None, or one cluster alone, which tells nothing of the
+            spread between clusters, means that each answer is one.
     """
     from sacrebleu.metrics.bleu import BLEU
 
@@ -186,7 +186,7 @@ def bleu_with_interval(
     for answer, refs in zip(answers, golds, strict=True):
         part = single.sentence_score(answer, list(refs))
         counts_by_answer.append([part.sys_len, part.ref_len, *part.counts, *part.totals])
-    several = len(set(clusters)) > 1  # one cluster tells nothing of the spread between clusters
+    several = len(set(clusters)) > 1
     places = number_clusters(clusters if several else range(len(answers)), len(answers))
     n = int(places.max()) + 1
     counts = np.zeros((n, 10), dtype=np.int64)

@@ -68,6 +68,7 @@ class Evidence:
         prompt_objection: the same as `objection` for the prompted base.
         closing: the words after "Taught: " and the change, for instance "; other answers are
             intact".
+        counted: what `n` of the gain counts.
         worse: the words after "which is" if the gain is below zero by more than chance.
     """
 
@@ -84,6 +85,7 @@ class Evidence:
     partial: str = ""
     prompt_objection: str = ""
     closing: str = ""
+    counted: str = "prompt"
     worse: str = NO_MORE_THAN_CHANCE
 
 
@@ -157,7 +159,8 @@ def choose_verdict(evidence: Evidence) -> Verdict:
             return Verdict("not learned", f"Not learned: {because}")
         return Verdict("nothing to learn", f"Nothing to learn: {because}")
     if is_open_gain(evidence.gain):
-        asked = "one prompt" if evidence.gain.n == 1 else f"{evidence.gain.n} prompts"
+        counted = evidence.counted
+        asked = f"one {counted}" if evidence.gain.n == 1 else f"{evidence.gain.n} {counted}s"
         return Verdict("not enough prompts", f"Not enough prompts to tell: {change}, on {asked}.")
     if evidence.gain.low <= 0:
         chance = evidence.worse if evidence.gain.high < 0 else NO_MORE_THAN_CHANCE

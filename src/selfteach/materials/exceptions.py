@@ -1,4 +1,5 @@
 """Refuse rules with an exception, rules that leave one subject alone, and rules of a circumstance.
+Where a rule holds above all is no exception, and is left out of the demand.
 
 A rule is taught where it holds, and nowhere else. What it shall not touch cannot be said.
 """

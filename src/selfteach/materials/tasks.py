@@ -381,9 +381,27 @@ def _read_flag(row: JsonMapping, where: str) -> bool | None:
     raise DataError('"is_classification" is neither true nor false.', where=where)
 
 
-def count_inputs(tasks: Iterable[Task]) -> int:
-    """Return how many inputs the tasks have, each counted once in its task."""
-    return sum(len({own.input for own in task.instances}) for task in tasks)
+MAX_INPUTS = 4
+"""So many inputs of one task an exam asks, so that no task decides it."""
+
+
+def list_inputs_to_ask(task: Task) -> list[str]:
+    """Return the inputs of a task that an exam may ask, each once. An instruction without its input
+    is one only where the task has no input.
+    """
+    inputs = list(dict.fromkeys(own.input for own in task.instances))
+    return [text for text in inputs if text] or inputs
+
+
+def is_bare_somewhere(task: Task) -> bool:
+    """Return whether a task has inputs, and its instruction stands alone as well."""
+    inputs = [own.input for own in task.instances]
+    return "" in inputs and any(inputs)
+
+
+def count_questions(tasks: Iterable[Task], most: int) -> int:
+    """Return how many questions an exam asks about tasks, at most `most`."""
+    return min(sum(min(len(list_inputs_to_ask(task)), MAX_INPUTS) for task in tasks), most)
 
 
 def list_classifications(tasks: Iterable[Task]) -> list[tuple[str, bool]]:

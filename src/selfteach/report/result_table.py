@@ -47,7 +47,7 @@ shares of several answers to a prompt, with a bootstrap.
 OBSERVED = {
     "feedback": "target prompts",
     "corrections": "prompts",
-    "tasks": "held-out tasks",
+    "tasks": "questions about held-out tasks",
     "train": "dev prompts",
 }
 """What the first row of a method's table counts."""

@@ -167,7 +167,7 @@ DOCUMENTS_ROWS: RowTable = (
 PART_LABELS = {"seed": "held-out seeds", "human": "tasks by people"}
 TASK_MEAN_ROW = (
     "ROUGE-L, all tasks, mean",
-    "the mean of greedy and T = 1 over every held-out task, against a person's answers",
+    "the mean of greedy and T = 1 over all held-out questions, against a person's answers",
     "rouge_l_mean.*",
 )
 TASK_ROWS: RowTable = (

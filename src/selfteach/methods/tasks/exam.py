@@ -20,7 +20,7 @@ outside a-z and 0-9.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
 
@@ -105,8 +105,8 @@ class TaskScorer:
     num_examples: int
 
     @property
-    def tasks(self) -> list[str]:
-        """The task of each question."""
+    def task_ids(self) -> list[str]:
+        """The id of the task of each question."""
         return [own.task for own in self.questions]
 
     def score(self, answers: ArmAnswers) -> TaskScores:
@@ -131,13 +131,14 @@ class TaskScorer:
             for arm, own in state.answers[TARGET].items():
                 measured = self.measure_answers(places, arm, own, state)
                 losses = [golds[arm][i] for i in places]
-                tasks = [self.tasks[i] for i in places]
+                tasks = [self.questions[i].task for i in places]
                 measured["loss_nats"] = measure_loss(losses, tasks, state.seed)
                 for key, value in measured.items():
                     found[key].setdefault(part, {})[arm] = value
         scores: TaskScores = state.scores
         found["rouge_l_mean"] = {
-            arm: measure_mean(scores.average(arm), self.tasks, state.seed) for arm in scores.greedy
+            arm: measure_mean(scores.average(arm), self.task_ids, state.seed)
+            for arm in scores.greedy
         }
         return {**found, "gain": self.measure_gains(state)}
 
@@ -153,7 +154,7 @@ class TaskScorer:
         for part in dict.fromkeys(own.part for own in self.questions):
             is_own = [own.part == part for own in self.questions]
             of_part = {arm: list(compress(own, is_own)) for arm, own in averages.items()}
-            tasks = list(compress(self.tasks, is_own))
+            tasks = list(compress(self.task_ids, is_own))
             found[part] = measure_gains(of_part, state.seed, tasks)
         return found
 
@@ -171,7 +172,7 @@ class TaskScorer:
         """
         seed = state.seed
         scores: TaskScores = state.scores
-        tasks = [self.tasks[i] for i in places]
+        tasks = [self.questions[i].task for i in places]
         golds = [self.questions[i].golds for i in places]
         texts = [answers.greedy[i].text for i in places]
         pairs = list(zip(golds, texts, strict=True))
@@ -201,7 +202,7 @@ class TaskScorer:
         """Compare ROUGE-L of two samples of the base."""
         second = self.score_rouge(again.sampled)
         first = state.scores.sampled["base"]
-        noise = statistics.clustered_bootstrap(second, first, self.tasks, seed=state.seed)
+        noise = statistics.clustered_bootstrap(second, first, self.task_ids, seed=state.seed)
         return {"rouge_l": noise}
 
     def make_evidence(self, state: ExamState) -> Evidence:
@@ -217,11 +218,11 @@ class TaskScorer:
         )
         taught = scores.average("tuned")
         compare = partial(
-            statistics.clustered_bootstrap, taught, clusters=self.tasks, seed=state.seed
+            statistics.clustered_bootstrap, taught, clusters=self.task_ids, seed=state.seed
         )
         degraded, undecided = state.side_effects.find_harm("tuned")
         return Evidence(
-            gain=compare(scores.average("base")),
+            gain=replace(compare(scores.average("base")), n=len(set(self.task_ids))),
             over_prompt=compare(scores.average("prompted")),
             start=start,
             change=change,
@@ -230,6 +231,7 @@ class TaskScorer:
             prompt_objection=state.side_effects.find_harm("prompted")[0],
             undecided=undecided,
             closing=f" ({prompted} with worked tasks in the prompt)",
+            counted="task",
         )
 
     def rows(self, state: ExamState) -> list[JsonObject]:
@@ -275,7 +277,9 @@ def measure_loss(golds: Sequence[LogProb], tasks: Sequence[str], seed: int) -> M
     """Return the loss of the people's answers, in nats a token; its interval is that of tasks."""
     nats = [-gold.logp for gold in golds]
     tokens = [gold.tokens for gold in golds]
-    return statistics.clustered_ratio(nats, tokens, tasks, seed=seed)
+    if len(set(tasks)) < 2:  # one task tells nothing of the spread between tasks
+        return statistics.ratio(nats, tokens, seed=seed)
+    return replace(statistics.clustered_ratio(nats, tokens, tasks, seed=seed), n=len(golds))
 
 
 def find_forgetting(state: ExamState) -> str:
@@ -309,7 +313,7 @@ def build_exam(
     """Build the exam of held-out tasks.
 
     Args:
-        held_out: tasks of people that nothing was chosen on.
+        held_out: inputs of tasks of people that nothing was chosen on.
         known: tasks of people that may be shown; judges are calibrated on them.
         general: prompts that no example is about.
         examples: what is learned.

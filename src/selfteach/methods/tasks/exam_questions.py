@@ -1,4 +1,4 @@
-"""The questions of the exam of tasks: held-out tasks, with the answers that people gave."""
+"""The questions of the exam of tasks: inputs of held-out tasks, with the answers of people."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from selfteach.materials.tasks import Instance, Task
+from selfteach.materials.tasks import (
+    MAX_INPUTS,
+    Instance,
+    Task,
+    is_bare_somewhere,
+    list_inputs_to_ask,
+)
 from selfteach.materials.templates import LIBRARY, sample_template
 from selfteach.methods.session import Session
-from selfteach.records import Example, Turns, get_user_text
+from selfteach.records import Example, Turns, digest, get_user_text
 from selfteach.select.evenly import choose_evenly, share_out
 
 PLAIN_TEMPLATES = [template for template in LIBRARY if template.name == "plain"]
 NO_ROOM = "prompt longer than the context"
-TOO_MANY = "held out, more than exam.tasks"
+TOO_MANY = "held out, more questions than exam.tasks, or than one task may have"
+NO_INPUT = "held out, the instruction without the input that it has elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +45,9 @@ class TaskQuestion:
 def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> list[TaskQuestion]:
     """Return at most `exam.tasks` questions of each part, evenly over its tasks.
 
-    Where there are fewer tasks than that, further inputs of theirs are asked too, as evenly as
-    their numbers allow. The others, and those that leave no room for an answer, are dropped with
-    their reason.
+    Where there are fewer tasks than that, further inputs of theirs are asked too, up to MAX_INPUTS
+    of each. The others, those that leave no room for an answer, and an instruction without the
+    input that it has elsewhere are dropped with their reason.
 
     Args:
         tasks: held-out tasks by part.
@@ -48,24 +55,28 @@ def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> lis
     found: list[TaskQuestion] = []
     with session.run.ledger.open_funnel("questions of the exam") as funnel:
         for part, own in tasks.items():
-            by_task = [make_questions_of(task, part) for task in own]
+            for task in own:
+                if is_bare_somewhere(task):
+                    body = {"prompt": task.instruction}
+                    funnel.decide(digest([part, task.id, ""]), NO_INPUT, body)
+            by_task = [list_questions(task, part) for task in own]
             roomy = [[q for q in asked if has_room(session, q.prompt, q)] for asked in by_task]
             chosen = choose_questions(roomy, session.config.exam.tasks)
             reasons = dict.fromkeys(chain(*by_task), NO_ROOM)
             reasons |= dict.fromkeys(chain(*roomy), TOO_MANY)
             reasons |= dict.fromkeys(chosen, "")
-            for place, (question, reason) in enumerate(reasons.items()):
-                body = {"task": question.task, "prompt": get_user_text(question.prompt)}
-                funnel.decide(f"{part} {place}", reason, body)
+            for question, reason in reasons.items():
+                text = get_user_text(question.prompt)
+                funnel.decide(digest([part, question.task, text]), reason, {"prompt": text})
             found += chosen
     return found
 
 
 def choose_questions(by_task: Sequence[Sequence[TaskQuestion]], count: int) -> list[TaskQuestion]:
     """Return at most `count` questions: one of each of as many tasks, evenly over all, then further
-    ones of the tasks that have some.
+    ones of the tasks that have some, up to MAX_INPUTS of each.
     """
-    tasks = choose_evenly([asked for asked in by_task if asked], count)
+    tasks = choose_evenly([choose_evenly(asked, MAX_INPUTS) for asked in by_task if asked], count)
     shares = share_out([len(asked) for asked in tasks], count)
     return list(chain(*map(choose_evenly, tasks, shares)))
 
@@ -75,23 +86,20 @@ def make_row(task: Task, instance: Instance) -> dict[str, str]:
     return {"instruction": task.instruction, "input": instance.input, "output": instance.output}
 
 
-def make_questions_of(task: Task, part: str) -> list[TaskQuestion]:
+def list_questions(task: Task, part: str) -> list[TaskQuestion]:
     """Return each input of a task as a question, in the plainest template.
 
     Its answers are all outputs that people gave for this input.
     """
-    outputs: dict[str, dict[str, None]] = {}
-    for own in task.instances:
-        outputs.setdefault(own.input, {})[own.output] = None
     found = []
-    for text, golds in outputs.items():
-        row = make_row(task, Instance(text, next(iter(golds))))
+    for text in list_inputs_to_ask(task):
+        golds = tuple(dict.fromkeys(own.output for own in task.instances if own.input == text))
+        row = make_row(task, Instance(text, golds[0]))
         template = sample_template(PLAIN_TEMPLATES, row, 0, "")
         assert template is not None
         prompt, _ = template.fill(row)
         assert isinstance(prompt, tuple)
-        labelled = task.classification is True
-        found.append(TaskQuestion(part, task.id, prompt, tuple(golds), labelled))
+        found.append(TaskQuestion(part, task.id, prompt, golds, task.classification is True))
     return found
 
 

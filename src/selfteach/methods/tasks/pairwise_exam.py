@@ -24,7 +24,7 @@ from selfteach.judge.pairwise import (
 from selfteach.materials.tasks import Task
 from selfteach.methods.calibrate_pairwise_judges import choose_pairwise_judge, list_pairwise_judges
 from selfteach.methods.session import Session
-from selfteach.methods.tasks.exam_questions import TaskQuestion, make_questions_of
+from selfteach.methods.tasks.exam_questions import TaskQuestion, list_questions
 from selfteach.records import JsonObject
 from selfteach.registry import did_you_mean
 
@@ -127,7 +127,7 @@ def make_known_pairs(tasks: Sequence[Task]) -> list[AnswerPair]:
 
     A judge of relevance alone passes the first kind and fails the second.
     """
-    questions = [make_questions_of(task, "seed")[0] for task in tasks]
+    questions = [list_questions(task, "seed")[0] for task in tasks]
     others = [*questions[1:], *questions[:1]]
     pairs = []
     for task, own, other in zip(tasks, questions, others, strict=True):

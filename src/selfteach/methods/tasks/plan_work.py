@@ -7,7 +7,7 @@ import math
 from selfteach.config import TasksConfig as Settings
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
 from selfteach.judge.pairwise import ReferencePairwiseJudge
-from selfteach.materials.tasks import Tasks, count_inputs
+from selfteach.materials.tasks import MAX_INPUTS, Tasks, count_questions
 from selfteach.methods.plan_parts import (
     EXAM_ARMS,
     Plan,
@@ -68,7 +68,7 @@ def count_judged(known: int, asked: int, config: Settings) -> tuple[int, int]:
 
     Args:
         known: tasks that judges are calibrated on.
-        asked: tasks of the exam.
+        asked: questions of the exam.
     """
     if config.judge.name == ReferencePairwiseJudge.name:  # it needs no model
         return 0, 0
@@ -83,8 +83,9 @@ def plan_work(material: Tasks, config: Settings) -> list[PlannedStage]:
     seeds = len(material.seeds)
     held_out = round(seeds * config.test_share)
     general = min(config.exam.general, config.anchors.general)
-    sizes = (round(count_inputs(material.seeds) * config.test_share), count_inputs(material.test))
-    asked = sum(min(size, config.exam.tasks) for size in sizes)
+    per_seed = count_questions(material.seeds, MAX_INPUTS * seeds) / max(seeds, 1)
+    asked = min(round(held_out * per_seed), config.exam.tasks)
+    asked += count_questions(material.test, config.exam.tasks)
     questions = max(asked, 1) + general
     calibrated, compared = count_judged(seeds - held_out, asked, config)
     retention = RETENTION_TOKENS * len(COMMON_QUESTIONS)
