@@ -24,7 +24,7 @@ from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.materials.situation import read_situation
 from selfteach.methods.calibrate_rule_judges import RuleJudges
-from selfteach.methods.feedback import method
+from selfteach.methods.feedback import method, write_more_prompts
 from selfteach.methods.feedback.method import RuleTraining
 from selfteach.methods.feedback.needless_effects import find_needless_effects
 from selfteach.methods.feedback.write_more_prompts import (
@@ -157,12 +157,32 @@ def test_without_prompts_to_try_nothing_is_asked(training: Any) -> None:
     assert not made.hold_outside(tuned)
 
 
+def test_what_people_ask_about_other_topics_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [GeneratedPrompt(f"May I bring {n} dogs?", "near", "asked", "dogs") for n in range(40)]
+    monkeypatch.setattr(write_more_prompts, "list_more_neighbors", lambda _: others)
+    session = open_session(
+        tmp_path,
+        Scripted(lambda request: "Why is it so?"),
+        situation=read_situation("asked about opening hours"),
+        config=FeedbackConfig(balance={"outside": 6}, ask={"rounds": 1, "max_overlap": 0.9}),
+    )
+    pool = OverlapIndex([others[1].text])
+    first, second = (write_prompts_to_try(session, [], pool, turn) for turn in (1, 2))
+    asked = [[prompt for prompt in found if prompt.scope == "near"] for found in (first, second)]
+    assert asked == [[others[n] for n in (0, 2, 3, 4, 5)], others[6:12]]
+
+
 @pytest.mark.parametrize(
     "situation",
     ["asked about opening hours", "writing emails to my boss"],
     ids=["asked", "writing"],
 )
-def test_what_is_tried_is_new_and_outside(tmp_path: Path, situation: str) -> None:
+def test_what_is_tried_is_new_and_outside(
+    tmp_path: Path, situation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_more_prompts, "list_more_neighbors", lambda _: [])
     numbers = itertools.count()
     draws: list[int] = []
 

@@ -25,7 +25,12 @@ from selfteach.judge.check import Check
 from selfteach.materials.situation import Situation, has_built_requests
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.rule_check import make_topic_detector
-from selfteach.methods.feedback.write_rule_prompts import count_exam_forms, write_twins
+from selfteach.methods.feedback.write_rule_prompts import (
+    count_exam_forms,
+    keep_asked_prompts,
+    list_more_neighbors,
+    write_twins,
+)
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope, make_novelty_check, write_scope_prompts
 from selfteach.run.stage_labels import label_stage
@@ -82,18 +87,24 @@ def write_exam_prompts_outside(
 def write_prompts_to_try(
     session: Session, written: Sequence[GeneratedPrompt], pool: OverlapIndex, turn: int
 ) -> list[GeneratedPrompt]:
-    """Let the model write `balance.outside` further prompts outside the condition of a rule, half
-    of them near, as it wrote those to learn from. Every kept prompt goes into `pool`.
+    """Return further prompts outside the condition of a rule. Every kept prompt goes into `pool`.
+
+    The model writes `balance.outside` of them, half of them near, as it wrote those to learn from.
+    Where there are worked requests about other topics, `balance.outside` of these take the place
+    of the near half: what people ask shows the effect more often than what the model writes.
 
     Args:
         written: the training prompts, and those of earlier tries.
         turn: 1, 2, ... in each call of a run.
     """
     config = session.config
-    near = config.balance.outside // 2
-    counts: dict[Scope, int] = {"near": near, "general": config.balance.outside - near}
+    outside = config.balance.outside
+    worked = list_more_neighbors(session)[(turn - 1) * outside : turn * outside]
+    asked = keep_asked_prompts(session, worked, pool) if worked else []
+    near = 0 if asked else outside // 2
+    counts: dict[Scope, int] = {"near": near, "general": outside - outside // 2}
     first = turn * config.ask.rounds  # the earlier ones are used; the exam's come after all tries
-    return _write_outside(session, counts, written, pool, first, for_exam=False)
+    return asked + _write_outside(session, counts, written, pool, first, for_exam=False)
 
 
 def _write_outside(

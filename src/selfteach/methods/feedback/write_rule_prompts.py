@@ -186,10 +186,18 @@ def list_worked_neighbors(session: Session) -> list[GeneratedPrompt]:
     own answers to them are learned, as to other neighbors. Those of people who ask about the topic
     are first, as far as they are known.
     """
+    return _list_neighbors(session)[: session.config.ask.near // MIN_NEAR_PER_ASKED]
+
+
+def list_more_neighbors(session: Session) -> list[GeneratedPrompt]:
+    """Return the worked requests about other topics that `list_worked_neighbors` leaves."""
+    return _list_neighbors(session)[session.config.ask.near // MIN_NEAR_PER_ASKED :]
+
+
+def _list_neighbors(session: Session) -> list[GeneratedPrompt]:
     if not get_asked_topic(session):
         return []
-    found = [*list_requests_of_askers(session), *list_requests_about_others(session)]
-    return found[: session.config.ask.near // MIN_NEAR_PER_ASKED]
+    return [*list_requests_of_askers(session), *list_requests_about_others(session)]
 
 
 def list_requests_of_askers(session: Session) -> list[GeneratedPrompt]:
