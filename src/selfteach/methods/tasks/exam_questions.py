@@ -60,7 +60,7 @@ def make_questions(session: Session, tasks: Mapping[str, Sequence[Task]]) -> lis
                     body = {"prompt": task.instruction}
                     funnel.decide(digest([part, task.id, ""]), NO_INPUT, body)
             by_task = [list_questions(task, part) for task in own]
-            roomy = [[q for q in asked if has_room(session, q.prompt, q)] for asked in by_task]
+            roomy = [keep_roomy(session, asked) for asked in by_task]
             chosen = choose_questions(roomy, session.config.exam.tasks)
             reasons = dict.fromkeys(chain(*by_task), NO_ROOM)
             reasons |= dict.fromkeys(chain(*roomy), TOO_MANY)
@@ -108,6 +108,11 @@ def has_room(session: Session, prompt: Turns, question: TaskQuestion) -> bool:
     own_tokens = len(session.model.encode_answer(question.golds[0]))
     needed: int = session.config.exam.max_tokens + own_tokens
     return session.model.room_tokens(prompt) > needed
+
+
+def keep_roomy(session: Session, questions: Sequence[TaskQuestion]) -> list[TaskQuestion]:
+    """Return the questions that leave room for an answer."""
+    return [own for own in questions if has_room(session, own.prompt, own)]
 
 
 def list_worked(examples: Sequence[Example]) -> list[tuple[Turns, str]]:
