@@ -80,6 +80,20 @@ def test_an_effect_or_a_decline_is_needless_where_the_base_has_neither(tmp_path:
     ]
 
 
+def test_the_base_answers_only_where_the_tuned_model_shows_something(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def reply(request: Request) -> str:
+        asked.append(get_user_text(request.prompt))
+        return BASE[asked[-1]]
+
+    session = open_session(tmp_path, Scripted(reply, name="base"))
+    model = answer_from(TUNED, "tuned")
+    tuned = Recorded(session.run.ledger, model, model)
+    find_needless_effects(session, tuned, list_prompts(list(BASE)), SIX)
+    assert sorted(asked) == ["Cards?", "Gifts?", "Parking?"]
+
+
 def test_base_and_tuned_model_are_not_in_memory_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,9 +52,25 @@ def find_needless_effects(
     session.base.release_memory()  # base and tuned model are not in memory together
     after = model.sample(requests, session.display.advance)
     model.release_memory()
-    before = session.base.sample(requests, session.display.advance)
-    flags = flag_needless(turns, before, after, judge)
-    return list(compress(zip(prompts, before, strict=True), flags))
+    shown = _flag_shown(turns, after, judge)  # only these need the base's answer
+    session.display.advance(shown.count(False))
+    before = session.base.sample(list(compress(requests, shown)), session.display.advance)
+    shown_after = list(compress(after, shown))
+    flags = flag_needless(list(compress(turns, shown)), before, shown_after, judge)
+    return list(compress(zip(compress(prompts, shown), before, strict=True), flags))
+
+
+def _flag_shown(
+    turns: Sequence[Prompt], answers: Sequence[Completion], judge: ViolationJudge
+) -> list[bool]:
+    """Return for each answer whether it shows the effect or declines."""
+    broken = judge.broken(
+        [(turn, answer.text) for turn, answer in zip(turns, answers, strict=True)]
+    )
+    return [
+        not is_broken or is_decline(answer.text)
+        for answer, is_broken in zip(answers, broken, strict=True)
+    ]
 
 
 def flag_needless(
