@@ -8,6 +8,7 @@ from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import count_near_requests
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
+from selfteach.generate.worked_requests import find_related_topics, find_worked_topics
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.materials.forbidden_topics import can_forbid
@@ -19,6 +20,7 @@ from selfteach.methods.feedback.describe_rule import describe_rule, describe_tex
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.training_settings import EPOCHS, choose_epochs, complete_training
+from selfteach.methods.feedback.understand_rule import find_askers, get_answer
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
 from selfteach.run.workload import PlannedStage
 
@@ -68,6 +70,9 @@ runs: .87 where the base broke the rule on too few prompts, and 0."""
 LATER_SHARE = 0.6
 """Of the anchors of a forbidden subject that are asked again after a decline, as many are answered
 there: 235 of 393 in one run."""
+SHOWN_SHARE = 0.3
+"""The share of further prompts outside a condition to which the tuned model's answer shows the
+effect or declines; the base answers these."""
 NEEDLESS_SHARES = (0.12, 0.05)
 """The share of further prompts outside a condition that become anchors, in the first try and in a
 later one. Six rules: .02 to .16 in the first one; three rules: .03 to .08 in a second one.
@@ -86,6 +91,7 @@ class RuleWords:
             near and no general prompts.
         name_words: the single words of the name of a topic that is asked about.
         is_asked: whether it holds where somebody asks about a topic of their own.
+        is_worked: whether worked requests about other topics are at hand.
         epochs: how often its examples are seen where no setting says so.
     """
 
@@ -95,6 +101,7 @@ class RuleWords:
     is_everywhere: bool
     name_words: tuple[str, ...] = ()
     is_asked: bool = False
+    is_worked: bool = False
     epochs: int = EPOCHS
 
     @property
@@ -151,13 +158,17 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
     situation = read_situation(rule.scope) if has_scope else None
     topic = situation.topic if situation and situation.kind == "about" else ""
     check = str(config.check or form)
+    is_asked = bool(topic) and not has_known_requests(topic)
+    askers = find_askers(text, get_answer(situation, effect))
+    is_known = bool(askers or find_worked_topics(topic) or find_related_topics(topic))
     return RuleWords(
         has_scope,
         is_built=situation is not None and has_built_requests(situation),
         is_checked=is_checked,
         is_everywhere=not has_scope and not forbids,
         name_words=() if has_known_requests(topic) else list_name_words(topic),
-        is_asked=bool(topic) and not has_known_requests(topic),
+        is_asked=is_asked,
+        is_worked=is_asked and is_known,
         epochs=choose_epochs(parse_check(check) if check else None, has_condition=has_scope),
     )
 
@@ -276,7 +287,7 @@ def plan_training_and_exams(
         rows = pairs + (rows - pairs) // train.epochs
     training = [plan_training("train", tokens, rows, train)]
     if rule.has_scope and config.balance.outside:
-        training += plan_tries_outside(training[0], prompts, config)
+        training += plan_tries_outside(training[0], rule, prompts, config)
     return [
         _plan_exam("exam of the base", base_answers, exam_tokens, judged),
         *training,
@@ -285,14 +296,17 @@ def plan_training_and_exams(
 
 
 def plan_tries_outside(
-    first: PlannedStage, prompts: PromptCounts, config: FeedbackConfig
+    first: PlannedStage, rule: RuleWords, prompts: PromptCounts, config: FeedbackConfig
 ) -> list[PlannedStage]:
     """Return the stages in which the tuned model is tried outside the condition of a rule, and
     trained again, as often as the settings allow.
     """
-    tried = config.balance.outside
-    asked = int(GENERAL_ASKED * tried)
-    tokens = asked * PROMPT_TOKENS + int(2 * ANSWER_SHARE * tried * config.probe.max_tokens)
+    outside = config.balance.outside
+    general = outside - outside // 2
+    tried = outside + general if rule.is_worked else outside
+    asked = int(GENERAL_ASKED * (general if rule.is_worked or rule.is_built else outside))
+    answers = tried + int(SHOWN_SHARE * tried)
+    tokens = asked * PROMPT_TOKENS + int(ANSWER_SHARE * answers * config.probe.max_tokens)
     share = tried / max(prompts.targets + prompts.others, 1)
     more = 1.0
     stages = []
@@ -300,7 +314,7 @@ def plan_tries_outside(
         more += NEEDLESS_SHARES[min(turn, len(NEEDLESS_SHARES)) - 1] * share
         stages += [
             PlannedStage(
-                name_needless_stage(turn), asked + 2 * tried, tokens, READ_TOKENS * 2 * tried
+                name_needless_stage(turn), asked + answers, tokens, READ_TOKENS * answers
             ),
             replace(
                 first,
