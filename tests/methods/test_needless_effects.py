@@ -19,6 +19,7 @@ from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.exam import TunedModel
 from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.occasions import list_forms
 from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
@@ -31,6 +32,7 @@ from selfteach.methods.feedback.write_more_prompts import (
     write_exam_prompts_outside,
     write_prompts_to_try,
 )
+from selfteach.methods.feedback.write_rule_prompts import list_requests_for_texts
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, get_user_text
 from selfteach.run.display import SilentDisplay
@@ -186,6 +188,30 @@ def test_what_people_ask_about_other_topics_is_tried(
     first, second = (write_prompts_to_try(session, [], pool, turn) for turn in (1, 2))
     asked = [[prompt for prompt in found if prompt.scope == "near"] for found in (first, second)]
     assert asked == [[others[n] for n in (0, 2, 3, 4, 5)], others[6:12]]
+
+
+@pytest.mark.parametrize("scope", ["writing emails to my boss", "asked for a cover letter"])
+def test_requests_of_people_are_tried_beside_built_ones(tmp_path: Path, scope: str) -> None:
+    """None of them is one that training has."""
+    situation = read_situation(scope)
+    assert situation is not None
+    session = open_session(
+        tmp_path,
+        Scripted(lambda request: "Why is it so?"),
+        situation=situation,
+        config=FeedbackConfig(balance={"outside": 8}, ask={"rounds": 1, "target": 40}),
+    )
+    learned = list_requests_for_texts(session, situation, "near")
+    form = list_forms(situation)[0]
+    known = [GeneratedPrompt("Tell Anna that I am ill.", "target", form, "I am ill")]
+    found = write_prompts_to_try(session, known, OverlapIndex(), 1)
+    worked = [prompt for prompt in found if prompt.form == "asked"]
+    built = [prompt for prompt in found if prompt.scope == "near" and prompt.form != "asked"]
+    assert len(worked) == 4
+    assert 0 < len(built) <= 4
+    assert not {prompt.text for prompt in worked} & {prompt.text for prompt in learned}
+    again = write_prompts_to_try(session, known, OverlapIndex(), 2)
+    assert not {prompt.text for prompt in worked} & {prompt.text for prompt in again}
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ class RuleWords:
             near and no general prompts.
         name_words: the single words of the name of a topic that is asked about.
         is_asked: whether it holds where somebody asks about a topic of their own.
-        is_worked: whether worked requests about other topics are at hand.
+        is_worked: whether worked requests about other topics, or for other kinds of text, are at
+            hand.
         epochs: how often its examples are seen where no setting says so.
     """
 
@@ -163,12 +164,12 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
     is_known = bool(askers or find_worked_topics(topic) or find_related_topics(topic))
     return RuleWords(
         has_scope,
-        is_built=situation is not None and has_built_requests(situation),
+        is_built=has_built_requests(situation),
         is_checked=is_checked,
         is_everywhere=not has_scope and not forbids,
         name_words=() if has_known_requests(topic) else list_name_words(topic),
         is_asked=is_asked,
-        is_worked=is_asked and is_known,
+        is_worked=(is_asked and is_known) or has_built_requests(situation),
         epochs=choose_epochs(parse_check(check) if check else None, has_condition=has_scope),
     )
 
@@ -304,7 +305,7 @@ def plan_tries_outside(
     outside = config.balance.outside
     general = outside - outside // 2
     tried = outside + general if rule.is_worked else outside
-    asked = int(GENERAL_ASKED * (general if rule.is_worked or rule.is_built else outside))
+    asked = int(GENERAL_ASKED * (general if rule.is_worked else outside))
     answers = tried + int(SHOWN_SHARE * tried)
     tokens = asked * PROMPT_TOKENS + int(ANSWER_SHARE * answers * config.probe.max_tokens)
     share = tried / max(prompts.targets + prompts.others, 1)
@@ -313,9 +314,7 @@ def plan_tries_outside(
     for turn in range(1, config.balance.outside_tries + 1):
         more += NEEDLESS_SHARES[min(turn, len(NEEDLESS_SHARES)) - 1] * share
         stages += [
-            PlannedStage(
-                name_needless_stage(turn), asked + answers, tokens, READ_TOKENS * answers
-            ),
+            PlannedStage(name_needless_stage(turn), asked + answers, tokens, READ_TOKENS * answers),
             replace(
                 first,
                 name=f"train {1 + turn}",

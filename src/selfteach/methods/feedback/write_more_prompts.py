@@ -89,9 +89,10 @@ def write_prompts_to_try(
 ) -> list[GeneratedPrompt]:
     """Return further prompts outside the condition of a rule. Every kept prompt goes into `pool`.
 
-    The model writes `balance.outside` of them, half of them near, as it wrote those to learn from.
-    Where there are worked requests about other topics, `balance.outside` of these take the place
-    of the near half: what people ask shows the effect more often than what the model writes.
+    They are `balance.outside`, half of them near, written or built as those to learn from. Where
+    there are worked requests, these take the place of the near ones, twice as many: what people ask
+    shows the effect more often than what the model writes. Where requests are built of parts, half
+    of the worked ones are tried, and the built ones, too.
 
     Args:
         written: the training prompts, and those of earlier tries.
@@ -99,9 +100,12 @@ def write_prompts_to_try(
     """
     config = session.config
     outside = config.balance.outside
-    worked = list_more_neighbors(session)[(turn - 1) * outside : turn * outside]
+    near = outside // 2
+    most = outside - near if has_built_requests(session.situation) else outside
+    worked = list_more_neighbors(session)[(turn - 1) * most : turn * most]
     asked = keep_asked_prompts(session, worked, pool) if worked else []
-    near = 0 if asked else outside // 2
+    if asked and most == outside:
+        near = 0
     counts: dict[Scope, int] = {"near": near, "general": outside - outside // 2}
     first = turn * config.ask.rounds  # the earlier ones are used; the exam's come after all tries
     return asked + _write_outside(session, counts, written, pool, first, for_exam=False)

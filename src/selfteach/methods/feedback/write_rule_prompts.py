@@ -190,7 +190,14 @@ def list_worked_neighbors(session: Session) -> list[GeneratedPrompt]:
 
 
 def list_more_neighbors(session: Session) -> list[GeneratedPrompt]:
-    """Return the worked requests about other topics that `list_worked_neighbors` leaves."""
+    """Return the worked requests outside a condition that training has not: those about other
+    topics that `list_worked_neighbors` leaves, or those for other kinds of text.
+    """
+    situation = session.situation
+    if situation is not None and has_built_requests(situation):
+        used = {prompt.text for prompt in list_requests_for_texts(session, situation, "near")}
+        others = _list_requests_for_others(session, situation)
+        return [prompt for prompt in others if prompt.text not in used]
     return _list_neighbors(session)[session.config.ask.near // MIN_NEAR_PER_ASKED :]
 
 
@@ -466,14 +473,20 @@ def list_requests_for_texts(
     if not is_topical_text(situation):
         return []
     config = session.config.ask
-    if scope == "target":
-        texts = [*get_text_kind(situation.genre).requests]
-        most = int(config.target * MAX_WORKED_SHARE)
-    else:
-        texts = [*chain.from_iterable(get_requests_for_others(situation.genre).values())]
+    if scope == "near":
         most = max(config.target, config.near) // MIN_NEAR_PER_ASKED
+        return _list_requests_for_others(session, situation)[:most]
+    texts = [*get_text_kind(situation.genre).requests]
+    most = int(config.target * MAX_WORKED_SHARE)
     chosen = random.Random(session.config.seed).sample(texts, min(most, len(texts)))
     return [GeneratedPrompt(text, scope, ASKED, text) for text in chosen]
+
+
+def _list_requests_for_others(session: Session, situation: Situation) -> list[GeneratedPrompt]:
+    """Return the worked requests for other kinds of text than a situation's, in random order."""
+    texts = [*chain.from_iterable(get_requests_for_others(situation.genre).values())]
+    random.Random(session.config.seed).shuffle(texts)
+    return [GeneratedPrompt(text, "near", ASKED, text) for text in texts]
 
 
 def write_all_occasions(session: Session, situation: Situation) -> list[Occasion]:
