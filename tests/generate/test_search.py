@@ -267,6 +267,26 @@ def test_brief_answers_come_before_repairs_and_then_the_model_tries_itself() -> 
     assert (trace.kind, trace.accepted) == ("repair only", [])
 
 
+@pytest.mark.parametrize("mended", [["Birds sing."], ["Birds sing.", "Dogs bark."]])
+@pytest.mark.parametrize("way", ["repairs", "brief"])
+def test_nothing_new_is_written_beside_mended_and_brief_answers(
+    way: str, mended: list[str]
+) -> None:
+    model = Scripted(lambda request: "Fish swim.")
+    ways: Any = {way: {"Tell me of pets.": mended}}
+    (trace,) = found(model, ["Tell me of pets."], answers=3, **ways)
+    assert [t.text for t in trace.accepted] == mended
+    assert model.asked == []
+
+
+def test_a_new_answer_is_written_where_no_mended_one_is_accepted() -> None:
+    model = Scripted(lambda request: f"Dog {request.draw}.")
+    repairs = {"Tell me of pets.": ["Cats purr.", "Cats bark."]}
+    (trace,) = found(model, ["Tell me of pets."], answers=3, repairs=repairs)
+    assert [t.strategy for t in trace.tries[:2]] == ["repair", "repair"]
+    assert [t.strategy for t in trace.accepted] == ["own", "ruled", "ruled"]
+
+
 def test_a_refused_try_is_repaired_by_what_was_given() -> None:
     seen: list[tuple[str, str]] = []
 

@@ -11,7 +11,8 @@ A try comes from one of these strategies, in turn:
   brief    a brief answer, written after worked brief ones: where a rule limits the length
   branch   that answer, continued some words before the violation: for rules of form that no small
            change meets
-  own      a sample of the model without the rule
+  own      a sample of the model without the rule: where an answer of the base is mended, or there
+           is a brief one, nothing new is written
   revise   the last try, repaired
   ruled    a few-shot reply with the rule in the prompt
   teacher  a sample of the teacher with the rule as system prompt; it replaces all of these
@@ -71,6 +72,9 @@ STRATEGIES = {
 """The strategies in turn; "begun" if it is known how a violating answer begins, "brief" if there
 are brief answers.
 """
+MENDED = ("form", "brief form")
+"""Kinds of prompts with mended or brief answers: where one is accepted nothing new is written."""
+MENDED_STRATEGIES = ("repair", "brief")
 BRANCH_STEP_WORDS = 4
 """Each branch leaves the violating answer so many words earlier than the one before."""
 BRANCH_TOKENS = 32
@@ -219,15 +223,21 @@ class AnswerSearch:
                 progress(first and not found.fault)
 
     def _plan_tries(self, trace: SearchTrace) -> Iterable[PlannedTry]:
-        """Yield one try for each missing answer, up to the next try that would revise one."""
+        """Yield one try for each missing answer, up to the next one that waits for those before:
+        a revision, or a new answer beside mended ones. That is written only where none of these is
+        accepted.
+        """
         first = len(trace.tries)
+        accepted = len(trace.accepted)
         tries = 1 if trace.kind == "given" else self.config.tries
-        last = min(first + self.config.answers - len(trace.accepted), tries)
-        for number in range(first, last):
+        is_mended = any(one.strategy in MENDED_STRATEGIES for one in trace.accepted)
+        for number in range(first, min(first + self.config.answers - accepted, tries)):
             strategy = self._choose_strategy(trace, number)
-            if strategy == "revise" and number > first:
+            is_new = trace.kind in MENDED and _writes_anew(trace, strategy, number - first)
+            if (is_new and is_mended) or (strategy == "revise" and number > first):
                 return
             yield PlannedTry(trace, number, strategy)
+            is_mended = is_mended or not is_new  # it may be, once this turn is judged
 
     def _choose_strategy(self, trace: SearchTrace, number: int) -> str:
         if self.by_teacher:
@@ -346,6 +356,12 @@ class AnswerSearch:
         tokens = max_tokens or self.config.max_tokens
         sampling = SamplingParams(self.config.temperature, TOP_P, tokens, stop)
         return Request(f"search {strategy}", prompt, sampling, number, self.seed)
+
+
+def _writes_anew(trace: SearchTrace, strategy: str, taken: int) -> bool:
+    """Return whether a try has the base write a new answer, after `taken` mended or brief ones."""
+    left = {"repair": len(trace.repairs), "brief": len(trace.brief) + len(trace.repairs)}
+    return taken >= left.get(strategy, 0)
 
 
 def _make_try(request: Request, completion: Completion | None) -> Try:
