@@ -279,6 +279,32 @@ def test_nothing_new_is_written_beside_mended_and_brief_answers(
     assert model.asked == []
 
 
+def test_a_fourth_brief_answer_takes_the_place_of_a_repair() -> None:
+    model = Scripted(lambda request: "Fish swim.")
+    brief = ["Cats purr.", "Cats bark.", "Birds sing.", "Dogs bark."]
+    (trace,) = found(model, ["Tell me of pets."], answers=2, brief={"Tell me of pets.": brief})
+    assert [(t.text, t.strategy) for t in trace.accepted] == [
+        ("Birds sing.", "brief"),
+        ("Dogs bark.", "brief"),
+    ]
+    assert model.asked == []
+
+
+def test_beside_branches_new_answers_are_written() -> None:
+    """No small change meets such a rule."""
+    model = Scripted(lambda request: f"Dog {request.draw}.")
+    (trace,) = found(
+        model,
+        ["Tell me of pets."],
+        answers=3,
+        begun={"Tell me of pets.": "Cats"},
+        repairs={"Tell me of pets.": ["Birds sing."]},
+    )
+    assert trace.accepted[0].strategy == "repair"
+    assert "own" in [t.strategy for t in trace.tries]
+    assert len(trace.accepted) == 3
+
+
 def test_a_new_answer_is_written_where_no_mended_one_is_accepted() -> None:
     model = Scripted(lambda request: f"Dog {request.draw}.")
     repairs = {"Tell me of pets.": ["Cats purr.", "Cats bark."]}

@@ -46,7 +46,14 @@ from selfteach.methods.feedback.describe_rule import (
     list_uncounted,
     make_filter,
 )
-from selfteach.methods.feedback.plan_work import PLAN, count_outside, plan_work, read_words
+from selfteach.methods.feedback.plan_work import (
+    GENERAL_ASKED,
+    PLAN,
+    SHOWN_SHARE,
+    count_outside,
+    plan_work,
+    read_words,
+)
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.understand_rule import UnderstoodRule, understand_rule
@@ -191,6 +198,24 @@ def test_each_try_outside_a_condition_is_planned_with_the_training_after_it() ->
     assert not {"needless effects 2", "train 3"} & {stage.name for stage in once}
     everywhere = plan_work("Never apologize.", FeedbackConfig())
     assert "train 2" not in {stage.name for stage in everywhere}
+
+
+@pytest.mark.parametrize(
+    ("rule", "written", "tried"),
+    [
+        ("When asked about tea, be brief.", 100, 100),
+        ("When asked about laundry, be brief.", 50, 150),
+        ("When a guest asks about tea, say that it is free.", 50, 150),
+        ("In emails stay under 50 words.", 50, 150),
+        ("When I write to my boss, stay under 40 words.", 50, 100),
+    ],
+)
+def test_what_is_tried_outside_a_condition_is_planned(rule: str, written: int, tried: int) -> None:
+    """Where there are requests of people, or requests are built, only general ones are written."""
+    plan = plan_work(rule, FeedbackConfig(balance={"outside": 100}))
+    (stage,) = [stage for stage in plan if stage.name == "needless effects"]
+    answers = tried + int(SHOWN_SHARE * tried)
+    assert stage.requests == int(GENERAL_ASKED * written) + answers
 
 
 def test_what_judges_read_in_the_exam_of_the_base_is_planned() -> None:

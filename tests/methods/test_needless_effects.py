@@ -190,9 +190,14 @@ def test_what_people_ask_about_other_topics_is_tried(
     assert asked == [[others[n] for n in (0, 2, 3, 4, 5)], others[6:12]]
 
 
-@pytest.mark.parametrize("scope", ["writing emails to my boss", "asked for a cover letter"])
-def test_requests_of_people_are_tried_beside_built_ones(tmp_path: Path, scope: str) -> None:
-    """None of them is one that training has."""
+@pytest.mark.parametrize(
+    ("scope", "most"),
+    [("writing emails to my boss", 4), ("asked for a cover letter", 4), ("writing to my boss", 0)],
+)
+def test_requests_of_people_are_tried_beside_built_ones(
+    tmp_path: Path, scope: str, most: int
+) -> None:
+    """None of them is one that training has. "Writing" may be anything, so none is outside it."""
     situation = read_situation(scope)
     assert situation is not None
     session = open_session(
@@ -201,17 +206,18 @@ def test_requests_of_people_are_tried_beside_built_ones(tmp_path: Path, scope: s
         situation=situation,
         config=FeedbackConfig(balance={"outside": 8}, ask={"rounds": 1, "target": 40}),
     )
-    learned = list_requests_for_texts(session, situation, "near")
+    learned = {prompt.text for prompt in list_requests_for_texts(session, situation, "near")}
+    assert bool(learned) == (scope == "asked for a cover letter")
     form = list_forms(situation)[0]
     known = [GeneratedPrompt("Tell Anna that I am ill.", "target", form, "I am ill")]
     found = write_prompts_to_try(session, known, OverlapIndex(), 1)
-    worked = [prompt for prompt in found if prompt.form == "asked"]
+    worked = {prompt.text for prompt in found if prompt.form == "asked"}
     built = [prompt for prompt in found if prompt.scope == "near" and prompt.form != "asked"]
-    assert len(worked) == 4
+    assert len(worked) == most
     assert 0 < len(built) <= 4
-    assert not {prompt.text for prompt in worked} & {prompt.text for prompt in learned}
+    assert not worked & learned
     again = write_prompts_to_try(session, known, OverlapIndex(), 2)
-    assert not {prompt.text for prompt in worked} & {prompt.text for prompt in again}
+    assert not worked & {prompt.text for prompt in again}
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,12 @@ def list_other_framed_kinds(genre: str) -> list[TextKind]:
 
 def get_requests_for_others(genre: str) -> Mapping[str, Sequence[str]]:
     """Return the worked requests for kinds of text that a text of a genre is surely not, by their
-    kind; none of them names the genre, as "Turn this blog post into a tweet" does.
+    kind; none of them names the genre, as "Turn this blog post into a tweet" does. Of a kind that
+    is not known ("writing to my boss") nothing is sure: none are returned.
     """
     kind = find_text_kind(genre)
+    if kind not in _KINDS:
+        return {}
     own = {genre, kind, *(set(list_names(kind)) - _EVERYDAY_WORDS)}
     names = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(own)))})s?\b", re.I)
     found: dict[str, Sequence[str]] = {}

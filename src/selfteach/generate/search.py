@@ -11,13 +11,13 @@ A try comes from one of these strategies, in turn:
   brief    a brief answer, written after worked brief ones: where a rule limits the length
   branch   that answer, continued some words before the violation: for rules of form that no small
            change meets
-  own      a sample of the model without the rule: where an answer of the base is mended, or there
-           is a brief one, nothing new is written
+  own      a sample of the model without the rule
   revise   the last try, repaired
   ruled    a few-shot reply with the rule in the prompt
   teacher  a sample of the teacher with the rule as system prompt; it replaces all of these
-The judge checks each try. The first that keeps the rule, answers and makes sense is accepted. A
-prompt is dropped when its budget is spent.
+Where a repair or a brief answer is accepted, `own`, `revise` and `ruled` are not tried, unless
+`branch` is. The judge checks each try. The first that keeps the rule, answers and makes sense is
+accepted. A prompt is dropped when its budget is spent.
 
 Source: ELVF (I), "self-consistency search". Departs: 1. the last try is judged like every other
 (there it was accepted as it came); 2. the critic's advice is applied (there it was ignored); 3. an
@@ -73,7 +73,9 @@ STRATEGIES = {
 are brief answers.
 """
 MENDED = ("form", "brief form")
-"""Kinds of prompts with mended or brief answers: where one is accepted nothing new is written."""
+"""Kinds of prompts for which nothing new is written where a mended or brief answer is accepted. A
+prompt with a known beginning is none: no small change meets its rule.
+"""
 MENDED_STRATEGIES = ("repair", "brief")
 BRANCH_STEP_WORDS = 4
 """Each branch leaves the violating answer so many words earlier than the one before."""
@@ -311,6 +313,8 @@ class AnswerSearch:
                 return Try(trace.repairs.pop(0), "repair")
             case "repair" if trace.kind == "repair only":
                 return Try("", "repair", NOTHING_LEFT)
+            case "repair" if trace.brief:
+                return Try(trace.brief.pop(0), "brief")
             case "brief" | "repair" | "own":
                 return self._make_request("own", make_prompt(trace.prompt), number)
             case "teacher":
@@ -360,8 +364,8 @@ class AnswerSearch:
 
 def _writes_anew(trace: SearchTrace, strategy: str, taken: int) -> bool:
     """Return whether a try has the base write a new answer, after `taken` mended or brief ones."""
-    left = {"repair": len(trace.repairs), "brief": len(trace.brief) + len(trace.repairs)}
-    return taken >= left.get(strategy, 0)
+    left = len(trace.brief) + len(trace.repairs) if strategy in MENDED_STRATEGIES else 0
+    return taken >= left
 
 
 def _make_try(request: Request, completion: Completion | None) -> Try:

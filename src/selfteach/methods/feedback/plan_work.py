@@ -21,6 +21,7 @@ from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.training_settings import EPOCHS, choose_epochs, complete_training
 from selfteach.methods.feedback.understand_rule import find_askers, get_answer
+from selfteach.methods.feedback.write_rule_prompts import list_requests_for_others
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
 from selfteach.run.workload import PlannedStage
 
@@ -161,6 +162,7 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
     check = str(config.check or form)
     is_asked = bool(topic) and not has_known_requests(topic)
     askers = find_askers(text, get_answer(situation, effect))
+    others = list_requests_for_others(situation.genre) if situation else []
     is_known = bool(askers or find_worked_topics(topic) or find_related_topics(topic))
     return RuleWords(
         has_scope,
@@ -169,7 +171,7 @@ def read_words(text: str, config: FeedbackConfig) -> RuleWords:
         is_everywhere=not has_scope and not forbids,
         name_words=() if has_known_requests(topic) else list_name_words(topic),
         is_asked=is_asked,
-        is_worked=(is_asked and is_known) or has_built_requests(situation),
+        is_worked=bool(others) if has_built_requests(situation) else is_asked and is_known,
         epochs=choose_epochs(parse_check(check) if check else None, has_condition=has_scope),
     )
 
@@ -305,7 +307,7 @@ def plan_tries_outside(
     outside = config.balance.outside
     general = outside - outside // 2
     tried = outside + general if rule.is_worked else outside
-    asked = int(GENERAL_ASKED * (general if rule.is_worked else outside))
+    asked = int(GENERAL_ASKED * (general if rule.is_worked or rule.is_built else outside))
     answers = tried + int(SHOWN_SHARE * tried)
     tokens = asked * PROMPT_TOKENS + int(ANSWER_SHARE * answers * config.probe.max_tokens)
     share = tried / max(prompts.targets + prompts.others, 1)

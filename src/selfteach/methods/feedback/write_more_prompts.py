@@ -90,9 +90,9 @@ def write_prompts_to_try(
     """Return further prompts outside the condition of a rule. Every kept prompt goes into `pool`.
 
     They are `balance.outside`, half of them near, written or built as those to learn from. Where
-    there are worked requests, these take the place of the near ones, twice as many: what people ask
-    shows the effect more often than what the model writes. Where requests are built of parts, half
-    of the worked ones are tried, and the built ones, too.
+    there are worked requests about other topics, `balance.outside` of these take the place of the
+    near half: what people ask shows the effect more often than what the model writes. Beside built
+    ones, half as many worked requests for other kinds of text are tried.
 
     Args:
         written: the training prompts, and those of earlier tries.
@@ -101,10 +101,11 @@ def write_prompts_to_try(
     config = session.config
     outside = config.balance.outside
     near = outside // 2
-    most = outside - near if has_built_requests(session.situation) else outside
+    is_built = has_built_requests(session.situation)
+    most = near if is_built else outside
     worked = list_more_neighbors(session)[(turn - 1) * most : turn * most]
     asked = keep_asked_prompts(session, worked, pool) if worked else []
-    if asked and most == outside:
+    if asked and not is_built:
         near = 0
     counts: dict[Scope, int] = {"near": near, "general": outside - outside // 2}
     first = turn * config.ask.rounds  # the earlier ones are used; the exam's come after all tries

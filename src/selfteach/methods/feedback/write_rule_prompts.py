@@ -196,8 +196,9 @@ def list_more_neighbors(session: Session) -> list[GeneratedPrompt]:
     situation = session.situation
     if situation is not None and has_built_requests(situation):
         used = {prompt.text for prompt in list_requests_for_texts(session, situation, "near")}
-        others = _list_requests_for_others(session, situation)
-        return [prompt for prompt in others if prompt.text not in used]
+        texts = [text for text in list_requests_for_others(situation.genre) if text not in used]
+        random.Random(session.config.seed).shuffle(texts)
+        return [GeneratedPrompt(text, "near", ASKED, text) for text in texts]
     return _list_neighbors(session)[session.config.ask.near // MIN_NEAR_PER_ASKED :]
 
 
@@ -473,20 +474,19 @@ def list_requests_for_texts(
     if not is_topical_text(situation):
         return []
     config = session.config.ask
-    if scope == "near":
+    if scope == "target":
+        texts = [*get_text_kind(situation.genre).requests]
+        most = int(config.target * MAX_WORKED_SHARE)
+    else:
+        texts = list_requests_for_others(situation.genre)
         most = max(config.target, config.near) // MIN_NEAR_PER_ASKED
-        return _list_requests_for_others(session, situation)[:most]
-    texts = [*get_text_kind(situation.genre).requests]
-    most = int(config.target * MAX_WORKED_SHARE)
     chosen = random.Random(session.config.seed).sample(texts, min(most, len(texts)))
     return [GeneratedPrompt(text, scope, ASKED, text) for text in chosen]
 
 
-def _list_requests_for_others(session: Session, situation: Situation) -> list[GeneratedPrompt]:
-    """Return the worked requests for other kinds of text than a situation's, in random order."""
-    texts = [*chain.from_iterable(get_requests_for_others(situation.genre).values())]
-    random.Random(session.config.seed).shuffle(texts)
-    return [GeneratedPrompt(text, "near", ASKED, text) for text in texts]
+def list_requests_for_others(genre: str) -> list[str]:
+    """Return the worked requests for kinds of text that a text of a genre is surely not."""
+    return [*chain.from_iterable(get_requests_for_others(genre).values())]
 
 
 def write_all_occasions(session: Session, situation: Situation) -> list[Occasion]:
