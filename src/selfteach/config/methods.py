@@ -130,8 +130,8 @@ class BalanceConfig(Section):
     """Prompts that a round adds."""
 
     outside: Count = 360
-    """Further prompts outside the condition of a rule on which the tuned model is tried, and half
-    as many again where the package has requests of people for it. Where it shows the effect
+    """Further prompts outside the condition of a rule on which the tuned model is tried. Requests
+    of people that come with the package are half as many again. Where it shows the effect
     needlessly, the base's answers become anchors, and it is trained again. 0 trains once."""
 
     outside_tries: Positive = 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from selfteach.generate.few_shot import read_tables
 from selfteach.materials.text_kinds import find_text_kind, is_name_of_kind, list_names
@@ -89,6 +90,11 @@ def get_requests_for_others(genre: str) -> Mapping[str, Sequence[str]]:
     for other in list_other_kinds(genre, _KINDS):
         found[other] = [text for text in _KINDS[other].requests if not names.search(text)]
     return found
+
+
+def list_requests_for_others(genre: str) -> list[str]:
+    """Return the worked requests for kinds of text that a text of a genre is surely not."""
+    return [*chain.from_iterable(get_requests_for_others(genre).values())]
 
 
 _EVERYDAY_WORDS = {"name", "text", "sum", "title", "heading", "minutes", "mail", "verse", "recap"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import count_near_requests
+from selfteach.generate.asked_for import list_requests_for_others
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
 from selfteach.generate.worked_requests import find_related_topics, find_worked_topics
@@ -21,7 +22,6 @@ from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.training_settings import EPOCHS, choose_epochs, complete_training
 from selfteach.methods.feedback.understand_rule import find_askers, get_answer
-from selfteach.methods.feedback.write_rule_prompts import list_requests_for_others
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
 from selfteach.run.workload import PlannedStage
 

@@ -22,7 +22,7 @@ from selfteach.generate.ask import (
     make_twin,
     plan_requests,
 )
-from selfteach.generate.asked_for import get_requests_for_others, get_text_kind
+from selfteach.generate.asked_for import get_text_kind, list_requests_for_others
 from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.occasions import (
     Occasion,
@@ -482,11 +482,6 @@ def list_requests_for_texts(
         most = max(config.target, config.near) // MIN_NEAR_PER_ASKED
     chosen = random.Random(session.config.seed).sample(texts, min(most, len(texts)))
     return [GeneratedPrompt(text, scope, ASKED, text) for text in chosen]
-
-
-def list_requests_for_others(genre: str) -> list[str]:
-    """Return the worked requests for kinds of text that a text of a genre is surely not."""
-    return [*chain.from_iterable(get_requests_for_others(genre).values())]
 
 
 def write_all_occasions(session: Session, situation: Situation) -> list[Occasion]:
