@@ -30,7 +30,7 @@ from selfteach.sentences import split_sentences
 
 RULE = "Do not talk about cats."
 MAX_TOKENS = SearchConfig().max_tokens
-PLANNED = ("declined", "begun", "repairs", "brief", "given")
+PLANNED = ("declined", "begun", "repairs", "brief", "given", "is_short")
 
 
 def broken(pairs: Sequence[tuple[Prompt, str]]) -> list[bool]:
@@ -274,7 +274,7 @@ def test_nothing_new_is_written_beside_mended_and_brief_answers(
 ) -> None:
     model = Scripted(lambda request: "Fish swim.")
     ways: Any = {way: {"Tell me of pets.": mended}}
-    (trace,) = found(model, ["Tell me of pets."], answers=3, **ways)
+    (trace,) = found(model, ["Tell me of pets."], answers=3, is_short=True, **ways)
     assert [t.text for t in trace.accepted] == mended
     assert model.asked == []
 
@@ -290,16 +290,17 @@ def test_a_fourth_brief_answer_takes_the_place_of_a_repair() -> None:
     assert model.asked == []
 
 
-def test_beside_branches_new_answers_are_written() -> None:
-    """No small change meets such a rule."""
+@pytest.mark.parametrize("begun", ["", "Cats"])
+def test_new_answers_are_written_beside_mended_ones_where_the_length_is_free(begun: str) -> None:
     model = Scripted(lambda request: f"Dog {request.draw}.")
     (trace,) = found(
         model,
         ["Tell me of pets."],
         answers=3,
-        begun={"Tell me of pets.": "Cats"},
+        begun={"Tell me of pets.": begun},
         repairs={"Tell me of pets.": ["Birds sing."]},
     )
+    assert trace.kind == ("begun form" if begun else "form")
     assert trace.accepted[0].strategy == "repair"
     assert "own" in [t.strategy for t in trace.tries]
     assert len(trace.accepted) == 3
@@ -308,7 +309,7 @@ def test_beside_branches_new_answers_are_written() -> None:
 def test_a_new_answer_is_written_where_no_mended_one_is_accepted() -> None:
     model = Scripted(lambda request: f"Dog {request.draw}.")
     repairs = {"Tell me of pets.": ["Cats purr.", "Cats bark."]}
-    (trace,) = found(model, ["Tell me of pets."], answers=3, repairs=repairs)
+    (trace,) = found(model, ["Tell me of pets."], answers=3, repairs=repairs, is_short=True)
     assert [t.strategy for t in trace.tries[:2]] == ["repair", "repair"]
     assert [t.strategy for t in trace.accepted] == ["own", "ruled", "ruled"]
 

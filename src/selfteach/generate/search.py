@@ -15,8 +15,8 @@ A try comes from one of these strategies, in turn:
   revise   the last try, repaired
   ruled    a few-shot reply with the rule in the prompt
   teacher  a sample of the teacher with the rule as system prompt; it replaces all of these
-Where a repair or a brief answer is accepted, `own`, `revise` and `ruled` are not tried, unless
-`branch` is. The judge checks each try. The first that keeps the rule, answers and makes sense is
+Where a rule limits the length, and a repair or a brief answer is accepted, nothing new is written.
+The judge checks each try. The first that keeps the rule, answers and makes sense is
 accepted. A prompt is dropped when its budget is spent.
 
 Source: ELVF (I), "self-consistency search". Departs: 1. the last try is judged like every other
@@ -66,16 +66,15 @@ STRATEGIES = {
     "decline": ("decline",),
     "repair only": ("repair",),
     "form": ("repair", "repair", "own", "revise", "ruled", "revise"),
+    "short form": ("repair", "repair", "own", "revise", "ruled", "revise"),
     "begun form": ("repair", "branch", "repair", "branch", "own", "revise"),
     "brief form": ("brief", "brief", "brief", "repair", "own", "revise"),
 }
-"""The strategies in turn; "begun" if it is known how a violating answer begins, "brief" if there
-are brief answers.
+"""The strategies in turn; "short" where a rule limits the length, "begun" if it is known how a
+violating answer begins, "brief" if there are brief answers.
 """
-MENDED = ("form", "brief form")
-"""Kinds of prompts for which nothing new is written where a mended or brief answer is accepted. A
-prompt with a known beginning is none: no small change meets its rule.
-"""
+MENDED = ("short form", "brief form")
+"""Kinds of prompts for which nothing new is written where a mended or brief answer is accepted."""
 MENDED_STRATEGIES = ("repair", "brief")
 BRANCH_STEP_WORDS = 4
 """Each branch leaves the violating answer so many words earlier than the one before."""
@@ -155,6 +154,7 @@ def plan_search(
     repairs: Mapping[str, Sequence[str]] | None = None,
     brief: Mapping[str, Sequence[str]] | None = None,
     given: str = "",
+    is_short: bool = False,
 ) -> list[SearchTrace]:
     """Return one trace without tries for each prompt. Its kind names the strategies to try.
 
@@ -165,6 +165,7 @@ def plan_search(
         repairs: repaired answers of the base, by prompt.
         brief: brief answers of the base, by prompt.
         given: the answer that the rule gives to every prompt, or "".
+        is_short: whether the rule limits the length.
     """
     traces = []
     for prompt in prompts:
@@ -179,6 +180,8 @@ def plan_search(
             kind = "repair only"
         elif briefly:
             kind = "brief form"
+        elif is_short:
+            kind = "short form"
         else:
             kind = "begun form" if start else "form"
         traces.append(SearchTrace(prompt, kind, [], own_repairs, start, briefly, given))

@@ -93,6 +93,7 @@ def search_compliant_answers(
         repairs=repairs,
         brief=brief,
         given=choose_given_answer(session, check),
+        is_short=is_brief,
     )
     search = AnswerSearch(
         session.teacher or session.base,
