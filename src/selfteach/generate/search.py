@@ -16,8 +16,8 @@ A try comes from one of these strategies, in turn:
   ruled    a few-shot reply with the rule in the prompt
   teacher  a sample of the teacher with the rule as system prompt; it replaces all of these
 Where a rule limits the length, and a repair or a brief answer is accepted, nothing new is written.
-The judge checks each try. The first that keeps the rule, answers and makes sense is
-accepted. A prompt is dropped when its budget is spent.
+The judge checks each try. The first that keeps the rule, answers and makes sense is accepted. A
+prompt is dropped when its budget is spent.
 
 Source: ELVF (I), "self-consistency search". Departs: 1. the last try is judged like every other
 (there it was accepted as it came); 2. the critic's advice is applied (there it was ignored); 3. an

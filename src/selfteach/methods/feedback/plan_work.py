@@ -73,7 +73,7 @@ LATER_SHARE = 0.6
 there: 235 of 393 in one run."""
 SHOWN_SHARE = 0.3
 """The share of further prompts outside a condition to which the tuned model's answer shows the
-effect or declines; the base answers these."""
+effect or declines; the base answers these. Two rules: .16 and .38."""
 NEEDLESS_SHARES = (0.12, 0.05)
 """The share of further prompts outside a condition that become anchors, in the first try and in a
 later one. Six rules: .02 to .16 in the first one; three rules: .03 to .08 in a second one.
