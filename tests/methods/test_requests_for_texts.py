@@ -11,10 +11,15 @@ from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.ask import ASKED, GeneratedPrompt
-from selfteach.generate.asked_for import get_requests_for_others, get_text_kind
+from selfteach.generate.asked_for import (
+    get_requests_for_others,
+    get_text_kind,
+    list_requests_for_others,
+)
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback import write_rule_prompts
 from selfteach.methods.feedback.write_rule_prompts import (
+    list_more_neighbors,
     list_requests_for_texts,
     write_situation_prompts,
 )
@@ -37,6 +42,16 @@ def test_worked_requests_for_the_kind_are_in_scope_and_those_for_others_are_near
     assert {prompt.text for prompt in beside} <= others
     assert {prompt.form for prompt in inside + beside} == {ASKED}
     assert all(prompt.subject == prompt.text for prompt in inside), "a group of its own each"
+
+
+def test_those_for_others_that_are_no_near_prompts_are_tried_outside() -> None:
+    situation = read_situation("in cover letters")
+    session: Any = Session()
+    session.situation = situation
+    learned = {prompt.text for prompt in list_requests_for_texts(session, situation, "near")}
+    tried = [prompt.text for prompt in list_more_neighbors(session)]
+    assert not learned & set(tried)
+    assert sorted([*learned, *tried]) == sorted(list_requests_for_others("cover letter"))
 
 
 def test_at_most_three_in_five_of_the_prompts_in_scope_are_worked_ones() -> None:

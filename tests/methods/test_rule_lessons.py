@@ -397,6 +397,18 @@ def test_repairs_of_a_check_are_verified_and_take_turns(tmp_path: Path) -> None:
     assert chosen == ["Ahoy! Tea is hot.", "Hey! Tea is hot.", "Ahoy! Tea is hot."]
 
 
+@pytest.mark.parametrize("check", ["max_words=4", "max_sentences=1"])
+def test_nothing_new_is_written_beside_a_shortened_answer(tmp_path: Path, check: str) -> None:
+    config = FeedbackConfig(search=SearchConfig(answers=3))
+    session = open_session(tmp_path, forbidden_topic="", effect=Effect(check), config=config)
+    own = replace(probe("What is hot?", "Tea is hot. Milk is cold and good."), broken=(True,))
+    judge = ThresholdJudge(CheckJudge(check), 0.5)
+    (trace,) = search_answers.search_compliant_answers(
+        session, {"What is hot?": own}, set(), judge, parse_check(check)
+    )
+    assert [(one.text, one.strategy) for one in trace.tries] == [("Tea is hot.", "repair")]
+
+
 def test_a_shortened_answer_says_something(tmp_path: Path) -> None:
     config = FeedbackConfig(search=SearchConfig(answers=1))
     effect = Effect("max_words=8")

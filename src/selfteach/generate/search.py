@@ -61,12 +61,13 @@ RepairTexts = Callable[[Sequence[tuple[str, str]]], list[str]]
 """Returns for each (request, answer) an answer that keeps the rule with a small change, or "" if
 none is known.
 """
+FORM = ("repair", "repair", "own", "revise", "ruled", "revise")
 STRATEGIES = {
     "given": ("given",),
     "decline": ("decline",),
     "repair only": ("repair",),
-    "form": ("repair", "repair", "own", "revise", "ruled", "revise"),
-    "short form": ("repair", "repair", "own", "revise", "ruled", "revise"),
+    "form": FORM,
+    "short form": FORM,
     "begun form": ("repair", "branch", "repair", "branch", "own", "revise"),
     "brief form": ("brief", "brief", "brief", "repair", "own", "revise"),
 }
