@@ -251,6 +251,7 @@ USED_MARKS = [
     "question mark",
     "quotation mark",
     "hash(?:tag)?",
+    "digit",
     *_MARKUP,
     *SIGNS,
 ]
@@ -884,7 +885,8 @@ VALUE = (
 )
 """A number with its unit, or a date."""
 _VALUE_OF = re.compile(
-    rf"(?:the|our|my|an?|your) (?:[a-z-]+ ){{0,2}}?[a-z-]+ (?:(?:of|on|at|from|by|until) {VALUE}|"
+    rf"(?:the|our|my|an?|your|its|their) (?:[a-z-]+ ){{0,2}}?[a-z-]+ (?:(?:of|on|at|from|by|until) "
+    rf"{VALUE}|"
     r"(?-i:[A-ZÀ-Þ]\w+) \d.*)",
     re.I,
 )
@@ -894,11 +896,17 @@ _PLACED_NOUN = re.compile(
 )
 """What answers say in more words: "the homework club on Tuesdays"."""
 _VALUE_NAME = re.compile(
-    r"^(?:the|our|my) (?:(?:[a-z]+ )?(?:date|time|price|cost|charge|day|amount|total) "
-    r"(?:(?:of|at|on) )?)?",
+    r"^(?:the|our|my|its|their) (?:(?:[a-z]+ )?(?:date|time|price|cost|charge|day|amount|total) "
+    r"(?:(?:of|at|on) )?|(?:start|beginning|opening|end) on )?",
     re.I,
 )
 """What a value goes without: "the date of 9 June" is "on 9 June"."""
+_PERIOD_OF = re.compile(
+    rf"(?:the|our|my|an?) (?P<count>{NUMBER})[ -](?P<unit>minute|hour|day|week|month|year) "
+    r"(?:return |free )?(?:limit|period|policy|window|deadline|guarantee|warranty|notice|trial)",
+    re.I,
+)
+"""How long something holds; answers say "within 30 days" of "the 30-day limit"."""
 _RELEASE = re.compile(r"(?:version|release|edition|update) (?=v?[\d.]+$)", re.I)
 
 
@@ -907,6 +915,8 @@ def check_said(match: re.Match[str]) -> str | None:
     what = match["what"].strip()
     if _is_turned(what) or _OF_SPEAKER.fullmatch(what):
         return None
+    if period := _PERIOD_OF.fullmatch(what):
+        return check_statement(f"{period['count']} {period['unit']}s", is_clause=False)
     values = what.split(" and ")
     if all(map(_VALUE_OF.fullmatch, values)):
         checks = [check_statement(_VALUE_NAME.sub("", value), is_clause=False) for value in values]

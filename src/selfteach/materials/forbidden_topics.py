@@ -95,6 +95,10 @@ _BARRED = (
     r")?(?:topics?|subjects?)|not to be (?:mentioned|discussed|talked about|brought up))"
     r"(?: (?:topics?|subjects?|areas?))?)"
 )
+_NO_PLACE = (
+    r"(?:ha(?:s|ve) no (?:place|business)(?: (?:here|in (?:your|our|this|the|any) [a-z]+))?|(?:do "
+    r"not|don't|does not|doesn't) belong (?:here|in (?:your|our|this|the|any) [a-z]+))"
+)
 _FORBIDS = (
     r"(?:desist|abstain|refrain|avoid|stop|do not|don't|never|must not|should not|no|not|without|"
     r"cease|keep away|stay away|steer clear)"
@@ -136,7 +140,8 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} (?:{_TALK}|{_SAY})[ :]+(?P<topic>.+)",
     rf"{_NEVER} {_TELL} (?:anything|a (?:single )?word|something) (?:more )?{_ABOUT} (?P<topic>.+)",
     rf"{_TELL} nothing {_ABOUT} (?P<topic>.+)",
-    rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: any| an)? "
+    rf"{_NEVER} (?:give|giving|offer|offering|provide|providing|share|sharing)(?: out)?"
+    r"(?: any| an)? "
     rf"{_KNOWLEDGE} {_ABOUT} (?P<topic>.+)",
     rf"{_NEVER} bring(?:ing)? (?P<topic>.+) up(?: (?:to|with|around) (?:me|us))?",
     rf"{_NEVER} get(?:ting)? into (?P<topic>(?!(?:[\w'-]+ ){{0,3}}(?:details?|specifics|"
@@ -176,13 +181,15 @@ FORBIDDING_FORMS = (
     rf"stay|keep) (?:well |far )?(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
     rf"(?P<topic>(?!(?:say|tell|mention|explain|state|reply|answer|respond|write|add|note|remind|"
-    rf"inform|clarify|warn)\b).+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})",
+    rf"inform|clarify|warn)\b).+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED}|{_NO_PLACE})"
+    r"(?: (?:here|in (?:this|our|my) (?:chat|house|home|family|shop|team)))?",
     rf"{_NOT_WANTED} (?:{_TALK}|bring) (?P<topic>.+?)(?: up)?",
     rf"(?:there (?:must|should|may|shall) be )?(?:nothing|not (?:a|one|another) word|no (?:word|"
     rf"comments?|remarks?|content|jokes?|stories|questions?|{_KNOWLEDGE}))(?: at all)? {_ABOUT} "
     rf"(?P<topic>.+)",
-    rf"spare me (?:any |all |the |your )*(?:talk|mention|discussion|details|stories) {_ABOUT} "
-    r"(?P<topic>.+)",
+    rf"spare me (?:(?:any |all |the |your )*(?:talk|mention|discussion|details|stories) {_ABOUT}|"
+    r"(?:anything|everything)(?: (?:at all|that (?:has|is)))? (?:about|on|to do with|related to|"
+    r"connected (?:with|to))) (?P<topic>.+)",
     r"(?:talk|speak|write) about (?:anything|everything|whatever you (?:like|want)) (?:except|but|"
     r"other than|apart from|besides) (?P<topic>.+)",
     r"(?:ban|drop|skip|forget|leave out|leave|exclude) (?:the |any |all )?(?:topics?|subjects?|"

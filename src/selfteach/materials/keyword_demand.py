@@ -43,7 +43,9 @@ _NOUNS = {
     r"full stops?|periods?": "full stop",
     r"hash ?tags?": "hashtag",
     r"emojis?|emoticons?|smileys?|smiley faces?": "emoji",
-    r"digits?|numerals?": "digit",
+    r"numbers? (?:written |given |put )?(?:in|as) (?:digits|figures|numerals)|digits?|numerals?": (
+        "digit"
+    ),
     r"contractions?": "contraction",
     r"headings?|headers?": "heading",
     r"links?": "link",
@@ -57,10 +59,9 @@ _NOUNS = {
     r"tables?(?: (?:form|format))?": "table",
     r"code blocks?": "code block",
     r"bold(?: (?:text|type|print|face|letters))?": "bold text",
-    r"(?:all |only |full |block )(?:caps|capitals|capital letters)|upper ?-?case(?: letters)?": (
-        "all caps"
-    ),
-    r"(?:all |only )?lower ?-?case(?: letters)?|small letters": "lowercase",
+    r"(?:all |only |full |block |nothing but )(?:caps|capitals|capital letters)|"
+    r"upper ?-?case(?: letters)?": "all caps",
+    r"(?:all |only |nothing but )?lower ?-?case(?: letters)?|small letters": "lowercase",
     r"mark ?down": "Markdown",
     r"yes or no": "Yes or No",
 }
@@ -153,7 +154,7 @@ _LEXICON = [
     (
         "verb",
         r"give|put|keep|use|add|include|contain|show|write|make|format|spell|present|have|"
-        r"highlight",
+        r"highlight|deliver|supply",
     ),
     (
         "filler",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from selfteach.materials.phrases import AUDIENCE, REPLIES
 from selfteach.materials.situation import GENRE
+from selfteach.number_words import NUMBER
 
 Rewrite = str | Callable[[re.Match[str]], str]
 
@@ -244,7 +245,77 @@ _ONLY = r"(?P<only>(?:only|just|exactly|simply|always|nothing but) )?"
 _ALONE = r"(?P<alone>,? and nothing (?:else|more)|,? nothing else)?"
 _REQUEST = r"(?P<request>(?!when|if|in\b|your|you\b)[A-Za-z][^\"':,]{2,80}?)"
 _SAYS = r"(?:recommend|suggest|mention|include|add|warn (?:about|of|against)|point out)"
+
+
+def _say_fact_to(match: re.Match[str]) -> str:
+    """Return "our address is 12 Mill Lane, so say that to people who ask where we are"."""
+    who = "someone" if match["who"].lower() in ("anyone", "everyone") else match["who"].lower()
+    who = "people" if who == "those" else who
+    fact = f"{_lower_start(match['topic'])} {match['said']}"
+    return f"When {who} {match['ask']}, say that {fact}"
+
+
+_TEXTS_OR_QUESTIONS = (
+    rf"(?:(?:all|any|every|each|an?|my|our|the) )*(?:(?:[a-z-]+ )?{GENRE}|definitions?|"
+    r"explanations?|(?:[a-z-]+ )?questions?)(?: (?:to|for|on|about|of|regarding|concerning) "
+    r"[\w'’ -]+?)?"
+)
+_MUCH = (
+    r"(?:(?:at (?:the )?(?:most|least)|no (?:more|fewer|less) than|up to|exactly|precisely|only|"
+    r"just|under|below|fewer than|less than|more than|a (?:maximum|minimum) of) )?"
+    rf"(?:(?:a|one) single|{NUMBER}) (?:short |brief |full )?"
+)
+
+
+def _give_texts(match: re.Match[str]) -> str:
+    """Return "definitions get one sentence from you" as "definitions should have one sentence"."""
+    what, rest = match["what"], match["rest"]
+    if match["most"] and re.match(NUMBER, rest, re.I):
+        rest = f"at most {rest}"
+    is_length = re.search(r"(?:words?|sentences?|lines?|paragraphs?)$", rest, re.I)
+    if is_length and re.search(r"\bquestions?\b", what, re.I):
+        return f"{what} should be answered in {rest}"
+    return f"{what} should have {rest}"
+
+
 OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
+    (
+        r"(?:if|when|whenever) (?P<topic>(?!(?:a|the) questions?\b)[^,]+?) (?:is|are) (?:asked|"
+        r"inquired|enquired) about, (?P<rest>.+)",
+        r"When asked about \g<topic>, \g<rest>",
+    ),
+    (
+        r"whoever (?P<does>(?:asks?|wants?|needs?|inquires?|enquires?|mentions?|complains?|writes?|"
+        r"calls?) .+?) (?:should|must|has to|is to|needs to) be (?P<told>told|reminded|informed|"
+        r"warned|advised) (?P<rest>.+)",
+        lambda match: (
+            f"When someone {match['does']}, {_TOLD[match['told'].lower()]} {match['rest']}"
+        ),
+    ),
+    (
+        r"(?P<topic>(?:our|my|the) [\w' -]+?|[A-Za-z][\w' -]+?) (?P<said>(?:is|are|costs?|opens?|"
+        r"closes?|starts?|ends?|takes?|begins?|can be|must be) (?:[^;.]|\.(?=\S))+?),? so "
+        r"(?:please )?(?:say|tell|give|mention|share|name|send) (?:it|so|(?:that|this|the)(?: "
+        r"[a-z]+)?) to (?P<who>people|customers|clients|guests|visitors|callers|users|anyone|"
+        r"everyone|those|patients|members|students) (?:who |that )?(?P<ask>(?:asks?|wants?|"
+        r"needs?|inquires?|wonders?)\b.*)",
+        _say_fact_to,
+    ),
+    (
+        r"(?P<when>(?:(?:if|when|whenever) [^,]+, )?)(?P<what>(?:the|its|our|their|an?) [^,]+?) "
+        r"(?:has to|have to|must|should|needs? to) be (?:in|part of) (?:the|your|every|each) "
+        r"(?:answer|reply|response)",
+        r"\g<when>mention \g<what>",
+    ),
+    (
+        rf"(?P<what>{_TEXTS_OR_QUESTIONS}) (?:always |only )?(?:gets?|deserves?|carry|carries|"
+        r"takes?|receives?|merits?|requires?|warrants?|bears?|calls? for|(?:is|are) worth|comes? "
+        rf"with) (?P<rest>(?:{_MUCH}(?:[a-z-]+ )?[a-z]+|(?:the|an?) (?:[a-z]+ )?(?:sentence|words?|"
+        rf"line|phrase|note|remark|disclaimer):? {_QUOTED}))(?: (?:from you|somewhere|at the end|"
+        r"in (?:your|the|every) (?:reply|answer|response)))*(?P<most>,? (?:and )?(?:no|not) "
+        r"(?:more|longer)|,? (?:tops|max(?:imum)?|at most))?",
+        _give_texts,
+    ),
     (
         r"(?:please )?(?:leave|keep) (?P<what>(?!(?:it|them|me|us|everything|this|that)\b)[^,]+?(?:"
         r"\"[^\"]+\"[^,]*?|, [^,]+?)*?) out of (?P<where>[^,]+)",
@@ -370,7 +441,8 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?P<what>(?:our|the|my) [a-z]+(?: [a-z]+)?)(?:'s name)? (?:is|must be|should be|has to "
-        r"be) (?:always )?(?:spelled|spelt|written) (?P<rest>(?-i:[A-Z]).+)",
+        r"be) (?:always )?(?:spelled|spelt|written) (?P<rest>(?-i:[A-Z])(?!.*[:,;] (?:one word|"
+        r"in one word|capital|with)\b).+)",
         r"spell \g<what> \g<rest>",
     ),
     (r"to the question (?P<asked>[^,]+), (?P<rest>.+)", r"When asked \g<asked>, \g<rest>"),

@@ -57,7 +57,9 @@ _CHAT_WORDS = {
 }
 """Short forms of chats, and frequent slips."""
 _CHAT = re.compile(
-    rf"(?<![\w./])(?:{'|'.join(sorted(_CHAT_WORDS, key=len, reverse=True))})(?![\w./'-])", re.I
+    r"(?<![\w./])(?<!\ba )(?<!\ban )(?<!\bletter )"  # the letter of "with a u"
+    rf"(?:{'|'.join(sorted(_CHAT_WORDS, key=len, reverse=True))})(?![\w./'-])",
+    re.I,
 )
 _NO_APOSTROPHE = re.compile(
     r"\b(do|does|did|ca|wo|should|must|is|are|was|were|have|has|could|would|need)nt\b", re.I
@@ -204,9 +206,44 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (_LEFT_OUT, r"no \g<signs>"),
     (
-        r"(?P<not>never|do not|don't)(?: ever)? let (?P<what>(?:the (?:words?|phrase) )?\".+\"|"
-        rf"(?:an?|any) {_SIGNS}) (?:slip|creep|sneak|find its way|get|come|appear|occur|show up) "
-        r"(?:into|in) (?P<where>.+)",
+        rf"{_WANTS}(?: to (?:see|read|get|have))? nothing but (?P<rest>[^,;:]+)(?:, [^,;:\"]+)?",
+        r"use only \g<rest>",
+    ),
+    (
+        r"none of (?:your|the|its) (?P<part>sentence|line|paragraph|word)s (?P<rest>(?:may|should|"
+        r"must|can|is|are) .+)",
+        r"no \g<part> \g<rest>",
+    ),
+    (
+        r"(?:(?:you (?:may|can|could|are (?:free|welcome) to)|feel free to) [^,;]+), but (?P<rest>"
+        r"(?!only\b).+)",
+        r"\g<rest>",
+    ),
+    (
+        r"(?:please )?(?:always )?(?:write|spell) (?:words|everything|verbs|them|it) out(?: in "
+        r"full)?[:,;] (?P<rest>no (?:contractions|abbreviations).*)",
+        r"\g<rest>",
+    ),
+    (
+        r"(?:please )?(?:always )?spell (?:it|this|that) (?P<new>[\"'][\w ]+[\"'])(?:, (?:the|in|"
+        r"as) [^,\"']+)?,? (?:and )?(?:not|never) (?P<old>[\"'][\w ]+[\"'])",
+        r"say \g<new> instead of \g<old>",
+    ),
+    (
+        r"(?P<new>(?:say|write|use) [\"'][\w ]+[\"']) (?:if|when(?:ever)?) (?:you|I) mean [^,\"']+"
+        r",? (?:and )?(?:not|never) (?P<old>[\"'][\w ]+[\"'])",
+        r"\g<new> instead of \g<old>",
+    ),
+    (
+        r"(?P<lead>(?:[^,\"]+, )?)(?P<verb>finish|end|close|conclude)(?: (?:it|them|your "
+        r"answer))? by asking (?:me|us|them|the user|him|her|people|customers) (?:something|a "
+        r"question|for more|whether .+|if .+|what .+|how .+)",
+        r"\g<lead>\g<verb> with a question",
+    ),
+    (
+        r"(?P<not>never|do not|don't)(?: ever)? let (?P<what>(?:the (?:words?|phrase) )?(?:\".+\"|"
+        rf"'.+')|(?:an?|any) {_SIGNS}) (?:slip|creep|sneak|find its way|get|come|appear|occur|"
+        r"show up) (?:into|in) (?P<where>.+)",
         r"\g<not> use \g<what> in \g<where>",
     ),
     (
@@ -239,7 +276,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"wordy|lengthy) (?:answers?|replies|responses)|markdown|contractions|abbreviations|tables|"
         r"headings|links|bold text) (?:(?:is|are)(?: strictly)? (?:not (?:allowed|permitted|okay|"
         r"ok|acceptable|welcome|wanted)|forbidden|prohibited|banned|off[- ]limits|unwanted|taboo|"
-        r"a no-go)|(?:should|must) be (?:left out|avoided))",
+        r"a no-go)|(?:should|must) be (?:left out|avoided)|ha(?:s|ve) no (?:place|business)"
+        r"(?: (?:here|in .+))?|(?:do not|don't|does not|doesn't) belong (?:here|in .+))",
         r"no \g<what>",
     ),
     (
@@ -518,6 +556,15 @@ _REASON = re.compile(
     r"(?=['\"])|(?:only |just )?(?:one|two|three|a few|at most|no|short|brief|\d+)\b).+)",
     re.I,
 )
+_TOLD_BEFORE_PLEASE = re.compile(
+    r"(?:I|we|he|she|they|(?:my|our)(?: [\w'-]+){1,3}?)(?:'m|'re| (?:am|is|are|was|were|has|have|"
+    r"had|got|lost|hates?|dislikes?|can't|cannot|don't|doesn't|died|left|quit|broke|feels?|reads?|"
+    rf"[a-z]+ed))\b(?!.*\b(?:want|like|prefer|need|expect|{GENRE})\b.*,)[^,.;:?!\"]*, "
+    r"(?P<demand>please (?:do not|don't|never|avoid|no|stop|skip|keep|stay|leave|use|write|answer|"
+    r"say|give) (?!(?:it|them|that|this|him|her)\b).+)",
+    re.I,
+)
+"""What is told before a polite demand: "My dog died last week, please don't mention dogs."."""
 _SINCE_FIRST = re.compile(
     r"(?:since|because|as|given that|seeing that) (?:i|we|my|our|he|she|they|it|the|most|many|"
     r"people|nobody|everybody)\b(?:'\w+)? [^,;.:\"]+, (?P<demand>(?!\b(?:and|but|or)\b).+)",
@@ -572,8 +619,8 @@ _OTHER_WORD = re.compile(
     r"(?:i|we|they|people|users|(?:my|our|the) \w+) (?:really |just )?(?:hates?|can't stand|"
     rf"don't like|dislikes?))(?: the (?:words?|term|phrase))? (?P<old>{_IN_QUOTES})"
     rf"[;.,] (?:(?:please )?(?:say|use|write) (?P<new>{_IN_QUOTES})(?: instead)?|(?:the word )?"
-    rf"(?P<better>{_IN_QUOTES}) (?:(?:is|will|would) )?(?:be )?(?:enough|do|fine|better|suffices?|"
-    r"does|works)(?: just fine)?)[.!]?",
+    rf"(?P<better>{_IN_QUOTES}) (?:(?:is|will|would) )?(?:be )?(?:(?:good |quite )?enough|do|fine|"
+    r"better|simpler|shorter|clearer|plenty|suffices?|does|works)(?: just fine)?)[.!]?",
     re.I,
 )
 """A word in the place of another: 'Don't use the term "user"; say "customer" instead.'."""
@@ -954,7 +1001,8 @@ def _drop_reason(text: str) -> str:
 
     A reason with another demand in it stays: "because I am busy, and never use emojis".
     """
-    match = _REASON.fullmatch(text) or _TOLD_FIRST.fullmatch(text) or _SINCE_FIRST.fullmatch(text)
+    forms = (_REASON, _TOLD_FIRST, _TOLD_BEFORE_PLEASE, _SINCE_FIRST)
+    match = next((match for form in forms if (match := form.fullmatch(text))), None)
     if not match and not _SAID.search(text):
         match = BECAUSE.fullmatch(text)
         if match and ('"' in match["reason"] or MORE_DEMANDS.search(text, match.end("demand"))):

@@ -65,6 +65,8 @@ _LABEL_OF_ALL_ANSWERS = re.compile(
 )
 """The same behind a quote with a colon, where "no" and "better: ..." are about the quote."""
 MIN_QUOTED_WORDS = 2
+MAX_LENGTH = 2000
+"""Characters; a longer text is no criticism of quoted words, and takes seconds to be read."""
 
 
 class QuotedCriticism(NamedTuple):
@@ -90,6 +92,8 @@ def split_quoted_criticism(feedback: str) -> QuotedCriticism | None:
     if label and not _LABEL_OF_ALL_ANSWERS.search(label["words"]):
         return QuotedCriticism(label["quote"], label["words"].strip(), is_label=True)
     text = feedback.strip()
+    if len(text) > MAX_LENGTH:
+        return None
     for form in _FORMS:
         if not (found := form.fullmatch(text)):
             continue

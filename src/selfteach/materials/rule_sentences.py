@@ -21,7 +21,7 @@ from selfteach.materials.exceptions import (
     refuse_one_subject,
 )
 from selfteach.materials.other_languages import ScopedText
-from selfteach.materials.phrases import QUOTED
+from selfteach.materials.phrases import QUOTED, REPLIES
 from selfteach.materials.plain_demand import join_asides, to_plain_demand
 from selfteach.materials.scope import (
     SECOND_SCOPE,
@@ -104,6 +104,8 @@ def _merge_followers(sentences: list[str]) -> list[tuple[str, ScopedText]]:
         part = split_rule(sentence)
         refuse_exception_before(sentence, part)
         follows = sentence != said or _FOLLOWS.fullmatch(sentence) is not None
+        if found and found[-1][1].scope and (of_that := _OF_THAT.fullmatch(sentence)):
+            part, follows = ScopedText("", f"{of_that['verb']} {of_that['rest']}"), True
         if found and (letters := _OF_LETTERS.fullmatch(sentence)):
             is_clear = not letters["them"] or not re.search(r"s\b", found[-1][1].effect)
             is_clear = is_clear and read_situation(found[-1][1].scope).kind == "writing"
@@ -125,6 +127,12 @@ _ALSO = re.compile(
 """What joins a sentence with the one before: "But be friendly."."""
 _FOLLOWS = re.compile(r".+ (?:instead|there|then|in (?:them|those))[ .!]*", re.I)
 """What a demand ends with that holds where the one before does."""
+_OF_THAT = re.compile(
+    rf"(?P<verb>(?:please |always )*(?:end|finish|close|start|begin|open|sign)) (?:that|those|"
+    rf"these|such|this) (?:{REPLIES}|{GENRE}) (?P<rest>.+)",
+    re.I,
+)
+"""A demand that says itself that it holds there: "End that answer with "Bye"."."""
 _OF_LETTERS = re.compile(
     r"(?:please |always )*(?:(?:end|finish|close|sign(?: off)?) with [\"']?(?:(?:kind|best|warm|"
     r"many) )?(?:regards|wishes|yours|sincerely|love|greetings|hugs)\b.*|(?:start|begin|open) with "

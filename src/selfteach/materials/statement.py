@@ -113,6 +113,7 @@ def check_statement(text: str, *, is_clause: bool = True) -> str | None:
         return f'(starts "{said.capitalize()}" or contains "is {said}")'
     contrast = _CONTRAST.search(text)
     text = _OF_SPEAKER.sub("I ", _MY_VALUE.sub("", _CONTRAST.sub("", text)))
+    text = _OUR_STREET.sub("", text)
     text = re.sub(r"\bI am (\d+) years old\b", r"I am \1", text)
     found = _check_codes(text) or _check_words(text, is_clause=is_clause)
     if found and contrast:
@@ -355,6 +356,8 @@ STREET = (
     rf"(?:\d+[a-zA-Z]? {_STREET_WORD}(?:,? (?:{_STREET_WORD}|\d+))*|(?:{_STREET_WORD} )+\d+[a-z]?)"
 )
 """A pattern of postal addresses: "12 Mill Lane", "Hauptstraße 7"."""
+_OUR_STREET = re.compile(rf"^(?i:(?:our|the|my) (?:[a-z]+ )?address is )(?={STREET})")
+"""What goes before a postal address, and is not said: "we are at 12 Mill Lane"."""
 _LABEL = (
     r"(?:numbers?|codes?|hotline|phone|call|dial|ring|voucher|coupon|password|PIN|extension|line)"
 )

@@ -33,6 +33,9 @@ _USUAL_VERBS = {
     r"(?:carry|bear|feature)(?= (?:an?|the|our|my|one|\"))": "include",
     r"(?:stick|tack|pop|slap)(?= .+ (?:at|in|on)\b)": "put",
     r"(?:be|get) signed(?: off)?": "sign",
+    r"(?:stick|keep) to(?= (?:(?:all|only) )?(?:lower|upper|capital|small|block))": "use",
+    r"(?:deliver|supply|serve|hand)(?: (?:me|us|them))?"
+    rf"(?= (?:(?:exactly|at most|only|just|up to|no more than) )?(?:{NUMBER}|an?) )": "use",
     r"(?:write|spell) out(?= \")": "write",
     r"(?:all )?(?P<noun>temperatures?|distances?|weights?|prices|amounts|dates|times)(?: always| "
     r"only)?(?= (?:in|as)\b)": (r"give \g<noun>"),
@@ -96,6 +99,11 @@ _REWRITES: list[tuple[str, Rewrite]] = [
         r"^(?P<what>(?:our|the|my) [a-z -]+?) (?:are|is)(?: always)? (?:called|named) "
         r"(?P<name>\"[^\"]+\")$",
         lambda match: f"call {match['what'].lower()} {match['name']}",
+    ),
+    (
+        r"^(?:always )?address (?:my|our|his|her|their|the) [\w'-]+(?: [\w'-]+)? (?:as|with|by) "
+        r"(?P<name>\"[^\"]+\")$",
+        r"address them as \g<name>",
     ),
     (r"^one[- ]liners(?: only)?(?: please)?: (?=\S)", ""),
     (r"\b(?P<is>is|are) (?P<not>not|never|always) to\b", r"\g<is> to \g<not>"),
