@@ -545,7 +545,7 @@ def to_demand(text: str) -> str:
         return text  # and nowhere else
     if placed:
         edge = placed["edge"] or placed["word_edge"]
-        verb = "end" if edge.lower() in ("end", "bottom", "last") else "start"
+        verb = "end" if edge.lower() in _ENDS else "start"
         return f"{verb} with {placed['what'] or placed['word']}"
     if first := _SAID_FIRST.fullmatch(text):
         return f"start with {first['what'].capitalize()}"
@@ -572,6 +572,8 @@ def to_demand(text: str) -> str:
     return f"do not {rest}" if is_negated else rest
 
 
+_ENDS = ("end", "bottom", "last", "closing", "final")
+"""Edges that are no beginning."""
 _NEVER_MORE = re.compile(
     r"(?:do not|don't|never|avoid)(?: ever)? (?P<verb>use|write|give|include|make|add|put|have|"
     rf"list|send)(?:ing)? (?P<bound>more than|fewer than|less than) (?P<rest>{NUMBER} .+)",
@@ -583,7 +585,7 @@ _PLACED = re.compile(
     r"(?:put|add|place|write|use|include|have|insert|append|say) (?P<what>.+?) (?:at|in|to) the "
     r"(?:very )?"
     rf"(?P<edge>start|beginning|begin|top|end|bottom)(?: of (?:it|them|{_EACH}{REPLIES}))?|"
-    r"the (?P<word_edge>first|last) (?:word|words|thing|sentence)"
+    r"the (?P<word_edge>first|last|opening|closing|final) (?:word|words|thing|sentence)"
     rf"(?: (?:of|in) {_EACH}{REPLIES})? (?:(?:must|should|"
     r"has to|needs to) (?:always )?be|is(?: always)?) (?P<word>.+)",
     re.I,

@@ -104,8 +104,7 @@ def forbid_topics(match: re.Match[str]) -> Effect | None:
     """
     if is_part_of_text(match["topic"]) and not _NAMES_TOPIC.search(match.string):
         return None
-    found = split_topics(match["topic"], match.string)
-    return Effect(found.check, topics=found.topics) if found else None
+    return forbid_topics_named(match["topic"], match.string)
 
 
 _NAMES_TOPIC = re.compile(
@@ -675,6 +674,13 @@ _ASKS_MORE = re.compile(rf"\b{NUMBER}\b|\b(?:lists?|bullets?)\b", re.I)
 """What in a demand has a check of its own: "then explain in one sentence"."""
 
 
+def hyphenate(match: re.Match[str]) -> Effect:
+    """Return the effect of 'hyphenate "e-mail"'."""
+    new = match["new"]
+    joined = new.replace("-", "")
+    return Effect(f"not contains {quote_value(joined)}", ((joined, new),))
+
+
 def check_two_words(match: re.Match[str]) -> Effect:
     """Return the effect of "write Web site as two words"."""
     apart = match["value"]
@@ -976,6 +982,31 @@ _NAMED_OTHERWISE = re.compile(
     re.I,
 )
 """Words for what an answer has without saying the word: "include an example"."""
+
+
+_FIGURES_OF_TEXT = re.compile(
+    r"\b(?:preambles?|pronouns?|adverbs?|similes?|superlatives?|qualifiers?|buzzwords?|fillers?|"
+    r"catchphrases?|intensifiers?|typos?|errors?|mistakes?|caveats?|spaces?|capitals?|accents?|"
+    r"symbols?|signs?|marks?|contractions?|commas?|(?:semi)?colons?|dashes|hyphens?|brackets|"
+    r"parentheses|asterisks|quotes|texts?|answers?|repl(?:y|ies)|responses?|files?|parts?|"
+    r"others?|lots|kinds|sorts|types|pieces|options|choices|[a-z]+words?)\b",
+    re.I,
+)
+"""What a text has without saying the word, beside what `_NAMED_OTHERWISE` has."""
+
+
+def forbid_things(match: re.Match[str]) -> Effect | None:
+    """Return the effect of "stories must not contain dragons" and "do not suggest museums"."""
+    what = match["what"]
+    if _NAMED_OTHERWISE.search(what) or _FIGURES_OF_TEXT.search(what):
+        return None
+    return forbid_topics_named(what, match.string)
+
+
+def forbid_topics_named(what: str, sentence: str) -> Effect | None:
+    """Return the effect of forbidding topics, as a sentence names them."""
+    found = split_topics(what, sentence)
+    return Effect(found.check, topics=found.topics) if found else None
 
 
 _NUMBER = re.compile(rf"\b{NUMBER}\b", re.I)

@@ -77,8 +77,10 @@ from selfteach.materials.effect_checks import (
     check_whether,
     check_wish,
     check_yes_or_no,
+    forbid_things,
     forbid_topics,
     forbid_words,
+    hyphenate,
     make_edge,
     make_no_edge,
     name_unit,
@@ -1164,8 +1166,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_literal,
     ),
     (
-        rf"(?:{_USE}|mention|state|show|quote|insert)(?: {THEM})? (?:(?:the|our|my|your) )?"
-        r"(?:[a-z-]+ ){0,2}address(?: of [a-z' -]+?)?(?:,|:| as| which is)? (?P<value>(?-i:"
+        rf"(?:(?:{_USE}|mention|state|show|quote|insert)(?: {THEM})?|(?:answer|reply|respond) "
+        r"with) (?:(?:the|our|my|your) )?(?:[a-z-]+ ){0,2}address(?: of [a-z' -]+?)?(?:,|:| as| "
+        r"which is)? (?P<value>(?-i:"
         rf"{STREET}))(?: (?:in|into|to|at) (?:the|your|every|each) .+)?{_WHERE}",
         check_literal,
     ),
@@ -1196,6 +1199,26 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"ask (?:(?:them|him|her|me|us|the user|the customer) )?(?:exactly |only |just )(?:one|a "
         r"single) (?:[a-z-]+ )?question",
         'regex "^[^?]*\\?[^?]*$"',
+    ),
+    (
+        r"(?:never|do not|don't|avoid|must not|should not)(?: ever)? (?:contain|includ|suggest|"
+        r"recommend|propos|featur|hav|put|add|involv|offer)(?:e|ing)?(?: any)? "
+        r"(?P<what>[a-z]{2,}s(?:(?:,| or| and|, or|, and) (?:any )?[a-z]{2,}s)*)(?: in (?:it|them|"
+        r"there))?",
+        forbid_things,
+    ),
+    (
+        r"(?:include|give|name|mention|state|use) (?:at least )?(?:one|a) year(?: (?:written )?"
+        r"(?:in|as) (?:digits|numbers|figures))?",
+        r'regex "\\b\\d{3,4}\\b"',
+    ),
+    (
+        r"(?:begin|start|open) with the date in the (?:form|format)(?: of)? [\"']?YYYY-MM-DD[\"']?",
+        r'regex "^\\W*\\d{4}-\\d\\d-\\d\\d"',
+    ),
+    (
+        r"(?:always )?hyphenate [\"']?(?P<new>[\w]+(?:-[\w]+)+)[\"']?",
+        hyphenate,
     ),
     (
         r"(?:never|do not|don't|avoid)(?: ever)? (?P<verb>use|write|using|writing) "

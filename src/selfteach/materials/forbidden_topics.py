@@ -41,8 +41,8 @@ _TAIL = re.compile(
     r"today|tonight|now|right now|just now|for now|lol)|etc\.?|thanks|thank you|thx|ok(?:ay)?|"
     r"around (?:me|here)|with (?:my|our|the) (?:[a-z]+ )?(?:guests|customers|clients|patients|"
     r"users|readers|pupils|students|visitors)|in (?:your|any|all|my|our)(?: [a-z]+)? (?:answers?|"
-    r"repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|to (?:any(?:one|body)|"
-    r"every(?:one|body)) who (?:writes|talks|comes|speaks|calls|contacts) .+|"
+    r"repl(?:y|ies)|responses?)|in (?:front of|the presence of) me|(?:to|with) (?:any(?:one|body)|"
+    r"every(?:one|body)) who (?:writes|talks|comes|speaks|calls|contacts|uses) .+|"
     rf"with (?:others|strangers|{THEM}|(?:the|my|our) (?:children|kids|pupils))|"
     r"(?:last|this|next) (?:year|week|month|summer|winter|spring|autumn|season)|at (?:work|home|"
     r"the table|school|dinner|lunch|all)|in (?:detail|public|class|general|depth|any (?:form|"
@@ -62,6 +62,7 @@ _TALK = (
     r"(?:comment(?:ing)? on|(?:talk|speak)(?:ing?|in)?(?: (?:to|with) (?:me|us|anyone|anybody|"
     r"(?:my|our|the) \w+))? (?:about|of)|(?:speculat|rant|argu|rambl|lectur|preach|chat|babbl|"
     r"moan)(?:e|ing)? (?:to me )?(?:about|on)|(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
+    r"touch(?:ing|ed)? (?:up)?on|"
     r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|discuss(?:ing)?|"
     r"(?:suggest(?:ing)?|recommend(?:ing)?) or mention(?:ing)?|mention(?:ing)? or (?:suggest|"
     r"recommend)(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
@@ -182,7 +183,8 @@ FORBIDDING_FORMS = (
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
     rf"(?P<topic>(?!(?:say|tell|mention|explain|state|reply|answer|respond|write|add|note|remind|"
     rf"inform|clarify|warn)\b).+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED}|{_NO_PLACE})"
-    r"(?: (?:here|in (?:this|our|my) (?:chat|house|home|family|shop|team)))?",
+    r"(?: (?:here|in (?:this|our|my|these) (?:chats?|conversations?|group|house|home|family|shop|"
+    r"team|office|company)))?",
     rf"{_NOT_WANTED} (?:{_TALK}|bring) (?P<topic>.+?)(?: up)?",
     rf"(?:there (?:must|should|may|shall) be )?(?:nothing|not (?:a|one|another) word|no (?:word|"
     rf"comments?|remarks?|content|jokes?|stories|questions?|{_KNOWLEDGE}))(?: at all)? {_ABOUT} "

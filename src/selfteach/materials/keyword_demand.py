@@ -154,7 +154,7 @@ _LEXICON = [
     (
         "verb",
         r"give|put|keep|use|add|include|contain|show|write|make|format|spell|present|have|"
-        r"highlight|deliver|supply",
+        r"highlight|deliver|supply|type|print",
     ),
     (
         "filler",
@@ -166,7 +166,7 @@ _LEXICON = [
         r"containing|shown|written|writes|writing|says|said|spelled|formatted|presented|phrased|"
         r"text(?! messages?\b)|(?<!text )messages?|output|things|goes|belongs|anything|"
         r"everything|whatever|what|from now on|so|also|then|whole|entire|complete|single|one|form|"
-        r"expression|phrase|term|terms|somewhere|either|both|on|per|mark|sign|symbol|go|get|gets|"
+        r"expression|phrase|term|terms|somewhere|anywhere|either|both|on|per|mark|sign|symbol|go|get|gets|"
         r"remember|try|do|come|comes|"
         r"stand|stands|appear|appears|stay|inside",
     ),

@@ -341,8 +341,8 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"(?:use|write|give|tell|show)(?: (?:the |all )?times?)?(?: in| with| on| by)?(?: the| a)? "
         r"24[- ]?h(?:ou)?rs?(?: (?:clock|time|form|format|notation|times))*(?:,? (?:and )?"
         r"(?:instead of|not|never|rather than) [ap]\.?m\b.*)?|(?:do not |don't |never |no |"
-        r"avoid |without )(?:use |using |write |with )*(?:am (?:or|and) pm|am/pm)|(?:write|give|show|put|use|"
-        r"state)(?: (?:the|all))? times? (?:as|like|in)(?: the form)? (?:(?:1[3-9]|"
+        r"avoid |without )(?:use |using |write |with )*(?:am (?:or|and) pm|am/pm)|(?:write|give|"
+        r"show|put|use|state)(?: (?:the|all))? times? (?:as|like|in)(?: the form)? (?:(?:1[3-9]|"
         r"2[0-3])[:.h]\d\d|hh:mm)(?:,? (?:and )?(?:not|never|instead of|rather than) .+)?",
         r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
     ),

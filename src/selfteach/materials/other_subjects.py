@@ -42,9 +42,12 @@ _NO_TOPIC = re.compile(
     re.I,
 )
 """Words of another sentence, or of an exception."""
+_FORM_WORD = (
+    r"(?:emojis?|hashtags|exclamation marks|question marks|semicolons|commas|dashes|asterisks|"
+    r"brackets|lists|bullet points|tables|headings|links|contractions|digits)"
+)
 _FORM_WORDS = re.compile(
-    r"(?:all |any )?(?:emojis?|hashtags|exclamation marks|question marks|semicolons|commas|dashes|"
-    r"asterisks|brackets|lists|bullet points|tables|headings|links|contractions|digits)",
+    rf"(?:all |any )?{_FORM_WORD}(?:(?:,| and| or|, and|, or) {_FORM_WORD})*",
     re.I,
 )
 """What texts have, and do not talk about."""
@@ -90,7 +93,8 @@ _SOMEBODY = (
     r"shoppers?|tenants?|couples?|families|kids|children|[a-z]{3,}(?:er|or|ant|ent|ist|ee)s))"
 )
 _DOES = (
-    r"(?P<does>who .+?|with (?!(?:an? )?[\"']).+?|(?!bring|anything|something|"
+    r"(?P<does>who .+?|(?:curious about|interested in) .+?|with (?!(?:an? )?[\"']).+?|(?!bring|"
+    r"anything|something|"
     r"nothing)[a-z]+ing .+?)"
 )
 _PLURAL = re.compile(r"people|those|all|.*(?<!s)s|children", re.I)
@@ -108,6 +112,8 @@ def _name_action(match: re.Match[str]) -> str:
         return f"{who} {does[4:]}"
     if does.lower().startswith("with "):
         return f"{who} {'have' if is_plural else 'has'} {does[5:]}"
+    if re.match(r"(?:curious|interested) ", does, re.I):
+        return f"{who} {'are' if is_plural else 'is'} {does}"
     verb, _, rest = does.partition(" ")
     if asked := re.fullmatch(r"(ask|enquir|inquir|wonder)ing", verb, re.I):
         stem = {"enquir": "ask", "inquir": "ask"}.get(asked[1].lower(), asked[1].lower())
@@ -279,6 +285,12 @@ def _give_texts(match: re.Match[str]) -> str:
 
 
 OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
+    (
+        r"(?:all |any )?(?:requests?|questions?|inquiries) (?:for|about|on) (?P<topic>[^,\"]+?) "
+        r"(?:gets?|receives?|deserves?|needs?) (?:the|an?) (?:remark|note|reminder|hint|warning|"
+        r"answer|reply) that (?P<what>.+)",
+        r"When asked about \g<topic>, say that \g<what>",
+    ),
     (
         r"(?:if|when|whenever) (?P<topic>(?!(?:a|the) questions?\b)[^,]+?) (?:is|are) (?:asked|"
         r"inquired|enquired) about, (?P<rest>.+)",

@@ -97,6 +97,7 @@ _PASTS = (
         for verb in re.findall(
             r"\w+",
             "stay answer use avoid mention talk discuss end close finish start open include add "
+            "touch "
             "ask contain include "
             "sign call replace refrain steer limit explain skip respond switch address greet stop",
         )
@@ -205,6 +206,63 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"When asked about \g<topic>, say that \g<said>",
     ),
     (_LEFT_OUT, r"no \g<signs>"),
+    (
+        rf"(?P<signs>{_SIGNS}|tables|headings|links|bold text) [a-z][a-z' ]+?,? so (?:please "
+        rf")?(?:do not|don't|never) (?:use|write|"
+        r"add|include|send|put) (?:them|any|it|one)(?: (?:in|at) .+)?",
+        r"no \g<signs>",
+    ),
+    (
+        rf"(?P<lead>(?:.+?, )?)(?:do not|don't|never) (?:put|include|have|let|use|write|add) "
+        rf"(?:any "
+        rf"|an? )?(?P<what>(?!(?:[a-z]+ )?{_SIGNS}\b)[a-z]+(?: [a-z]+)?) (?:in|into|appear in) "
+        rf"(?:it|them|"
+        rf"there)",
+        r"\g<lead>do not mention \g<what>",
+    ),
+    (
+        r"(?:let|have) no (?P<part>sentence|line|paragraph|word) (?:be|run|get|go|become) (?P<rest>"
+        r".+)",
+        r"no \g<part> may be \g<rest>",
+    ),
+    (
+        r"(?P<lead>(?:.+?, )?)(?:print|put|set|write|show|leave) (?:no|not a|nothing)(?: (?:words?|"
+        r"text))? in (?P<how>bold|italics|capitals)(?: type| print| letters| face)?",
+        r"\g<lead>use no \g<how>",
+    ),
+    (
+        r"(?P<lead>(?:.+?, )?)(?:use|mention|include|give) (?:his|her|its|their|our|my)(?: full| "
+        r"first| last)? name,? (?P<name>[\"']?(?-i:[A-ZÀ-Þ])[\w'-]*(?: (?-i:[A-ZÀ-Þ])[\w'-]*)*"
+        r"[\"']?)",
+        r"\g<lead>mention the name \g<name>",
+    ),
+    (
+        r"(?:strike|ban|banish|drop|remove|delete|cut)(?: the)? (?P<what>words?|phrases?) "
+        r"(?P<words>"
+        r"[\"'].+[\"']) (?:from|out of) .+",
+        r"never use the \g<what> \g<words>",
+    ),
+    (
+        r"(?P<name>(?:my|our|the) [a-z ]+? (?:is|must be) (?:spelled|spelt|written) "
+        r"(?-i:[A-ZÀ-Þ])[\w'-]+),? with (?:an? |two |no )[\w-]+(?:,? (?:so|and) (?:please "
+        r")?(?:always "
+        r")?(?:write|spell|use) it (?:like that|that way|so))?",
+        r"\g<name>",
+    ),
+    (
+        r"(?P<who>[^,\"']+?) (?:are|is)(?: always)? (?P<new>[\"'][\w -]+[\"']),? (?:and )?(?:never|"
+        r"not) (?P<old>[\"'][\w -]+[\"'])",
+        r"say \g<new> instead of \g<old>",
+    ),
+    (
+        r"(?P<what>[^,\"']+?) belongs? in (?P<form>an? (?:table|list|numbered list|bulleted list))",
+        r"In \g<what>, use \g<form>",
+    ),
+    (
+        r"(?P<rest>.+?(?:words|sentences|lines|paragraphs)), with the (?:note|words?|sentence|line|"
+        r"remark|reminder) (?P<quote>[\"'].+[\"'])",
+        r"\g<rest>, and include \g<quote>",
+    ),
     (
         rf"{_WANTS}(?: to (?:see|read|get|have))? nothing but (?P<rest>[^,;:]+)(?:, [^,;:\"]+)?",
         r"use only \g<rest>",
@@ -551,8 +609,8 @@ _STORY = re.compile(
 _REASON = re.compile(
     r"(?:i|we|my|our|he|she|they|nobody|no one|everyone)\b[^.;:?!\"]*?,? (?:so|therefore|hence) "
     r"(?P<demand>(?:(?:if|when|whenever) [^,]+, .+)|(?:please |do |don't |never |always |avoid |"
-    r"stop |keep |use |be |answer |write |reply |give |make |limit |stick |say nothing |not a "
-    r"word|nothing about |leave |skip |drop |call |end |start |begin |spell |it(?:'s| is) "
+    r"stop |keep |use |be |answer |write |print |put |reply |give |make |limit |stick |say nothing "
+    r"|not a word|nothing about |leave |skip |drop |call |end |start |begin |spell |it(?:'s| is) "
     r"(?=['\"])|(?:only |just )?(?:one|two|three|a few|at most|no|short|brief|\d+)\b).+)",
     re.I,
 )

@@ -33,6 +33,10 @@ _USUAL_VERBS = {
     r"(?:carry|bear|feature)(?= (?:an?|the|our|my|one|\"))": "include",
     r"(?:stick|tack|pop|slap)(?= .+ (?:at|in|on)\b)": "put",
     r"(?:be|get) signed(?: off)?": "sign",
+    r"be made(?: up)? of": "have",
+    r"open(?= an? (?:sentence|paragraph|line)\b)": "start",
+    r"(?:type|print)(?= (?:(?:your|the|every|each|all|whole|entire) )*"
+    rf"(?:{REPLIES}|everything|it)\b)": "write",
     r"(?:stick|keep) to(?= (?:(?:all|only) )?(?:lower|upper|capital|small|block))": "use",
     r"(?:deliver|supply|serve|hand)(?: (?:me|us|them))?"
     rf"(?= (?:(?:exactly|at most|only|just|up to|no more than) )?(?:{NUMBER}|an?) )": "use",
