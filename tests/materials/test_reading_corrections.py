@@ -34,7 +34,7 @@ from selfteach.methods.corrections.read_corrections import (
     read_material,
     warn_of_few,
 )
-from selfteach.records import Message, make_prompt
+from selfteach.records import JsonObject, Message, get_user_text, make_prompt
 
 TURN = lambda role, content: {"role": role, "content": content}
 ASKED = make_prompt("What is tea?")
@@ -774,3 +774,51 @@ def test_preferences_that_repeat_the_chosen_answer_as_messages_stay_pairs() -> N
     rejected = [TURN("user", "Tea?"), TURN("assistant", "Nope.")]
     edit = read_edit({"chosen": chosen, "rejected": rejected, "messages": chosen}, "x:1")
     assert (edit.answer, edit.correction) == ("Nope.", "Yes.")
+
+
+FRANCE = [
+    {"role": "user", "content": "Capital of France?"},
+    {"role": "assistant", "content": "London."},
+]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": FRANCE, "correction": "Paris."},
+        {"messages": FRANCE, "chosen": "Paris.", "rejected": "London."},
+        {"messages": FRANCE[:1], "chosen": "Paris.", "rejected": "London."},
+        {"messages": FRANCE[:1], "correction": "Paris.", "answer": "London."},
+    ],
+)
+def test_a_correction_beside_a_conversation_corrects_its_last_answer(row: JsonObject) -> None:
+    edit = read_edit(row, "f:1")
+    assert (edit.answer, edit.correction) == ("London.", "Paris.")
+    assert get_user_text(edit.prompt) == "Capital of France?"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": FRANCE, "correction": "Paris.", "answer": "Rome."},
+        {"messages": FRANCE, "chosen": "Paris.", "rejected": "Rome."},
+    ],
+)
+def test_a_conversation_that_contradicts_its_columns_is_refused(row: JsonObject) -> None:
+    with pytest.raises(DataError, match=r"two corrections|another answer"):
+        read_edit(row, "f:1")
+
+
+def test_a_pair_keeps_the_turns_before_its_last_question() -> None:
+    before = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    right = [*before, FRANCE[0], {"role": "assistant", "content": "Paris."}]
+    row = {"prompt": "Hi", "chosen": right, "rejected": [*before, *FRANCE]}
+    edit = read_edit(row, "f:1")
+    assert [turn.content for turn in edit.prompt] == ["Hi", "Hello", "Capital of France?"]
+    assert (edit.answer, edit.correction) == ("London.", "Paris.")
+
+
+def test_a_pair_about_another_prompt_is_refused() -> None:
+    row = {"prompt": "Name a fruit.", "chosen": FRANCE, "rejected": "Rome."}
+    with pytest.raises(DataError, match="not the beginning"):
+        read_edit(row, "f:1")

@@ -267,7 +267,7 @@ def test_a_repeated_row_is_left_out_and_named(tmp_path: Path) -> None:
             "does not end with",
         ),
         ({"messages": ANSWERED}, "no question that is followed by its answer"),
-        ({"chosen": A, "rejected": B}, 'has no "prompt"'),
+        ({"chosen": A, "rejected": B}, "has no prompt"),
         ({"promt": Q, "completion": A}, "holds no example"),
         ({"prompt": 3, "chosen": A}, "must be a text or a list"),
         ({"prompt": Q, "chosen": 3}, "not an example"),

@@ -252,3 +252,13 @@ def test_leaving_bad_rows_out_is_a_cure_for_few_of_them_only() -> None:
         refuse_bad_rows(Path("rows.jsonl"), bad, 20, False, 0.1)
     with pytest.raises(DataError, match="leaves out at most 10%"):
         refuse_bad_rows(Path("rows.jsonl"), bad, 19, False, 0.1)
+
+
+def test_an_answer_is_put_to_its_own_question() -> None:
+    completion = [
+        {"role": "assistant", "content": "Water."},
+        {"role": "user", "content": "And snow?"},
+        {"role": "assistant", "content": "Frozen water."},
+    ]
+    task = read_task({"prompt": "What is rain?", "completion": completion}, "x:1")
+    assert (task.instruction, task.instances[0].output) == ("What is rain?", "Water.")

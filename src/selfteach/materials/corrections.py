@@ -5,7 +5,8 @@ A row is one of these; other keys are ignored.
   chosen, rejected [, prompt]    as in TRL: texts, or lists of messages; `messages` that repeat the
                                  chosen answer are ignored
   messages                       the last turn is the edited one; its former text is in its
-                                 `original`, or in the row's `answer`
+                                 `original`, or in the row's `answer`. Beside `correction`, or
+                                 `chosen` and `rejected`, they are the conversation before it
   prompt, answer, feedback       a criticism: "too long, and no emoji". With `quote`, or as
                                  "the quoted words": too formal, or "the quoted words" is too
                                  formal, it is about these words alone
@@ -28,6 +29,7 @@ from selfteach.files import BadLine, read_lines, set_aside
 from selfteach.materials.columns import Columns, rename_columns
 from selfteach.materials.criticism import normalize_criticism
 from selfteach.materials.quoted_criticism import split_quoted_criticism
+from selfteach.materials.row_forms import is_whole_pair, read_pair_prompt
 from selfteach.materials.rows import (
     CLEANED_NOTE,
     MAX_NAME_CHARS,
@@ -40,10 +42,10 @@ from selfteach.materials.rows import (
     split_lines,
     suggest_form,
 )
-from selfteach.materials.tasks import is_whole_pair
 from selfteach.records import (
     JsonMapping,
     JsonObject,
+    Message,
     Turns,
     digest,
     get_user_text,
@@ -193,8 +195,9 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
         DataError: the row has no known form, or a part of it is empty.
     """
     found = rename_columns(row, where, columns)
-    if "messages" in found and not is_whole_pair(found):
-        return _read_edited_turn(found, where)
+    is_pair = found.get("chosen") is not None or found.get("rejected") is not None
+    if found.get("messages") is not None and not is_whole_pair(found):
+        return _read_pair_of_turn(found, where) if is_pair else _read_edited_turn(found, where)
     if "chosen" in found or "rejected" in found:
         return _read_pair(found, where)
     if "correction" not in found and "feedback" not in found:
@@ -282,8 +285,33 @@ def _make_empty_row_error(row: JsonMapping, where: str, columns: Columns) -> Dat
     return DataError("has neither a correction nor a feedback.", where=where, cure=cure)
 
 
+def _read_pair_of_turn(row: JsonMapping, where: str) -> Edit:
+    """Read a conversation beside the better and the worse answer to its last question."""
+    turns = parse_messages(row["messages"], where)
+    if turns and turns[-1].role == "assistant":
+        *turns, last = turns
+        answers = [_read_last_answer(row.get(side), side, where) for side in ("chosen", "rejected")]
+        if last.content.strip() not in answers:
+            raise DataError(
+                "its messages end with another answer than chosen and rejected.",
+                where=where,
+                cure="End them with the question, or give the correction alone.",
+            )
+    return _read_pair({**row, "prompt": _to_rows(turns)}, where)
+
+
+def _to_rows(turns: Sequence[Message]) -> list[JsonObject]:
+    return [{"role": turn.role, "content": turn.content} for turn in turns]
+
+
 def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
+    """Read a conversation whose last turn is the edited one, or is what a column corrects."""
     *turns, last = parse_messages(row["messages"], where)
+    correction = read_text(row, "correction", where)
+    if correction is not None and last.role == "user":
+        prompt = _check_prompt((*turns, last), where)
+        feedback = read_text(row, "feedback", where) or ""
+        return Edit(where, prompt, read_text(row, "answer", where), correction, feedback)
     if not turns or last.role != "assistant":
         raise DataError(
             "the last of its messages is not the assistant's.",
@@ -291,6 +319,16 @@ def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
             cure="End with the edited answer.",
         )
     original = read_text(row["messages"][-1], "original", where) or read_text(row, "answer", where)
+    if correction not in (None, last.content.strip()):
+        if original not in (None, last.content.strip()):
+            raise DataError(
+                "has two corrections: the last of its messages, and another text.",
+                where=where,
+                cure='Remove "correction", or the former text of the last message.',
+            )
+        prompt = _check_prompt(tuple(turns), where)
+        feedback = read_text(row, "feedback", where) or ""
+        return Edit(where, prompt, last.content.strip(), correction, feedback)
     prompt = _check_prompt(tuple(turns), where)
     feedback = read_text(row, "feedback", where) or ""
     if feedback and original in (None, last.content):
@@ -299,31 +337,15 @@ def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
         quote = read_text(row, "quote", where) or ""
         feedback, quote = _read_quote(feedback, quote, answer, where)
         return Edit(where, prompt, answer, None, feedback, quote=quote)
-    correction = read_required_text({"correction": last.content}, "correction", where)
-    return Edit(where, prompt, original, correction, feedback)
+    edited = read_required_text({"correction": last.content}, "correction", where)
+    return Edit(where, prompt, original, edited, feedback)
 
 
 def _read_pair(row: JsonMapping, where: str) -> Edit:
     """Read a preference of TRL: with an explicit prompt, or conversations that begin alike."""
-    chosen = row.get("chosen")
-    rejected = row.get("rejected")
-    prompt = row.get("prompt")
-    if prompt is not None:
-        turns = _read_prompt(prompt, where)
-    elif isinstance(chosen, list) and isinstance(rejected, list):
-        turns = _check_prompt(parse_messages(chosen, where)[:-1], where)
-        if turns != parse_messages(rejected, where)[:-1]:
-            raise DataError(
-                "chosen and rejected are answers to different conversations.", where=where
-            )
-    else:
-        raise DataError(
-            "has no prompt.",
-            where=where,
-            cure='Give "prompt", or write chosen and rejected as whole conversations.',
-        )
-    correction = _read_last_answer(chosen, "chosen", where)
-    answer = _read_last_answer(rejected, "rejected", where)
+    turns = _check_prompt(read_pair_prompt(row, where), where)
+    correction = _read_last_answer(row.get("chosen"), "chosen", where)
+    answer = _read_last_answer(row.get("rejected"), "rejected", where)
     return Edit(where, turns, answer, correction)
 
 

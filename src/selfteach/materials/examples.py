@@ -28,22 +28,22 @@ from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.files import BadLine
-from selfteach.materials.rows import convert_rows, suggest_form
-from selfteach.materials.tasks import (
+from selfteach.materials.row_forms import (
+    add_leading_turns,
     drop_unfilled,
-    ends_with_question,
     is_whole_pair,
     read_conversation,
-    read_task,
+    read_pair_prompt,
     refuse_bad_label,
 )
+from selfteach.materials.rows import convert_rows, suggest_form
+from selfteach.materials.tasks import read_task
 from selfteach.records import (
     Example,
     JsonMapping,
     JsonObject,
     Message,
     Prompt,
-    Turns,
     digest,
     make_prompt,
     parse_messages,
@@ -179,7 +179,7 @@ def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, An
             yield clean_text(prompt), row["completion"], None
         else:
             turns = parse_messages(prompt, where)
-            turns = _add_leading_turns(turns, row["completion"], "completion", where)
+            turns = add_leading_turns(turns, row["completion"], "completion", where)
             yield turns, row["completion"], None
     elif "instruction" in row:
         task = read_task(row, where, exact=True)
@@ -220,76 +220,15 @@ def _split_turns(
 
 
 def _read_prompt(row: JsonMapping, where: str) -> Prompt:
-    """Read the prompt of a preference, with the turns before the last one of `chosen`.
-
-    A text is a turn of the user, except in our own rows that were trained as plain text.
+    """Read the prompt of a preference. A text is a turn of the user, except in our own rows that
+    were trained as plain text.
 
     Raises:
-        DataError: there is no prompt, or `prompt`, `chosen` and `rejected` are not of one
-            conversation.
+        DataError: as `read_pair_prompt`.
     """
     if isinstance(row.get("prompt"), str) and _get_mapping(row, "source").get(PLAIN):
         return clean_text(row["prompt"])
-    given = parse_messages(row["prompt"], where) if row.get("prompt") is not None else ()
-    turns = _add_leading_turns(given, row["chosen"], "chosen", where)
-    if not turns:
-        raise DataError('has no "prompt".', where=where)
-    rejected = row.get("rejected")
-    if rejected is None:
-        return turns
-    other = _add_leading_turns(given, rejected, "rejected", where)
-    if other and not _is_beginning(other, turns, len(_get_spoken(turns))):
-        raise DataError("chosen and rejected are answers to different conversations.", where=where)
-    return turns
-
-
-def _add_leading_turns(prompt: Turns, answer: Any, name: str, where: str) -> Turns:
-    """Return the turns before the last one of an answer, after those of its prompt: a list of
-    messages may be the whole conversation, or go on where the prompt ends.
-
-    A system message that only one of both has belongs to the conversation.
-
-    Args:
-        prompt: () if the row has none.
-        name: the column of the answer.
-
-    Raises:
-        DataError: the answer is not the assistant's, or the turns neither begin with the prompt nor
-            go on after it.
-    """
-    if ends_with_question(answer):
-        raise DataError(f"the last turn of its {name} answer is no answer.", where=where)
-    if not isinstance(answer, list) or len(answer) < 2:
-        return prompt
-    leading = parse_messages(answer[:-1], where)
-    if _get_spoken(prompt) and leading[0].role == "assistant":
-        return (*prompt, *leading)
-    if not _is_beginning(prompt, leading, len(_get_spoken(prompt))):
-        raise DataError(
-            f'"prompt" is not the beginning of the conversation in "{name}".',
-            where=where,
-            cure=f'Remove "prompt", or give the last turn alone as "{name}".',
-        )
-    return leading if _get_system(leading) else (*_get_system(prompt), *leading)
-
-
-def _is_beginning(one: Turns, other: Turns, length: int) -> bool:
-    """Return whether turns are the first `length` ones of others but for the space around them. A
-    system message that only one of both has does not count.
-    """
-    systems = {_get_system(one), _get_system(other)} - {()}
-    return len(systems) < 2 and _get_spoken(one) == _get_spoken(other)[:length]
-
-
-def _get_spoken(turns: Turns) -> Turns:
-    """Return the turns of the user and of the assistant without the space around them."""
-    return tuple(
-        Message(turn.role, turn.content.strip()) for turn in turns if turn.role != "system"
-    )
-
-
-def _get_system(turns: Turns) -> Turns:
-    return tuple(turn for turn in turns if turn.role == "system")
+    return read_pair_prompt(row, where)
 
 
 def _make_example(

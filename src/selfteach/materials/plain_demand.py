@@ -250,7 +250,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"\g<name>",
     ),
     (
-        r"(?P<who>[^,\"']+?) (?:are|is)(?: always)? (?P<new>[\"'][\w -]+[\"']),? (?:and )?(?:never|"
+        r"(?P<who>(?!(?:in|on|when|whenever|if|for|with|to|where) )[^,\"']+?) are(?: always)? "
+        r"(?P<new>[\"'][\w -]+[\"']),? (?:and )?(?:never|"
         r"not) (?P<old>[\"'][\w -]+[\"'])",
         r"say \g<new> instead of \g<old>",
     ),

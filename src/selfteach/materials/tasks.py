@@ -23,6 +23,12 @@ from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.files import BadLine
+from selfteach.materials.row_forms import (
+    add_leading_turns,
+    drop_unfilled,
+    read_conversation,
+    refuse_bad_label,
+)
 from selfteach.materials.rows import convert_rows, read_required_text, read_text, suggest_form
 from selfteach.records import JsonMapping, JsonObject, Message, digest, parse_messages
 from selfteach.run.ledger import Outcome
@@ -58,16 +64,6 @@ MIN_SHARING_ROWS = 3
 """A system message of more rows than this, and of a greater share of the conversations, is no
 instruction. Eight tasks are needed, so none has a fourth of the rows.
 """
-LISTS = frozenset({"messages", "conversations", "instances"})
-"""The parts of a row that are lists."""
-SPEAKERS = {
-    "human": "user",
-    "user": "user",
-    "gpt": "assistant",
-    "assistant": "assistant",
-    "chatgpt": "assistant",
-    "system": "system",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,55 +234,10 @@ def _read_row(given: JsonMapping, where: str, *, exact: bool = False) -> _ReadRo
         return _read_exchange(read_conversation(row, where), where)
     if "prompt" in row and "completion" in row:
         turns = parse_messages(row["prompt"], where)
-        if ends_with_question(row["completion"]):
-            raise DataError("the last turn of its completion answer is no answer.", where=where)
+        turns = add_leading_turns(turns, row["completion"], "completion", where)
         answer = parse_messages(row["completion"], where)[-1]
         return _read_exchange([*turns, Message("assistant", answer.content)], where)
     raise DataError("holds no task.", where=where, cure=suggest_form(row, KEYS, FORMS))
-
-
-def refuse_bad_label(row: JsonMapping, where: str) -> None:
-    """Refuse a bad answer without a good one, as KTO's.
-
-    Raises:
-        DataError: the row is no pair, and its `label` is false.
-    """
-    label = row.get("label")
-    is_false = label is False or (isinstance(label, str) and label.lower() == "false")  # as in CSV
-    if is_false and not is_whole_pair(row):
-        raise DataError(
-            'its "label" is false, and unpaired preferences are not read: the answer would be '
-            "learned as a good one.",
-            where=where,
-            cure="Remove such rows, or give pairs: prompt, chosen, rejected.",
-        )
-
-
-def is_whole_pair(row: JsonMapping) -> bool:
-    """Return whether a row has both answers and their prompt. Preference data may have `messages`
-    too, which repeat the chosen answer.
-    """
-    chosen, rejected = row.get("chosen"), row.get("rejected")
-    if isinstance(chosen, list):
-        return isinstance(rejected, list | str)
-    return isinstance(chosen, str) and isinstance(rejected, str) and "prompt" in row
-
-
-def ends_with_question(value: Any) -> bool:
-    """Return whether an answer is a list of messages whose last one somebody else says."""
-    last = value[-1] if isinstance(value, list) and value else None
-    return isinstance(last, dict) and last.get("role", "assistant") != "assistant"
-
-
-def drop_unfilled(row: JsonMapping) -> JsonObject:
-    """Return a row without the parts that are null, and without empty texts in the place of turns
-    or cases: files that join several forms leave the columns of the others so.
-    """
-    return {
-        key: value
-        for key, value in row.items()
-        if value is not None and not (key in LISTS and value == "")
-    }
 
 
 def _read_exchange(turns: Sequence[Message], where: str) -> _ReadRow:
@@ -305,24 +256,6 @@ def _read_exchange(turns: Sequence[Message], where: str) -> _ReadRow:
         task = Task(where, system, (Instance(question, answer),))
         return _ReadRow(task, bare, is_exchange=True)
     return _ReadRow(bare, is_exchange=True)
-
-
-def read_conversation(row: JsonMapping, where: str) -> Sequence[Message]:
-    """Return the turns of `messages` or of ShareGPT's `conversations`.
-
-    Raises:
-        DataError: they are no turns.
-    """
-    if "messages" in row:
-        return parse_messages(row["messages"], where)
-    turns = row["conversations"] if isinstance(row["conversations"], list) else []
-    named = [
-        {"role": SPEAKERS.get(str(turn.get("from"))), "content": turn.get("value")}
-        if isinstance(turn, dict)
-        else turn
-        for turn in turns
-    ]
-    return parse_messages(named, where)
 
 
 def _use_own_names(row: JsonObject) -> JsonObject:
