@@ -70,6 +70,23 @@ def test_a_sure_token_in_bf16_has_the_small_gradient_that_is_left() -> None:
     assert abs(float(along.mean()) - 1) < 0.15
 
 
+def test_a_sure_token_keeps_its_gradient_where_a_loss_multiplies_it() -> None:
+    """Unlikelihood multiplies the gradient of log p by p / (1 - p), here by up to
+    10,000: so only 1 - p of W[id] and the other words' mean may be left, with their digits.
+    """
+    torch.manual_seed(0)
+    weight = (0.3 * torch.randn(3000, 64)).bfloat16()
+    ids = torch.arange(0, 3000, 100)[:, None]
+    hidden = (3.2 * weight[ids[:, 0]]).bfloat16().requires_grad_()
+    logits = (hidden @ weight.t()).float().double()
+    p = logits.softmax(-1).gather(1, ids)
+    assert 0.99 < p.median() < 0.9999
+    found = torch.autograd.grad(compute_token_logps(hidden, weight, ids).sum(), hidden)[0]
+    plain = weight[ids[:, 0]].double() - logits.softmax(-1) @ weight.double()
+    errors = (found.double() - plain).norm(dim=1) / plain.norm(dim=1)
+    assert errors.median() < 0.01
+
+
 @pytest.mark.parametrize("count", [1, CHUNK_POSITIONS, 2 * CHUNK_POSITIONS + 5])
 def test_what_is_made_of_logits_and_its_gradient_equal_the_plain_way(count: int) -> None:
     torch.manual_seed(0)

@@ -27,12 +27,14 @@ own logits.
 class TokenLogps(torch.autograd.Function):
     """Compute log softmax(h W^T)[id] for some tokens at each state, and what their gradients need.
 
-    d logp[id] / d h = W[id] - softmax(h W^T) W. The mean of W does not depend on the tokens or on
-    the later use of logp. It is computed with the logits, for a chunk of the vocabulary at a time,
-    so that each weight is read once and a chunk stays in the processor's cache.
+    d logp[id] / d h = W[id] - softmax(h W^T) W. The mean of W does not depend on the later use of
+    logp. It is computed with the logits, for a chunk of the vocabulary at a time, so that each
+    weight is read once and a chunk stays in the processor's cache. The wanted tokens are left out
+    of it and added in float32: of a sure token the two terms nearly cancel, and what the product
+    in bfloat16 rounds would be left over.
     Source: the sum over chunks is the online softmax of Milakov and Gimelshein 2018
-    (arXiv 1805.02867). Shapes: hidden (N, D), weight (V, D) frozen, ids (N, K); returns (N, K)
-    float32, nats.
+    (arXiv 1805.02867). Shapes: hidden (N, D), weight (V, D) frozen, ids (N, K), of
+    which some may be equal; returns (N, K) float32, nats.
     """
 
     @staticmethod
@@ -47,31 +49,39 @@ class TokenLogps(torch.autograd.Function):
             logits = (hidden @ words.t()).float()  # (N, words)
             places = ids - start
             inside = (places >= 0) & (places < len(words))
-            found = logits.gather(1, places.clamp_(0, len(words) - 1))
-            chosen = torch.where(inside, found, chosen)
+            places.clamp_(0, len(words) - 1)
+            chosen = torch.where(inside, logits.gather(1, places), chosen)
             before = highest
             highest = torch.maximum(before, logits.amax(1, keepdim=True))
             shrink = torch.exp(before - highest)
             shares = logits.sub_(highest).exp_()
             mass.mul_(shrink).add_(shares.sum(1, keepdim=True))
             if mean is not None:
+                shares.scatter_reduce_(1, places, (~inside).float(), "prod")  # 0 for wanted tokens
                 mean.mul_(shrink).add_(shares.to(hidden.dtype) @ words)
+        logps = chosen - (highest + mass.log())
         if mean is not None:
-            ctx.save_for_backward(mean.div_(mass), weight, ids)
-        return chosen - (highest + mass.log_())
+            ctx.save_for_backward(mean.div_(mass), weight, ids, logps)
+        return logps
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the states' gradient (N, D): that of each number (N, K) times its slope.
 
-        Where a token is sure, W[id] and the mean are nearly equal. Both take the gradient in
-        float32: rounded in one of them, it would push along W[id].
+        The wanted tokens take it in float32. That of a single one is scaled by 1 - p, without the
+        loss of digits of a difference.
         """
-        mean, weight, ids = ctx.saved_tensors
+        mean, weight, ids, logps = ctx.saved_tensors
         (grad,) = grads
-        slope = -grad.sum(1, keepdim=True) * mean
-        for tokens, one in zip(ids.t(), grad.t(), strict=True):
-            slope.addcmul_(weight[tokens].float(), one[:, None])
+        total = grad.sum(1, keepdim=True)
+        slope = -total * mean
+        if ids.shape[1] == 1:
+            scales = -grad * torch.expm1(logps)
+        else:
+            is_repeated = (ids[:, :, None] == ids[:, None, :]).tril(-1).any(2)
+            scales = grad - total * logps.exp().masked_fill(is_repeated, 0)
+        for tokens, scale in zip(ids.t(), scales.t(), strict=True):
+            slope.addcmul_(weight[tokens].float(), scale[:, None])
         return slope.to(weight.dtype), None, None
 
 
