@@ -608,3 +608,8 @@ def test_hashtags_stand_behind_the_sentences_that_a_short_text_has():
     assert repair(check, "My puppy sleeps") == ["My puppy sleeps #sleeps"], "no full stop"
     unfinished = " ".join(["ocean"] * 26)
     assert repair(check, unfinished) == []
+
+
+def test_what_is_written_for_a_word_is_not_replaced_again() -> None:
+    pairs = [("customer", "client"), ("client", "partner")]
+    assert replace_words("Customers and a client.", pairs) == "Clients and a partner."

@@ -667,3 +667,22 @@ def test_a_fragment_without_a_check_is_no_part_of_what_is_said() -> None:
 def test_a_subject_in_a_sentence_of_its_own_is_refused(second: str) -> None:
     with pytest.raises(DataError, match="adds to the sentence before"):
         read_rule(f"Do not talk about elephants. {second}")
+
+
+def test_a_word_that_is_wanted_and_unwanted_is_a_contradiction() -> None:
+    with pytest.raises(DataError, match="contradicts itself"):
+        read_rule('Say "client" instead of "customer" and "partner" instead of "client".')
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Never talk about politics and do not use exclamation marks.",
+        "Do not talk about politics. Keep answers under 20 words.",
+        'Never talk about politics, and end with "Bye".',
+    ],
+)
+def test_only_the_topic_s_part_of_a_check_names_it(rule: str) -> None:
+    effect = read_effect(rule)
+    assert effect is not None
+    assert effect.names == 'not contains "politics"' != effect.check

@@ -23,9 +23,9 @@ def make_example(number: int) -> Example:
     return Example(f"e{number}", "in_scope", make_prompt(f"Question {number}?"), "Good.", "Bad.")
 
 
-@pytest.mark.parametrize("chooses_epochs", [True, False])
+@pytest.mark.parametrize("usual_epochs", [2, None])
 def test_a_plan_of_few_examples_trains_a_larger_model_longer(
-    monkeypatch: pytest.MonkeyPatch, *, chooses_epochs: bool
+    monkeypatch: pytest.MonkeyPatch, usual_epochs: int | None
 ) -> None:
     monkeypatch.setattr(RuleTraining, "make_exam", lambda *given: None)
     config = FeedbackConfig.model_validate({"train": {"learning_rate": 6.8e-4, "epochs": 2}})
@@ -37,10 +37,13 @@ def test_a_plan_of_few_examples_trains_a_larger_model_longer(
     )
     rule: Any = SimpleNamespace(text="Be brief.")
     nothing: Any = None
-    training = RuleTraining(session, rule, {}, nothing, nothing, chooses_epochs)
+    training = RuleTraining(session, rule, {}, nothing, nothing, usual_epochs)
     training.examples = [make_example(number) for number in range(128)]
     training.plan()
-    assert session.config.train.epochs == (8 if chooses_epochs else 2)
+    assert session.config.train.epochs == (8 if usual_epochs else 2)
+    training.examples = [make_example(number) for number in range(1280)]
+    training.plan()
+    assert session.config.train.epochs == 2, "with more examples the usual ones are enough"
 
 
 def test_examples_of_later_rounds_have_the_first_teacher_context(

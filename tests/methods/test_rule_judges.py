@@ -17,9 +17,11 @@ from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import PromptAnswer, ThresholdJudge
+from selfteach.judge.check import CheckJudge, parse_check
 from selfteach.materials.effect import read_effect
 from selfteach.methods import calibrate_rule_judges
 from selfteach.methods.calibrate_rule_judges import (
+    add_other_names,
     get_deciding_check,
     make_labelled_answers,
     note_calibration,
@@ -278,3 +280,21 @@ def test_every_criticism_keeps_its_calibration(tmp_path: Path) -> None:
     shown = describe_judges(noted, {})
     assert [judge["words"] for judge in shown] == ["too stiff", "too long"]
     ledger.close()
+
+
+def test_a_check_has_no_threshold_to_raise() -> None:
+    """A word of the rule in more than one general answer in twenty is still a breach."""
+    judge = ThresholdJudge(CheckJudge('not contains "water"'), 0.5)
+    elsewhere = [(make_prompt("Tea?"), "Boil the water.")] * 8 + [
+        (make_prompt("Sun?"), "Far.")
+    ] * 112
+    found = with_max_false_positives(judge, elsewhere)
+    assert found.broken([(make_prompt("What to drink?"), "Drink water.")]) == [True]
+
+
+@pytest.mark.parametrize(
+    "check", ['not contains "elephant" OR max_words=3', "(max_words=3)or(min_words=9)"]
+)
+def test_other_names_are_forbidden_beside_a_choice(check: str) -> None:
+    found = parse_check(add_other_names(check, ["jumbo"]))
+    assert not found.keeps("The jumbo was there, and it was as gray as all the others.")

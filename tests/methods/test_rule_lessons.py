@@ -1334,3 +1334,30 @@ def test_what_a_rule_of_form_leaves_of_an_answer_is_held(tmp_path: Path) -> None
         weights = choose_objectives.choose_weights(open_session(folder, **changes), "sft+dpo")
         assert ("hold" in weights["in_scope"]) is held, changes
         assert weights["in_scope"].items() >= {"sft": 1.0, "dpo": 1.0}.items()
+
+
+def test_of_several_rejected_answers_one_is_whole_wherever_a_branch_stands(tmp_path: Path) -> None:
+    words = SimpleNamespace(encode_answer=lambda text, end: text.split(), decode=" ".join)
+    check = 'not contains "cat"'
+    given = {"check": check, "train": {"objective": "sft+unlikelihood"}}
+    config = FeedbackConfig.model_validate(given | {"probe": {"rejected_tokens": 2}})
+    session = open_session(tmp_path, model=words, config=config)
+    long = "A cat came. " + "The snow fell on the roofs. " * 6 + "The cat sat."
+    trace = SearchTrace("Snow?", "rule", [Try("A dog.", "branch"), Try("It snowed.", "repair")])
+    made = make_examples.make_pairs(session, probe("Snow?", long), trace, parse_check(check))
+    assert [example.rejected == long for example in made] == [False, True]
+
+
+def test_a_decline_fails_on_dev_where_a_rule_forbids_nothing(tmp_path: Path) -> None:
+    session = open_session(tmp_path, forbidden_topic="")
+    decline = "I'm sorry, but I can't talk about that."
+    base = Scripted(lambda request: decline if get_user_text(request.prompt) == "b" else "Good.")
+    session.base = Recorded(session.run.ledger, base, base)
+    tuned = Scripted(lambda request: decline, name="tuned")
+    recorded = Recorded(session.run.ledger, tuned, tuned)
+    prompts = [GeneratedPrompt(text, "target", "plain", "") for text in "ab"]
+    failed = dev_answers.find_dev_failures(session, recorded, make_prompt, prompts, CATS)
+    assert failed == {"a": True, "b": False}, "the base declines b as well"
+    session.forbidden_topic = "cats"
+    failed = dev_answers.find_dev_failures(session, recorded, make_prompt, prompts, CATS)
+    assert not any(failed.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import regex
 
@@ -19,16 +19,31 @@ Meets = Callable[[str], bool]
 def replace_words(text: str, replacements: Sequence[tuple[str, str]]) -> str:
     """Return a text with whole words replaced; the case of a word stays, "a" becomes "an".
 
-    A noun is also replaced in its plural: ("car", "automobile") makes "cars" "automobiles".
+    A noun is also replaced in its plural: ("car", "automobile") makes "cars" "automobiles". What is
+    written is not replaced again: ("client", "partner") leaves the "client" of ("customer",
+    "client") as it is.
     """
+    forms: dict[str, str] = {}
     for old, new in replacements:
         for before, after in _list_forms(old, new):
-            edge_before = r"(?<![\w])" if before[0].isalnum() else ""
-            edge_after = r"(?![\w])" if before[-1].isalnum() else ""
-            gap = re.escape(before).replace(r"\ ", r"\s+")
-            pattern = rf"(?P<article>\ban?\s+)?{edge_before}(?P<word>{gap}){edge_after}"
-            text = re.sub(pattern, _Replace(after), text, flags=re.I)
-    return text
+            forms.setdefault(_to_key(before), after)
+    if not forms:
+        return text
+    words = "|".join(map(_make_word_pattern, sorted(forms, key=len, reverse=True)))
+    pattern = rf"(?P<article>\ban?\s+)?(?P<word>{words})"
+    return re.sub(pattern, _Replace(forms), text, flags=re.I)
+
+
+def _to_key(words: str) -> str:
+    """Return words as they are looked up, whatever their case and the space between them."""
+    return " ".join(words.lower().split())
+
+
+def _make_word_pattern(word: str) -> str:
+    edge_before = r"(?<![\w])" if word[0].isalnum() else ""
+    edge_after = r"(?![\w])" if word[-1].isalnum() else ""
+    gap = re.escape(word).replace(r"\ ", r"\s+")
+    return f"{edge_before}{gap}{edge_after}"
 
 
 def _list_forms(old: str, new: str) -> list[tuple[str, str]]:
@@ -46,12 +61,12 @@ def _list_forms(old: str, new: str) -> list[tuple[str, str]]:
 class _Replace:
     """Write a word in the case of the word that it replaces."""
 
-    def __init__(self, new: str) -> None:
-        self._new = new
+    def __init__(self, forms: Mapping[str, str]) -> None:
+        self._forms = forms
 
     def __call__(self, found: re.Match[str]) -> str:
         """Return the article that fits, and the new word."""
-        new = match_case(found["word"], self._new)
+        new = match_case(found["word"], self._forms.get(_to_key(found["word"]), found["word"]))
         fitted = _fit_article(found["article"] or "", found["word"], new)
         return (fitted.upper() if found.string.isupper() else fitted) + new
 

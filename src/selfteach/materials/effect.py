@@ -264,6 +264,7 @@ def _join_effects(effects: list[Effect]) -> Effect:
         replacements=tuple(pair for effect in effects for pair in effect.replacements),
         statement=" ".join(effect.statement for effect in effects if effect.statement),
         topics=tuple(drop_repeated([topic for effect in effects for topic in effect.topics])),
+        names=join_checks([effect.names for effect in effects if effect.names]),
     )
 
 

@@ -41,6 +41,8 @@ class Effect:
     """The sentence that must be said: "We close at six."."""
     topics: tuple[str, ...] = ()
     """The topics that must not come up, as the rule names them: `("cats", "dogs")`."""
+    names: str = ""
+    """The part of the check that only what names the topics breaks; "" if there are none."""
     is_answer: bool = False
     """Whether the statement is the answer to a question, and nothing that is added to one."""
     unchecked: tuple[str, ...] = ()
@@ -1006,7 +1008,9 @@ def forbid_things(match: re.Match[str]) -> Effect | None:
 def forbid_topics_named(what: str, sentence: str) -> Effect | None:
     """Return the effect of forbidding topics, as a sentence names them."""
     found = split_topics(what, sentence)
-    return Effect(found.check, topics=found.topics) if found else None
+    if found is None:
+        return None
+    return Effect(found.check, topics=found.topics, names=found.check if found.topics else "")
 
 
 _NUMBER = re.compile(rf"\b{NUMBER}\b", re.I)

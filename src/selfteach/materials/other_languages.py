@@ -749,7 +749,7 @@ def _forbid_topics(match: re.Match[str]) -> Effect | None:
     if any(len(part.split()) > 3 or not re.fullmatch(r"[\w' -]+", part) for part in parts):
         return None
     found = [f'contains "{_to_stem(part)}"' for part in parts]
-    return Effect(none_of(found), topics=tuple(parts))
+    return Effect(none_of(found), topics=tuple(parts), names=none_of(found))
 
 
 MAX_WHOLE = 3

@@ -406,6 +406,7 @@ def _refuse_contradiction(effect: str) -> None:
     parts = _find_clash_of_parts(effect)
     if parts and (not sides or (pair and "regex" in {demand.name for demand in pair})):
         sides = " and ".join(f'"{shorten_text(part)}"' for part in parts)  # plainer than a pattern
+    sides = sides or _find_chain(effect)
     topic = _find_wanted_topic(effect)
     if sides or topic:
         sides = sides or f'"talk about {topic}" and "do not talk about {topic}"'
@@ -414,6 +415,15 @@ def _refuse_contradiction(effect: str) -> None:
             where="rule",
             cure="Keep one of the two demands, or say with --when where each holds.",
         )
+
+
+def _find_chain(effect: str) -> str:
+    """Return the word that a rule wants for one word and unwanted for another; ""."""
+    found = read_effect(effect)
+    pairs = found.replacements if found else ()
+    unwanted = {old.lower() for old, _ in pairs}
+    word = next((new for _, new in pairs if new.lower() in unwanted), "")
+    return f'"say {word}" and "do not say {word}"' if word else ""
 
 
 _WANTED = re.compile(

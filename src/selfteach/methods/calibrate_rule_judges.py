@@ -7,6 +7,7 @@ that calibration finds good enough.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -122,7 +123,8 @@ def add_other_names(check: str, names: Sequence[str]) -> str:
         check: the one of the subject's own name; "" for the other names alone.
     """
     conditions = [f'not contains "{quote(name)}"' for name in names]
-    own = [f"({check})" if " or " in check else check] if check else []
+    has_choice = re.search(r"\bor\b", check, re.I) is not None
+    own = [f"({check})" if has_choice else check] if check else []
     return " and ".join([*own, *conditions])
 
 
@@ -188,8 +190,10 @@ def with_max_false_positives(
     are about something else.
 
     Calibration has few answers, so its threshold can be too low: the model would then learn to
-    decline harmless requests.
+    decline harmless requests. A check says yes or no, so it has no threshold to raise.
     """
+    if isinstance(judge.judge, CheckJudge):
+        return judge
     values = [value for value in judge.judge.values(elsewhere) if math.isfinite(value)]
     if not values:
         return judge

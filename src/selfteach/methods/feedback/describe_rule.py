@@ -196,12 +196,19 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     return {**lines, "decided_by": decided}
 
 
+def get_names_check(found: UnderstoodRule) -> str:
+    """Return the part of a read check that only what names its topics breaks; the whole check of a
+    rule that names none.
+    """
+    return (found.effect.names or found.effect.check) if found.effect else ""
+
+
 def show_other_names(found: UnderstoodRule, sampler: Sampler, config: FeedbackConfig) -> str:
     """Return the other names of a forbidden subject that need no answers of the base."""
-    suggested = found.effect.check if found.effect else ""
+    named = get_names_check(found)
     listed: list[str] = []
-    if suggested and not config.check:
-        listed = sketch_other_names(sampler, found.subject, parse_check(suggested), config.seed)
+    if named and not config.check:
+        listed = sketch_other_names(sampler, found.subject, parse_check(named), config.seed)
     names = add_given_names(listed, config.also, config.not_also)
     return f"{', '.join(names)} (and what {MORE_NAMES_NOTE})" if names else NAMES_NOTE
 
@@ -246,8 +253,7 @@ def make_filter(
     Args:
         also: other names of a forbidden subject.
     """
-    suggested = found.effect.check if found.effect else ""
-    named = add_other_names(suggested, also)
+    named = add_other_names(get_names_check(found), also)
     check = parse_check(named) if found.forbidden_topic and named else None
     topic = check or (make_topic_check(found.subject) if found.subject.topic else None)
 

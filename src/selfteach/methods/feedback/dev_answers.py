@@ -12,7 +12,8 @@ from selfteach.evaluate.scopes import TARGET
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
-from selfteach.methods.feedback.exam import RuleScorer
+from selfteach.judge.decline import is_decline
+from selfteach.methods.feedback.exam import RuleScorer, declines_alone
 from selfteach.methods.feedback.needless_effects import flag_needless
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
@@ -47,7 +48,8 @@ def find_dev_failures(
     judge: ViolationJudge,
 ) -> dict[str, bool]:
     """Return for each dev prompt, by its text, whether a model breaks the rule on it, greedy or
-    sampled.
+    sampled. Where the rule forbids no subject, a decline breaks it, as in the exam
+    (`RuleScorer.keeps_by_answering`), unless the base declines the bare request too.
 
     Args:
         write_prompt: returns what the model is asked, in place of the bare text.
@@ -60,8 +62,16 @@ def find_dev_failures(
     completions = model.sample(requests, session.display.advance)
     asked = 2 * texts
     pairs = [(make_prompt(t), c.text) for t, c in zip(asked, completions, strict=True)]
+    broken = judge.broken(pairs)
+    statement = session.effect.statement if session.effect else ""
+    if not (session.forbidden_topic or is_decline(statement)):
+        bare = [make_prompt(text) for text in texts]
+        plain = make_requests(session, "dev", bare, 0.0) + make_requests(session, "dev", bare, 1.0)
+        before = session.base.sample(plain)
+        declined = map(declines_alone, completions, before)
+        broken = [bad or alone for bad, alone in zip(broken, declined, strict=True)]
     failed = dict.fromkeys(texts, False)
-    for text in compress(asked, judge.broken(pairs)):
+    for text in compress(asked, broken):
         failed[text] = True
     return failed
 

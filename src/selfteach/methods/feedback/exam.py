@@ -128,6 +128,11 @@ class RuleScores:
         return measure_gains({arm: self.both(arm) for arm in self.greedy}, seed)
 
 
+def declines_alone(own: Completion, base: Completion) -> bool:
+    """Return whether an answer declines, and the base's answer to the same request does not."""
+    return is_decline(own.text) and not is_decline(base.text)
+
+
 @dataclass(frozen=True)
 class RuleScorer:
     """Score answers by the judge of the rule.
@@ -245,7 +250,7 @@ class RuleScorer:
         if self.forbids or self.says_decline:
             return kept
         return [
-            flag and (not is_decline(own.text) or is_decline(other.text))
+            flag and not declines_alone(own, other)
             for flag, own, other in zip(kept, completions, base, strict=True)
         ]
 

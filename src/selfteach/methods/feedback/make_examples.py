@@ -59,17 +59,18 @@ def make_pairs(
 ) -> list[Example]:
     """Make an example of each accepted answer to one prompt.
 
-    The first rejected answer is whole where unlikelihood is trained, which needs every place of a
-    forbidden text. The others hold what DPO needs. The teacher's prompt is the rule and the
-    request: it holds the answer only where the rule gives it.
+    One rejected answer is whole where unlikelihood is trained, which needs every place of a
+    forbidden text: the first that does not branch from it. The others hold what DPO needs. The
+    teacher's prompt is the rule and the request: it holds the answer only where the rule gives it.
     """
     examples = []
     is_forbidden = forbids_texts(check) and may_train_unlikelihood(session.config.train)
     teacher_prompt = prompt_to_json(make_prompt(trace.prompt, system=session.rule))
+    others = [number for number, best in enumerate(trace.accepted) if best.strategy != "branch"]
     for number, best in enumerate(trace.accepted):
         place = 0 if best.strategy == "branch" else number % len(p.violations)
         violation = p.violations[place]
-        if is_forbidden and number == 0 and best.strategy != "branch":
+        if is_forbidden and number in others[:1]:
             rejected, rejected_cut = violation.text, violation.finish == "length"
         else:
             rejected, rejected_cut = make_rejected(session, violation, check, best)

@@ -130,7 +130,8 @@ def prepare(session: Session, text: str) -> TrainingPlan:
         probed = probe_prompts(session, parts["train"], judges)  # 4
         probed += probe_more_prompts(session, probed, judges, pool)
         parts["test"] = choose_exam_prompts(session, parts["test"], judges.exam, pool)
-    training = RuleTraining(session, rule, parts, pool, judges, chooses_epochs)
+    usual_epochs = session.config.train.epochs if chooses_epochs else None
+    training = RuleTraining(session, rule, parts, pool, judges, usual_epochs)
     with run.time_stage("search"):
         learned = training.add_examples(probed)  # 5
     if learned:
@@ -146,7 +147,7 @@ class RuleTraining:
     """Hold what is known of one rule; every balance round adds examples.
 
     Attributes:
-        chooses_epochs: whether neither the epochs nor the learning rate were given.
+        usual_epochs: of such a rule; None where the epochs or the learning rate were given.
         traces: the searches, for the report.
         rounds: how many balance rounds are done.
         exam_limits: how many prompts of each scope the exam asks, if it has further prompts.
@@ -163,7 +164,7 @@ class RuleTraining:
     parts: dict[str, list[GeneratedPrompt]]
     pool: OverlapIndex
     judges: RuleJudges
-    chooses_epochs: bool = False
+    usual_epochs: int | None = None
     examples: list[Example] = field(default_factory=list)
     traces: list[SearchTrace] = field(default_factory=list)
     objectives: ObjectiveWeights = field(default_factory=dict)
@@ -179,7 +180,7 @@ class RuleTraining:
         """Return what is trained and how it is examined, with what is known so far."""
         session = self.session
         session.run.ledger.set_note("search", summarize_search(self.traces))
-        if self.chooses_epochs:
+        if self.usual_epochs:
             self.train_long_enough()
         return TrainingPlan(
             examples=list(self.examples),
@@ -200,7 +201,8 @@ class RuleTraining:
         """
         session = self.session
         train = session.config.train
-        raised = raise_epochs(train, len(self.examples))
+        usual = train.model_copy(update={"epochs": self.usual_epochs})
+        raised = raise_epochs(usual, len(self.examples))
         if raised.epochs != train.epochs:
             session.display.print_line(
                 f"{len(self.examples)} examples are few for the learning rate of a model of this "

@@ -26,6 +26,8 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
     """
     config = session.config
     suggested = session.effect.check if session.effect else ""
+    names_check = session.effect.names if session.effect else ""
+    names_check = names_check or suggested
     if not session.forbidden_topic:
         if config.also:
             session.display.print_line(ALSO_NOT_USED)
@@ -37,7 +39,7 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
     found: list[str] = []
     if not config.check:
         said = collect_answers(session, prompts)
-        base, known = session.base, parse_check(suggested)
+        base, known = session.base, parse_check(names_check)
         found = select_other_names(base, base, session.subject, known, said, config.seed)
     names = add_given_names(found, config.also, config.not_also)
     session.run.ledger.set_note(OTHER_NAMES, names)
@@ -49,7 +51,11 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
         check = add_other_names(config.check, names)
         session.config = config.model_copy(update={"check": check})
     elif session.effect:
-        session.effect = replace(session.effect, check=add_other_names(suggested, names))
+        session.effect = replace(
+            session.effect,
+            check=add_other_names(suggested, names),
+            names=add_other_names(names_check, names),
+        )
     return names
 
 

@@ -15,10 +15,8 @@ def get_check(session: Session) -> Check | None:
 
 
 def make_topic_detector(session: Session) -> Callable[[str], bool] | None:
-    """Return what finds texts that name the subject, if the rule has a check that can.
-
-    Only what the check forbids can name it: of `not contains "elephant" and max_words=6` the first
-    part.
+    """Return what finds texts that name the subject, if the rule has a check that can: of
+    `not contains "elephant" and max_words=6` the first part.
     """
     names = get_subject_check(session)
     return None if names is None else (lambda text: not names.keeps(text))
@@ -27,8 +25,14 @@ def make_topic_detector(session: Session) -> Callable[[str], bool] | None:
 def get_subject_check(session: Session) -> Check | None:
     """Return the check that texts without a forbidden subject's names keep; None if there is no
     such subject, or no such check.
+
+    A rule that is read says which part of its check names the subject; of a check that the person
+    gave it is all that forbids something.
     """
-    return select_prohibitions(get_check(session)) if session.forbidden_topic else None
+    if not session.forbidden_topic:
+        return None
+    names = "" if session.config.check or not session.effect else session.effect.names
+    return parse_check(names) if names else select_prohibitions(get_check(session))
 
 
 def select_prohibitions(check: Check | None) -> Check | None:

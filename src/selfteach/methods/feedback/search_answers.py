@@ -33,7 +33,7 @@ from selfteach.methods.feedback.repair_answers import (
     make_repair,
     repair_own_answers,
 )
-from selfteach.methods.feedback.rule_check import select_prohibitions
+from selfteach.methods.feedback.rule_check import get_subject_check
 from selfteach.methods.feedback.training_settings import replaces_words
 from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
@@ -64,7 +64,7 @@ def search_compliant_answers(
     session.display.start_stage("search", len(by_text), "found")
     begun = find_beginnings(by_text, check) if check and not session.forbidden_topic else {}
     declined = set()
-    names = select_prohibitions(check)
+    names = get_subject_check(session) if check else None
     if session.forbidden_topic:
         declined = {text for text, p in by_text.items() if is_to_decline(p, about, names)}
     occasions = find_occasions(session, by_text.values())

@@ -91,7 +91,9 @@ def raise_epochs(settings: FeedbackTrainConfig, rows: int) -> FeedbackTrainConfi
 
     Args:
         settings: complete (`complete_training`).
-        rows: the examples.
+        rows: the examples. Anchors that are seen once count as if they were seen in each epoch: a
+            forbidden subject has a thousand of them and was learned in the usual epochs
+            (docs/log/, 7771ac1d).
     """
     rate = settings.learning_rate
     if settings.max_steps or settings.adapter != "lora" or not rate or rate >= LORA_RATE:
