@@ -19,7 +19,7 @@ import pytest
 import selfteach
 from selfteach import api
 from selfteach.api import write_expression
-from selfteach.config import FeedbackConfig, resolve
+from selfteach.config import CorrectionsConfig, FeedbackConfig, resolve
 from selfteach.errors import ResourceError, UsageError
 from selfteach.methods.corrections.read_corrections import read_material as read_corrections
 from selfteach.methods.documents.read_documents import read_material as read_documents
@@ -27,6 +27,7 @@ from selfteach.methods.finetune.read_datasets import name_datasets, parse_dev
 from selfteach.methods.input_sources import hash_sources
 from selfteach.methods.tasks.read_tasks import read_material as read_tasks
 from selfteach.records import Example, Measure
+from selfteach.report.page import render_report
 from selfteach.results import ExamResult, FinishedRun
 from selfteach.run.display import Display, NotebookDisplay, SilentDisplay, open_display
 from selfteach.run.ledger import Ledger
@@ -379,6 +380,26 @@ def test_half_a_letter_in_a_row_is_replaced_and_noted() -> None:
     found = read_corrections(rows)
     assert found.value.edits[0].answer == "A \ufffd drink!"
     assert [line.where for line in found.repaired] == ["corrections.jsonl:1"]
+
+
+def test_a_run_says_which_rows_were_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ledger keeps all of them, for the report."""
+    texts = [f"Tea \0 number {n}?" for n in range(7)]
+    rows = [{"prompt": text, "answer": "A drink!", "correction": "A drink."} for text in texts]
+    monkeypatch.setattr(api, "require_models", lambda config: None)
+    monkeypatch.setattr(api, "call_method", lambda *given: {"adapter": None})
+    out = tmp_path / "run"
+    material = read_corrections(rows)
+    spec = api.RunSpec("corrections", material, resolve(CorrectionsConfig), out=out)
+    api.run_method(spec, lambda run: api.open_python_display(True))
+    told = capsys.readouterr().err
+    assert "repaired rows: 7\ncorrections.jsonl:1: unsafe characters replaced\n" in told
+    assert told.count("unsafe characters replaced") == 5
+    assert "and 2 more\n" in told
+    page = render_report(out)
+    assert '<li dir="auto">corrections.jsonl:7: unsafe characters replaced</li>' in page
 
 
 def test_train_is_a_package_and_a_function() -> None:

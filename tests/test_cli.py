@@ -389,6 +389,17 @@ def test_config_prints_every_key_with_origin_and_default(
             {"sanity": {"tuned": {"looping": {"value": float("nan")}}}},
             "looping is nan",
         ),
+        ("rouge_l>=.15", {"rouge_l": {"human": {"tuned": {"greedy": {"value": 0.2}}}}}, ""),
+        (
+            "rouge_l>=.15",
+            {
+                "rouge_l": {
+                    "seed": {"tuned": {"greedy": {"value": 0.1}}},
+                    "human": {"tuned": {"greedy": {"value": 0.2}}},
+                }
+            },
+            "rouge_l is 0.1, required is >= 0.15",
+        ),
         (None, {}, ""),
     ],
 )

@@ -42,6 +42,7 @@ from selfteach.extras import require_extra
 from selfteach.files import read_jsonl
 from selfteach.materials.columns import invert_columns
 from selfteach.materials.corrections import KEYS
+from selfteach.materials.rows import summarize_repaired
 from selfteach.methods.corrections import read_corrections as corrections_material
 from selfteach.methods.documents import read_documents as documents_material
 from selfteach.methods.documents.read_documents import DocumentSource
@@ -735,6 +736,7 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
             run.ledger.set_note(finished.PATHS, material.sources)
         if material.repaired:
             run.ledger.set_note(finished.REPAIRED, describe_repaired(material.repaired))
+            run.notices += summarize_repaired(material.repaired)
         spec.before(run)
         with show(run) as display:
             print_notices(run, display)
@@ -754,7 +756,7 @@ def identify_material(material: Material, from_run: Path | None) -> dict[str, An
 
 
 def print_notices(run: Run, display: Display) -> None:
-    """Print which changed files of the run were set aside."""
+    """Print which rows were repaired, and which changed files of the run were set aside."""
     for line in run.notices:
         display.print_line(line)
     run.notices.clear()

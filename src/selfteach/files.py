@@ -8,7 +8,7 @@ import json
 import math
 import os
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, count
@@ -36,7 +36,10 @@ class BadLine:
 
 
 def read_jsonl(
-    path: Path, bad: list[BadLine] | None = None, cleaned_rows: list[BadLine] | None = None
+    path: Path,
+    bad: list[BadLine] | None = None,
+    cleaned_rows: list[BadLine] | None = None,
+    prepare: Callable[[str], str] | None = None,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (`file:line`, object) for each line, with texts made safe by `clean_text`.
 
@@ -46,6 +49,7 @@ def read_jsonl(
 
     Args:
         cleaned_rows: receives the lines whose texts were changed.
+        prepare: changes each text before it is made safe, which is no change for `cleaned_rows`.
 
     Raises:
         DataError: the file is missing, is a pipe or a device, is UTF-16, or a line is bad and `bad`
@@ -55,6 +59,8 @@ def read_jsonl(
         where = f"{path.name}:{number}"
         try:
             row = _parse_line(line)
+            if prepare is not None:
+                row = change_texts(row, prepare)
             safe = clean_json(row)
         except ValueError as fault:
             if bad is None:
@@ -230,11 +236,21 @@ def clean_json(value: Any) -> Any:
     Raises:
         ValueError: two keys of an object become one.
     """
+    return change_texts(value, clean_text)
+
+
+def change_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with every text in it changed, keys among them.
+
+    Raises:
+        ValueError: two keys of an object become one.
+    """
     if isinstance(value, str):
-        return clean_text(value)
+        return change(value)
     if isinstance(value, dict):
-        return _parse_object([(clean_text(key), clean_json(part)) for key, part in value.items()])
-    return [clean_json(part) for part in value] if isinstance(value, list) else value
+        pairs = [(change(key), change_texts(part, change)) for key, part in value.items()]
+        return _parse_object(pairs)
+    return [change_texts(part, change) for part in value] if isinstance(value, list) else value
 
 
 def hash_file(path: Path) -> str:

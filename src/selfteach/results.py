@@ -104,9 +104,9 @@ class ArmScores(NamedValues[Scores]):
     """Hold the scores of one arm by their place in exam.json.
 
     `target` is the method's own score on held-out target questions, whatever its name: `kept` of
-    feedback, `distance` of corrections, `contains` of documents, `rouge_l.seed` of tasks,
-    `loss_nats` of train. Every other measure of exam.json stands under its path, for instance
-    `near`, `sanity` or `rouge_1.seed`.
+    feedback, `distance` of corrections, `contains` of documents, `rouge_l.seed` of tasks
+    (`rouge_l.human` where no seeds are held out), `loss_nats` of train. Every other measure of
+    exam.json stands under its path, for instance `near`, `sanity` or `rouge_1.seed`.
     """
 
     def __init__(self, name: str, places: Mapping[str, Scores]) -> None:
@@ -140,7 +140,7 @@ class ExamResult(NamedValues[ArmScores]):
 
         self.raw = raw
         self.method = str(raw.get("method") or "feedback")
-        found = collect_scores(raw, find_score(self.method).path)
+        found = collect_scores(raw, find_score(self.method).choose_path(raw))
         super().__init__({arm: ArmScores(arm, own) for arm, own in found.items() if own})
 
     @property

@@ -15,8 +15,9 @@ import pytest
 from selfteach import cli, results
 from selfteach.commands import answer
 from selfteach.errors import DataError
+from selfteach.materials.corrections import read_prompts
 from selfteach.models.hf import HfModel
-from selfteach.records import Completion, Message, Request
+from selfteach.records import Completion, Message, Request, get_user_text
 from selfteach.run.run_folder import make_slug
 
 
@@ -165,7 +166,16 @@ def test_a_run_answers_with_its_adapter(tiny: Path, monkeypatch: pytest.MonkeyPa
             '{"id": 1, "prompt": "a"}\n{"id": 2}\n',
             'p.jsonl:2: needs either "prompt" or "messages"',
         ),
-        ("p.jsonl", '{"id": 1, "prompt": "  "}\n', "p.jsonl:1: the last turn must be the user's"),
+        (
+            "p.jsonl",
+            '{"id": 1, "prompt": "  "}\n',
+            'p.jsonl:1: needs either "prompt" or "messages"',
+        ),
+        (
+            "p.jsonl",
+            '{"id": 1, "messages": [{"role": "user", "content": " "}]}\n',
+            "p.jsonl:1: the last turn must be the user's",
+        ),
         (
             "p.jsonl",
             '{"id": 1, "messages": [{"role": "robot", "content": "x"}]}\n',
@@ -187,6 +197,33 @@ def test_a_prompt_without_an_id_has_its_number() -> None:
         '{"id": null, "prompt": "a"}\n{"prompt": "b"}\n{"id": 0, "prompt": "c"}'
     )
     assert [row.id for row in answer.read_prompt_rows(Path("p.jsonl"))] == ["1", "2", "0"]
+    Path("p.jsonl").write_text('{"id": 2, "prompt": "a"}\n{"prompt": "b"}\n{"prompt": "c"}')
+    assert [row.id for row in answer.read_prompt_rows(Path("p.jsonl"))] == ["2", "p.jsonl:2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "prompts"),
+    [
+        ("p.txt", "Yes?\rNo?\n\fWhy?\n", ["Yes?", "No?", "Why?"]),
+        ("p.jsonl", '{"prompt": "Yes?", "messages": null}\n{"Prompt": "No?"}', ["Yes?", "No?"]),
+    ],
+)
+def test_prompts_are_read_as_corrections_reads_them(
+    name: str, text: str, prompts: list[str]
+) -> None:
+    Path(name).write_bytes(text.encode())
+    assert [row.original for row in answer.read_prompt_rows(Path(name))] == prompts
+    read = [get_user_text(prompt) for prompt in read_prompts(Path(name)).prompts]
+    assert [prompt.strip() for prompt in read] == prompts
+
+
+def test_repaired_prompts_are_told(tiny: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("p.txt").write_text("Yes\x00?\nNo?\n")
+    line = ["answer", "--model", str(tiny), "--in", "p.txt", "--engine", "hf", "--max-tokens", "3"]
+    assert cli.run_command(line) == 0
+    told = capfd.readouterr().err
+    assert "repaired rows: 1\n" in told
+    assert "p.txt:1: unsafe characters replaced\n" in told
 
 
 def test_a_system_message_goes_before_every_prompt_but_not_before_another() -> None:

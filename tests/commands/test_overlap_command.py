@@ -68,6 +68,13 @@ def test_a_file_against_itself(capfd: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_repaired_rows_are_told(capfd: pytest.CaptureFixture[str]) -> None:
+    write("c.jsonl", [{"instruction": text} for text in ("Sing\0.", "Walk home.", "Eat\0 it.")])
+    assert cli.run_command(["overlap", "c.jsonl", "--out", "kept.jsonl"]) == 0
+    told = "repaired rows: 2; the first: c.jsonl:1: unsafe characters replaced.\n"
+    assert told in capfd.readouterr().err
+
+
 def test_a_second_file_against_the_first_and_itself(capfd: pytest.CaptureFixture[str]) -> None:
     assert (
         cli.run_command(

@@ -5,12 +5,14 @@ refused.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from selfteach import cli
 from selfteach.commands.templates import split_segments
+from selfteach.materials.tasks import read_tasks
 from selfteach.materials.templates import get_templates
 from talker import run_json
 
@@ -204,6 +206,30 @@ def test_a_bad_row_of_a_file_that_is_inspected_is_left_out_when_asked(
     assert cli.run_command(["inspect", str(mine), *page]) == 3
     assert "--skip-bad-rows" in capsys.readouterr().err
     assert run_json(["inspect", str(mine), *page, "--skip-bad-rows", "--json"])[1]["tasks"] == 42
+    assert "mine.jsonl:43: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["inspect", "templates"])
+def test_skip_bad_rows_is_the_cure_of_any_number_of_bad_rows(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`max_bad_rows` is a setting of the commands that teach."""
+    data = tmp_path / "t.jsonl"
+    more = {"inspect": [], "templates": ["--template", "plain"]}[command]
+    words = [command, str(data), "--out", str(tmp_path / "out"), *more]
+    bad = [{"instruction": f"Say {n}", "instances": []} for n in range(7)]
+    data.write_text("\n".join(map(json.dumps, [{"instruction": "Add.", "output": "3"}, *bad])))
+    assert cli.run_command(words) == 3
+    told = capsys.readouterr().err
+    assert "max_bad_rows" not in told
+    assert "--skip-bad-rows continues without them (7 of 8 rows)" in told
+    assert cli.run_command([*words, "--skip-bad-rows"]) == 0
+    told = capsys.readouterr().err
+    assert all(f"t.jsonl:{line}: " in told for line in range(2, 7))
+    assert "and 2 more" in told
+    data.write_text("[]\n{}[]\n")
+    assert cli.run_command([*words, "--skip-bad-rows", "--force"]) == 3
+    assert re.search("(holds|has) no row that can be", capsys.readouterr().err)
 
 
 def test_one_row_of_a_dataset_is_counted_in_the_singular(
@@ -253,6 +279,76 @@ def test_rows_that_cannot_be_read_are_counted_and_the_first_is_named(
         "holds no row that can be shown; the first: torn.jsonl:1: not JSON"
         in capsys.readouterr().err
     )
+
+
+def write(path: Path, *rows: object) -> list[str]:
+    """The command that writes these rows in the template `plain`."""
+    path.write_text("\n".join(map(json.dumps, rows)))
+    out = path.with_suffix(".out")
+    return ["templates", str(path), "--template", "plain", "--out", str(out)]
+
+
+def test_a_system_message_that_many_rows_share_is_no_instruction(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`tasks` reads them so; one that only few rows have is the instruction of its row."""
+    path = tmp_path / "t.jsonl"
+    rows = []
+    for number in range(6):
+        system = "You are a helpful assistant." if number < 5 else "Translate to German."
+        turns = [{"role": "system", "content": system}]
+        turns += [{"role": "user", "content": f"Say {number}."}]
+        rows.append({"messages": [*turns, {"role": "assistant", "content": "Yes."}]})
+    assert cli.run_command(write(path, *rows)) == 0
+    found = [json.loads(line) for line in path.with_suffix(".out").read_text().splitlines()]
+    asked = [row["prompt"][0]["content"] for row in found]
+    assert asked == [*(f"Say {number}." for number in range(5)), "Translate to German.\n\nSay 5."]
+    told = capsys.readouterr().err
+    assert "repaired rows: 1\n" in told
+    assert 't.jsonl:1: 5 rows share the system message "You are a helpful assistant."' in told
+    rules = [line.partition("t.jsonl:1: ")[2] for line in told.splitlines()]
+    assert [line.fault for line in read_tasks(path).cleaned_rows] == list(filter(None, rules))
+
+
+def test_repaired_rows_and_inputs_taken_for_none_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = [{"input": "None", "output": "1"}, {"input": "<noinput>", "output": "2"}]
+    rows = [{"instruction": "Count.", "instances": cases}, {"instruction": "A\0", "output": "3"}]
+    writing = write(tmp_path / "t.jsonl", *rows)
+    for command in (writing, writing[:4]):
+        assert cli.run_command(command) == 0
+        told = capsys.readouterr().err
+        assert "repaired rows: 2\n" in told
+        assert 't.jsonl:1: its input "None" is taken for none\n' in told
+        assert "t.jsonl:2: unsafe characters replaced\n" in told
+
+
+def test_a_column_of_any_name_is_filled_and_an_unknown_one_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.jsonl"
+    out = path.with_suffix(".out")
+    path.write_text(json.dumps({"source lang": "German", "german": "Brot", "english": "bread"}))
+    common = ["templates", str(path), "--answer", "{english}", "--out", str(out)]
+    shown = 'From {source lang} as {"word": ...}: {german}'
+    assert cli.run_command([*common, "--prompt", shown]) == 0
+    (row,) = map(json.loads, out.read_text().splitlines())
+    assert row["prompt"][0]["content"] == 'From German as {"word": ...}: Brot'
+    capsys.readouterr()
+    more = ["--force", "--template", "plain"]
+    assert cli.run_command([*common, "--prompt", "From {lang}: {german}", *more]) == 3
+    assert "need the columns lang, german, english." in capsys.readouterr().err
+    assert json.loads(out.read_text()) == row, "nothing is written"
+
+
+def test_a_null_column_makes_no_task_of_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"german": "Brot", "english": "bread", "messages": None}))
+    out = path.with_suffix(".out")
+    own = ["--prompt", "Translate: {german}", "--answer", "{english}", "--out", str(out)]
+    assert cli.run_command(["templates", str(path), *own]) == 0
+    assert json.loads(out.read_text())["prompt"][0]["content"] == "Translate: Brot"
 
 
 def test_each_known_template_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:

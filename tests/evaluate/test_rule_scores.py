@@ -294,6 +294,8 @@ def test_paraphrases_count_once_and_are_kept_only_if_all_are() -> None:
     assert scores.both("tuned") == [0.0, 1.0]
     gain = scores.measure_gains(seed=0)["base"]
     assert (gain.value, gain.n) == (0.5, 2), "a group is one unit, not its four answers"
+    state: Any = SimpleNamespace(scores=scores, answers={"target": own})
+    assert [row["group"] for row in scorer.rows(state)] == ["a", "a", "b", "b"]
 
 
 def test_right_answers_of_the_base_are_chosen_by_others_than_those_that_are_compared() -> None:

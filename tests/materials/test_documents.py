@@ -162,11 +162,14 @@ def test_empty_columns_of_a_row_are_passed_over(tmp_path: Path) -> None:
     assert (document.title, document.text) == ("Mills", WORDS)
 
 
-def test_a_page_break_of_plain_text_is_a_line_break(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_a_page_break_of_a_text_is_a_line_break(tmp_path: Path, name: str) -> None:
     line = "The old mill stands by the river, where it was built"
-    (tmp_path / "a.txt").write_text(f"{line}\n\fby Ann in 1790.\n\f")
-    reading = read_documents([tmp_path / "a.txt"])
-    assert reading.documents[0].text == f"{line} by Ann in 1790."
+    text = f"{line}\n\fby Ann in 1790.\vIt is old.\n\f"
+    is_text = name.endswith(".txt")
+    (tmp_path / name).write_text(text if is_text else json.dumps({"text": text}))
+    reading = read_documents([tmp_path / name])
+    assert reading.documents[0].text == f"{line} by Ann in 1790.\nIt is old."
     assert reading.cleaned_rows == []
 
 
@@ -587,6 +590,35 @@ def test_line_breaks_of_markdown(text: str, read: str | None) -> None:
 )
 def test_html_in_markdown_keeps_its_breaks(text: str, read: str) -> None:
     assert read_markdown(text)[1] == read
+
+
+@pytest.mark.parametrize(
+    ("page", "read"),
+    [
+        (f"<p>{LONG}<br>of the\nbank.<br/>And more.</p>", f"{LONG}\nof the bank.\nAnd more."),
+        (f"<p>{LONG}<br>\n<br>of the bank.</p>", f"{LONG}\n\nof the bank."),
+        (f"<ul><li>{LONG}<br>of the bank.<li>Bob<br></ul>", f"- {LONG}\nof the bank.\n\n- Bob"),
+    ],
+)
+def test_line_breaks_of_a_page_stay_behind_long_lines(page: str, read: str) -> None:
+    assert read_html(page)[1] == read
+
+
+def test_line_breaks_of_a_docx_stay_behind_long_lines(tmp_path: Path) -> None:
+    """A heading stays one line, and so does a row of a table."""
+    from docx import Document
+
+    document = Document()
+    document.add_heading(f"{LONG}\nof the bank")
+    document.add_paragraph(f"{LONG}\nof the bank.\n\nAnd more.")
+    table = document.add_table(1, 2)
+    table.cell(0, 0).text = "Year"
+    table.cell(0, 1).text = f"{LONG}\nin 1790"
+    document.save(str(tmp_path / "a.docx"))
+    (read,) = read_documents([tmp_path / "a.docx"]).documents
+    body = f"{LONG}\nof the bank.\n\nAnd more."
+    assert read.text == f"{LONG} of the bank\n\n{body}\n\n- Year: {LONG} in 1790"
+    assert read.notes == ()
 
 
 @pytest.mark.parametrize("name", ["utf-16", "UTF-16LE", "utf-32", "unicode_escape", "utf-7"])

@@ -13,8 +13,11 @@ import scholar
 from selfteach import cli
 from selfteach.api import find_compared_method
 from selfteach.errors import UsageError
+from selfteach.methods.compare.compare_adapters import summarize_arm
+from selfteach.records import Measure
 from selfteach.registry import BUILT_IN_NAMES
 from selfteach.report.comparison import SCORES
+from selfteach.results import ExamResult
 from talker import ADJECTIVES, NOUNS, VERBS, run_json
 from tasker import tasks_command, write_seeds
 
@@ -51,6 +54,14 @@ def is_whole(found: dict[str, Any], kind: str, rows: list[str]) -> None:
 def test_every_method_that_can_be_compared_has_a_score_of_its_own() -> None:
     assert set(SCORES) == set(BUILT_IN_NAMES["methods"]) - {"train"}
     assert len({score.name for score in SCORES.values()}) == len(SCORES)
+
+
+def test_tasks_without_held_out_seeds_are_compared_by_those_of_people() -> None:
+    """With `--test FILE --set test_share=0` no seed is held out."""
+    value = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 8}
+    exam = {"method": "tasks", "rouge_l": {"human": {"base": {"greedy": value, "sampled": value}}}}
+    assert summarize_arm("tasks", exam, "base") == {"score": value, "sampled": value}
+    assert ExamResult(exam)["base"]["target"].greedy == Measure(**value)
 
 
 def test_a_run_of_train_has_no_exam_to_compare_by() -> None:

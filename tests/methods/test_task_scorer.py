@@ -345,6 +345,8 @@ def test_an_answer_further_from_a_person_s_than_the_base_s_is_marked() -> None:
     assert row["arms"]["prompted"]["nearer"] is True
     assert row["arms"]["base"]["nearer"] is False, "as near as itself"
     assert (row["gold"], row["part"], row["prompt"]) == (GOLD, "seed", "seed 0")
+    scores = [[cell["rouge_l"], cell["sampled_rouge_l"]] for cell in row["arms"].values()]
+    assert (row["task"], scores) == (questions(1)[0].task, [[0.5] * 2, [1.0] * 2, [0.0] * 2])
     assert "golds" not in row
     several = [TaskQuestion("seed", "s:0", make_prompt("seed 0"), (GOLD, FAR))]
     (row,) = TaskScorer(several, 1).rows(exam_state(scorer, alike(HALF, NEAR, FAR, 1)))

@@ -65,6 +65,7 @@ def test_shared_prompts_are_compared_in_pairs(
     assert found["settings"] == [{"key": "seed", "first": "0", "second": "7"}]
     greedy, sampled = found["paired"]
     assert (greedy["label"], greedy["n"]) == ("target, greedy", 8)
+    assert greedy["measured"] == "right"
     assert (greedy["first"], greedy["second"], greedy["difference"]["value"]) == (0.0, 1.0, 1.0)
     assert sampled["difference"]["value"] == -1.0
     labels = [row["label"] for row in found["rows"]]
@@ -116,6 +117,67 @@ def test_four_of_sixty_answers_are_no_more_than_chance() -> None:
     assert greedy["difference"].low < 0
     greedy, _ = pair_answers(make_exam([False] * 6 + [True] * 54), make_exam([True] * 60))
     assert greedy["difference"].low > 0
+
+
+def test_questions_about_one_passage_go_together() -> None:
+    """Six answers that are mended tell less where all of them are about one passage."""
+    exams = [make_exam([False] * 6 + [True] * 54), make_exam([True] * 60)]
+    for exam in exams:
+        for place, row in enumerate(exam["answers"]):
+            row["chunk"] = f"passage {place // 6}"
+    greedy, _ = pair_answers(*exams)
+    assert greedy["difference"].value == pytest.approx(0.1)
+    assert greedy["difference"].low <= 0
+
+
+def make_tasks_exam(scores: list[float], **general: bool) -> dict[str, Any]:
+    answers: list[dict[str, Any]] = [
+        {
+            "scope": "target",
+            "part": "seed",
+            "prompt": f"Sort list {place}.",
+            "task": f"task {place // 2}",
+            "arms": {"tuned": {"ok": True, "nearer": False, "rouge_l": score}},
+        }
+        for place, score in enumerate(scores)
+    ]
+    for prompt, ok in general.items():
+        answers.append({"scope": "general", "prompt": prompt, "arms": {"tuned": {"ok": ok}}})
+    return {
+        "method": "tasks",
+        "material": "seeds",
+        "verdict": {"word": "not learned", "sentence": "Not learned."},
+        "answers": answers,
+    }
+
+
+def test_answers_to_tasks_are_compared_by_their_scores() -> None:
+    """Their flags say whether they are further from a person's answer than the base's."""
+    general = dict.fromkeys("abcde", True)
+    first = make_tasks_exam([0.2] * 8, **general)
+    target, other = pair_answers(first, make_tasks_exam([0.5] * 8, **general))
+    assert (target["label"], target["measured"]) == ("target, greedy", "ROUGE-L")
+    assert (target["first"], target["second"]) == pytest.approx((0.2, 0.5))
+    assert target["difference"].value == pytest.approx(0.3)
+    assert (other["label"], other["measured"]) == ("general, greedy", "not degraded")
+
+
+def test_tasks_of_an_older_run_are_not_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exams = [make_tasks_exam([0.2] * 8), make_tasks_exam([0.5] * 8)]
+    for row in exams[1]["answers"]:
+        del row["task"], row["arms"]["tuned"]["rouge_l"]
+    folders = []
+    for name, exam in zip("ab", exams, strict=True):
+        folders.append(str(write_run(tmp_path / name, exam, 0)))
+    page = tmp_path / "page.html"
+    assert cli.run_command(["runs", "compare", *folders, "--out", str(page)]) == 0
+    line = "b is of an earlier version, without scores of single answers"
+    printed = capsys.readouterr().out
+    assert line in printed.replace("\n", " ")
+    assert "too few prompts" not in printed + page.read_text()
+    assert line in page.read_text()
 
 
 def test_a_scope_of_an_exam_is_no_markup_of_the_terminal(

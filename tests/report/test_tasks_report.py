@@ -178,6 +178,16 @@ def test_the_gain_of_each_part_is_shown() -> None:
     assert list_gains({"method": "tasks", "gain": {"seed": {}}}) == []
 
 
+def test_the_numbers_of_tasks_are_by_question(tmp_path: Path) -> None:
+    number = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 252}
+    exam = {"method": "tasks", "gain": {"seed": {"base": number}}}
+    exam |= {"rouge_l": {"seed": {"base": {"greedy": number}}}}
+    (tmp_path / "exam.json").write_text(json.dumps(exam))
+    page = render_report(tmp_path)
+    assert "n counts questions." in page
+    assert "paired by question" in page
+
+
 CLASSIFICATION = {
     "accuracy": {
         "model": [0.927, 0.871, 0.96, 137],

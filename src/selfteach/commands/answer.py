@@ -11,9 +11,12 @@ from typing import Any
 
 from selfteach import results
 from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
-from selfteach.commands.screen import Screen, open_screen, print_result
+from selfteach.commands.screen import Screen, open_screen, print_notices, print_result
 from selfteach.errors import DataError, UsageError
-from selfteach.files import read_jsonl, read_lines
+from selfteach.files import BadLine
+from selfteach.materials.columns import rename_columns
+from selfteach.materials.corrections import read_prompt_lines
+from selfteach.materials.rows import read_rows, summarize_repaired
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_each
 from selfteach.records import (
@@ -79,7 +82,9 @@ def answer_file(
         )
     options.make_sampling()  # refuses before a model is loaded
     results.check_answering_model(options.run, options.model, options.adapter)
-    rows = read_prompt_rows(prompts, options.system)
+    cleaned: list[BadLine] = []
+    rows = read_prompt_rows(prompts, options.system, cleaned)
+    print_notices(summarize_repaired(cleaned))
     out = out or Path(f"{prompts.stem}.{name_answering_model(options)}.answers.jsonl")
     refuse_shared_paths([out], [prompts])
     refuse_existing(out, force=force)
@@ -144,11 +149,16 @@ def open_model(options: AnswerOptions, screen: Screen) -> Sampler:
     return opened.sampler
 
 
-def read_prompt_rows(path: Path, system: str = "") -> list[PromptRow]:
+def read_prompt_rows(
+    path: Path, system: str = "", cleaned_rows: list[BadLine] | None = None
+) -> list[PromptRow]:
     """Read the prompts of a file.
 
     A .txt file has one prompt per line, a .jsonl file rows with {"id", "prompt"} or {"id",
-    "messages"}.
+    "messages"}. A row without an id gets its number, or its place where another row has that id.
+
+    Args:
+        cleaned_rows: receives the places where `clean_text` changed something.
 
     Raises:
         DataError: the file has no prompt, a line is not a prompt, or two have one id. The message
@@ -163,33 +173,39 @@ def read_prompt_rows(path: Path, system: str = "") -> list[PromptRow]:
             where=str(path),
             cure="Rename or convert the file.",
         )
+    found = list(read(path, [] if cleaned_rows is None else cleaned_rows))
+    given = {row.id for _, row in found}
     rows: dict[str, PromptRow] = {}
-    for where, row in read(path):
-        if row.id in rows:
+    for number, (where, row) in enumerate(found, start=1):
+        id = row.id or (where if str(number) in given else str(number))
+        if id in rows:
             raise DataError(
-                f'the id "{row.id}" stands twice.', where=where, cure="Give each prompt its own id."
+                f'the id "{id}" stands twice.', where=where, cure="Give each prompt its own id."
             )
-        rows[row.id] = replace(row, prompt=_add_system(row.prompt, system, where))
+        rows[id] = replace(row, id=id, prompt=_add_system(row.prompt, system, where))
     if not rows:
         raise DataError("holds no prompt.", where=str(path), cure="Write one prompt per line.")
     return list(rows.values())
 
 
-def _read_text_rows(path: Path) -> Iterator[tuple[str, PromptRow]]:
-    for number, line in enumerate(read_lines(path), start=1):
-        where = f"{path.name}:{number}"
-        if isinstance(line, ValueError):
-            raise DataError(f"{line}.", where=where, cure="Correct or remove the line.")
-        text = clean_text(line).strip()
-        if text:
-            yield where, PromptRow(str(number), parse_messages(text), text)
+def _read_text_rows(path: Path, cleaned: list[BadLine]) -> Iterator[tuple[str, PromptRow]]:
+    """Yield the prompt of each line; its id is the number of the line."""
+    bad: list[BadLine] = []
+    rows = list(read_prompt_lines(path, bad, cleaned))
+    if bad:
+        raise DataError(f"{bad[0].fault}.", where=bad[0].where, cure="Correct or remove the line.")
+    for where, row in rows:
+        text = row["prompt"].strip()
+        yield where, PromptRow(where.rpartition(":")[2], parse_messages(text), text)
 
 
-def _read_json_rows(path: Path) -> Iterator[tuple[str, PromptRow]]:
-    for number, (where, row) in enumerate(read_jsonl(path), start=1):
+def _read_json_rows(path: Path, cleaned: list[BadLine]) -> Iterator[tuple[str, PromptRow]]:
+    """Yield the prompt of each row; its id is "" where it has none."""
+    for where, given in read_rows(path, None, cleaned):
+        row = rename_columns(given, where)
         if ("prompt" in row) == ("messages" in row):
             raise DataError(
-                'needs either "prompt" or "messages".',
+                'needs either "prompt" or "messages", and it must not be empty.',
                 where=where,
                 cure='Write {"id": "1", "prompt": "..."}.',
             )
@@ -202,8 +218,7 @@ def _read_json_rows(path: Path) -> Iterator[tuple[str, PromptRow]]:
             )
         plain = isinstance(row.get("prompt"), str)
         original = prompt[-1].content if plain else prompt_to_json(prompt)
-        id = row.get("id")
-        yield where, PromptRow(str(number if id is None else id), prompt, original)
+        yield where, PromptRow(str(row.get("id", "")), prompt, original)
 
 
 def _add_system(prompt: Turns, system: str, where: str) -> Turns:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from selfteach.commands.last_run import LAST, find_last_run
 from selfteach.commands.output_file import refuse_existing, refuse_shared_paths
-from selfteach.commands.screen import print_json
+from selfteach.commands.screen import print_json, print_notice, print_notices
 from selfteach.errors import UsageError
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.run import finished
 from selfteach.text import format_count
 
+if TYPE_CHECKING:  # `inspect` of a run needs none of it
+    from selfteach.materials.tasks import Task
+
 PAGE_FILE = "inspection.html"
+MAX_BAD_SHARE = 1.0
+"""With `--skip-bad-rows` every bad row is left out, and named."""
 
 
 def run_inspect(
@@ -120,13 +126,29 @@ def _inspect_run(run: Path, page: Path) -> JsonObject:
 
 def _inspect_file(file: Path, seeds: Path | None, page: Path, skip: bool) -> JsonObject:
     from selfteach.files import write_text
-    from selfteach.materials.tasks import OWN_SEEDS, read_tasks
+    from selfteach.materials.tasks import OWN_SEEDS
     from selfteach.report.page import render_inspection
     from selfteach.select.inspection import inspect_tasks
 
     refuse_shared_paths([page], [place for place in (file, seeds) if place])
-    tasks = read_tasks(file, skip=skip).seeds
-    known = read_tasks(seeds or OWN_SEEDS, skip=skip).seeds
+    tasks = _read_tasks(file, skip)
+    known = _read_tasks(seeds or OWN_SEEDS, skip)
     found = inspect_tasks(tasks, [task.instruction for task in known])
     write_text(page, render_inspection(file.name, found))
     return found
+
+
+def _read_tasks(file: Path, skip: bool) -> list[Task]:
+    """Return the tasks of a file. Print which rows are left out, and which were repaired."""
+    from selfteach.files import BadLine
+    from selfteach.materials.rows import list_first_lines, summarize_repaired
+    from selfteach.materials.tasks import read_tasks
+
+    read = read_tasks(file, skip=skip, max_bad_share=MAX_BAD_SHARE)
+    faults = {row.id: (row.body or {}).get("fault") for row in read.outcomes.values()}
+    bad = [BadLine(place, str(fault)) for place, fault in faults.items() if fault]
+    if bad:
+        print_notice(f"dropped rows: {len(bad):,}")
+        print_notices(list_first_lines(bad))
+    print_notices(summarize_repaired(read.cleaned_rows))
+    return read.seeds

@@ -61,6 +61,7 @@ class OverlapCounts:
         lines: the line of each row that the filter has seen, by its number.
         known: how many of them belong to the file to compare with.
         texts: the texts of the kept rows, if `--dropped` needs them.
+        repaired: how many rows were repaired; `first_repaired` is the first of them.
     """
 
     lines: array[int] = field(default_factory=lambda: array("Q"))
@@ -70,6 +71,14 @@ class OverlapCounts:
     dropped: int = 0
     wordless: int = 0
     bad: list[BadLine] = field(default_factory=list)
+    repaired: int = 0
+    first_repaired: BadLine | None = None
+
+    def count_repaired(self, lines: list[BadLine]) -> None:
+        """Count repaired rows, and forget them: a file may have any number."""
+        self.repaired += len(lines)
+        self.first_repaired = self.first_repaired or next(iter(lines), None)
+        lines.clear()
 
 
 def filter_overlap(
@@ -199,6 +208,11 @@ def _print_warnings(tally: OverlapCounts, options: OverlapOptions, screen: Scree
         more = format_count(len(tally.bad) - MAX_BAD_SHOWN, "further bad lines")
         where = "" if options.dropped else "; --dropped FILE lists all of them"
         screen.print_line(f"{more} left out{where}.")
+    if tally.first_repaired:
+        first = tally.first_repaired
+        screen.print_line(
+            f"repaired rows: {tally.repaired:,}; the first: {first.where}: {first.fault}."
+        )
     if tally.wordless:
         hint = (
             " --words unicode compares words of every script." if options.words == "rouge" else ""
@@ -215,7 +229,7 @@ def read_blocks(path: Path, name: str, tally: OverlapCounts) -> Iterator[list[Ov
     Raises:
         DataError: the first row has no such field, or too many lines are bad.
     """
-    rows = _read_rows(path, name, tally.bad)
+    rows = _read_rows(path, name, tally)
     read = 0
     before = len(tally.bad)
     while block := list(islice(rows, BLOCK)):
@@ -230,10 +244,13 @@ def read_blocks(path: Path, name: str, tally: OverlapCounts) -> Iterator[list[Ov
         raise DataError(what, where=str(path), cure="Repair or remove them.")
 
 
-def _read_rows(path: Path, name: str, bad: list[BadLine]) -> Iterator[OverlapRow]:
+def _read_rows(path: Path, name: str, tally: OverlapCounts) -> Iterator[OverlapRow]:
     known = False
+    bad = tally.bad
+    cleaned: list[BadLine] = []
     read = read_rows if path.suffix.lower() in WHOLE_FILE_SUFFIXES else read_jsonl
-    for where, row in read(path, bad):
+    for where, row in read(path, bad, cleaned):
+        tally.count_repaired(cleaned)
         if name not in row and not known:
             there = ", ".join(list(row)[:20]) or "none"
             raise DataError(

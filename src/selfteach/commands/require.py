@@ -25,10 +25,12 @@ class ExamNumber:
     Attributes:
         path: its keys in exam.json, joined by dots.
         meanings: what it means, by the methods that measure it.
+        instead: the keys of the number that stands for it where an exam lacks it, or "".
     """
 
     path: str
     meanings: Mapping[tuple[str, ...], str]
+    instead: str = ""
 
     def is_measured_by(self, method: str) -> bool:
         """Return whether a method's exam may have the number."""
@@ -119,7 +121,13 @@ EXAM_NUMBERS = {
     ),
     "rouge_l": ExamNumber(
         "rouge_l.seed.tuned.greedy.value",
-        {("tasks",): "ROUGE-L of greedy answers to held-out seeds"},
+        {
+            ("tasks",): (
+                "ROUGE-L of greedy answers to held-out seeds; where none are held out, to the "
+                "tasks of `--test`"
+            ),
+        },
+        instead="rouge_l.human.tuned.greedy.value",
     ),
     "win_rate": ExamNumber(
         "pairwise.tuned.win_rate.value",
@@ -217,7 +225,10 @@ class Requirement:
 
 def find_number(exam: JsonMapping, name: str) -> float | None:
     """Return a number of an exam, which may be NaN, or None if it was not measured."""
-    value = get_path(exam, *EXAM_NUMBERS[name].path.split("."))
+    number = EXAM_NUMBERS[name]
+    value = get_path(exam, *number.path.split("."))
+    if value is None and number.instead:
+        value = get_path(exam, *number.instead.split("."))
     return value if isinstance(value, float) else read_number(value)
 
 

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
-from selfteach.commands.screen import open_console, print_json, print_notice, print_result
+from selfteach.commands.screen import (
+    open_console,
+    print_json,
+    print_notice,
+    print_notices,
+    print_result,
+)
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine, set_aside
-from selfteach.materials.rows import Row, read_rows, refuse_bad_rows
-from selfteach.materials.tasks import OWN_SEEDS, read_task
+from selfteach.materials.row_forms import drop_unfilled, read_conversation
+from selfteach.materials.rows import (
+    Row,
+    list_first_lines,
+    read_rows,
+    refuse_bad_rows,
+    summarize_repaired,
+)
+from selfteach.materials.tasks import (
+    MAX_SYSTEM_SHARE,
+    MIN_SHARING_ROWS,
+    OWN_SEEDS,
+    Task,
+    read_task,
+)
 from selfteach.materials.templates import (
     LIBRARY,
+    OWN_TEMPLATE,
     Template,
     get_templates,
     make_template,
@@ -25,6 +46,11 @@ from selfteach.run.display import replace_control_chars
 from selfteach.text import format_count
 
 TASK_COLUMNS = ("instances", "conversations", "messages")
+"""The columns of which a row of tasks has one."""
+READ_COLUMNS = ("instruction", "input", "output")
+"""What such a row is read as."""
+MAX_BAD_SHARE = 1.0
+"""With `--skip-bad-rows` every bad row is left out, and named."""
 WIDTH = 80
 MAX_COLUMNS = 20
 """How many columns of a dataset a message names."""
@@ -93,43 +119,137 @@ def run_templates(data: Path | None, options: TemplateOptions, *, as_json: bool)
                 where="--out",
                 cure="Name one: selfteach templates DATA --out FILE.",
             )
-        written, unfitting, bad = write_dataset(data, library, options)
-        _report_bad_lines(bad)
+        written, unfitting, notes = write_dataset(data, library, options)
+        _print_notes(notes)
         found = {
             "out": str(options.out),
             "written": written,
             "no_template_fits": unfitting,
-            "bad_lines": len(bad),
+            "bad_lines": len(notes.bad),
         }
         counts = format_count(written, "examples"), format_count(unfitting, "rows")
         text = f"{options.out}: {counts[0]}, {counts[1]} that no template fits"
         print_result(found, text, as_json=as_json)
         return
-    rows, bad = take_example_rows(data or OWN_SEEDS, library)
-    _report_bad_lines(bad)
+    rows, notes = take_example_rows(data or OWN_SEEDS, library)
+    _print_notes(notes)
     if as_json:
         print_json([describe_template(template, rows) for template in library])
         return
     _print_preview(library, rows, options.model)
 
 
-def iterate_rows(path: Path, bad: list[BadLine]) -> Iterator[tuple[str, dict[str, str]]]:
+@dataclass
+class RowNotes:
+    """Hold the rows that cannot be read, and those that are not taken as they stand."""
+
+    bad: list[BadLine] = field(default_factory=list)
+    repaired: list[BadLine] = field(default_factory=list)
+
+
+@dataclass
+class Survey:
+    """Hold what a first reading of a dataset finds.
+
+    Attributes:
+        columns: those of all rows.
+        systems: the system messages that many conversations share, each with a note.
+    """
+
+    columns: dict[str, None] = field(default_factory=dict)
+    systems: dict[str, BadLine] = field(default_factory=dict)
+
+
+def survey_rows(path: Path, library: Sequence[Template]) -> Survey:
+    """Read a dataset once, before any row of it is shown or written.
+
+    A system message is shared by the measure of `tasks`.
+
+    Raises:
+        DataError: a template of the user's own has a column that no row has.
+    """
+    found = Survey()
+    counts: Counter[str] = Counter()
+    places: dict[str, str] = {}
+    for where, given in read_rows(path, []):
+        row = drop_unfilled(given)
+        found.columns |= dict.fromkeys(READ_COLUMNS if is_task(row) else get_columns(row))
+        system = find_system(row, where)
+        if system is not None:
+            counts[system] += 1
+            places.setdefault(system, where)
+    least = max(MIN_SHARING_ROWS, MAX_SYSTEM_SHARE * counts.total())
+    for system, count in counts.items():
+        if system and count > least:
+            fault = f'{count} rows share the system message "{system[:60]}", which is no '
+            fault += "instruction: their questions are"
+            found.systems[system] = BadLine(places[system], fault)
+    for template in library:
+        is_own = template.name == OWN_TEMPLATE
+        if is_own and found.columns and not found.columns.keys() >= set(template.columns):
+            raise make_unfit_error(path, [template], found.columns)
+    return found
+
+
+def is_task(row: Row) -> bool:
+    """Return whether a row is read as a task: it has cases, or is a conversation."""
+    return any(key in row for key in TASK_COLUMNS)
+
+
+def find_system(row: Row, where: str) -> str | None:
+    """Return the system message of a conversation, or "" if it has none; None of another row, and
+    of one that cannot be read.
+    """
+    if not is_task(row) or "instances" in row or "instruction" in row:
+        return None
+    try:
+        read_task(row, where)
+        turns = read_conversation(row, where)
+    except DataError:
+        return None
+    return next((turn.content.strip() for turn in turns if turn.role == "system"), "")
+
+
+def iterate_rows(
+    path: Path, survey: Survey, notes: RowNotes
+) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the place and the columns of each row, as text.
 
     A task with several instances, or a conversation, becomes one row for each instance.
     """
-    for where, row in read_rows(path, bad):
-        if not any(key in row for key in TASK_COLUMNS):
+    notes.repaired += survey.systems.values()
+    for where, given in read_rows(path, notes.bad, notes.repaired):
+        row = drop_unfilled(given)
+        if not is_task(row):
             yield where, get_columns(row)
             continue
         try:
-            task = read_task(row, where)
+            task = read_task_of_row(row, where, survey, notes)
         except DataError as fault:
-            set_aside(bad, where, fault.what.rstrip("."))
+            set_aside(notes.bad, where, fault.what.rstrip("."))
             continue
         for number, instance in enumerate(task.instances):
             columns = {"input": instance.input, "output": instance.output}
             yield f"{where}#{number}", {"instruction": task.instruction, **columns}
+
+
+def read_task_of_row(row: Row, where: str, survey: Survey, notes: RowNotes) -> Task:
+    """Read a task as `tasks` does: a shared system message is no instruction, and an input such as
+    "None" is taken for none, which is noted.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if find_system(row, where) in survey.systems:
+        turns = [turn for turn in read_conversation(row, where) if turn.role != "system"]
+        return read_task({"messages": prompt_to_json(tuple(turns))}, where)
+    task = read_task(row, where)
+    written = read_task(row, where, exact=True)
+    for instance, own in zip(task.instances, written.instances, strict=True):
+        if own.input.strip() and not instance.input:
+            fault = f'its input "{own.input.strip()}" is taken for none'
+            notes.repaired.append(BadLine(where, fault))
+    return task
 
 
 def get_columns(row: Row) -> dict[str, str]:
@@ -143,8 +263,8 @@ def get_columns(row: Row) -> dict[str, str]:
 
 def take_example_rows(
     path: Path, library: Sequence[Template]
-) -> tuple[list[dict[str, str]], list[BadLine]]:
-    """Return rows to show, and all unreadable rows: the first row with an input, the first without
+) -> tuple[list[dict[str, str]], RowNotes]:
+    """Return rows to show, and notes on all rows: the first row with an input, the first without
     one, and the first that fits a template which no row before it fits.
 
     Raises:
@@ -153,10 +273,9 @@ def take_example_rows(
     found: list[dict[str, str]] = []
     kinds: set[bool] = set()
     unfitted = list(library)
-    columns: dict[str, None] = {}
-    bad: list[BadLine] = []
-    for _, row in iterate_rows(path, bad):
-        columns |= dict.fromkeys(row)
+    notes = RowNotes()
+    survey = survey_rows(path, library)
+    for _, row in iterate_rows(path, survey, notes):
         kind = bool(row.get("input", "").strip())
         left = [template for template in unfitted if not template.fits(row)]
         if kind not in kinds or len(left) < len(unfitted):
@@ -165,13 +284,13 @@ def take_example_rows(
         unfitted = left
     if not found:
         raise DataError(
-            f"holds no row that can be shown{_describe_first(bad)}.",
+            f"holds no row that can be shown{_describe_first(notes.bad)}.",
             where=path,
             cure="Give a dataset with named columns.",
         )
     if len(unfitted) == len(library):
-        raise make_unfit_error(path, library, columns)
-    return found, bad
+        raise make_unfit_error(path, library, survey.columns)
+    return found, notes
 
 
 def make_unfit_error(path: Path, library: Sequence[Template], columns: Iterable[str]) -> DataError:
@@ -197,10 +316,13 @@ def _describe_first(bad: Sequence[BadLine]) -> str:
     return f"; the first: {bad[0].where}: {bad[0].fault}" if bad else ""
 
 
-def _report_bad_lines(bad: Sequence[BadLine]) -> None:
-    """Print on stderr how many rows are left out, and what is wrong with the first."""
-    if bad:
-        print_notice(f"{format_count(len(bad), 'rows')} cannot be read{_describe_first(bad)}.")
+def _print_notes(notes: RowNotes) -> None:
+    """Print on stderr which rows are left out, and which are not taken as they stand."""
+    if notes.bad:
+        first, *others = list_first_lines(notes.bad)
+        print_notice(f"{format_count(len(notes.bad), 'rows')} cannot be read; the first: {first}.")
+        print_notices(others)
+    print_notices(summarize_repaired(notes.repaired))
 
 
 def choose_row(template: Template, rows: Sequence[dict[str, str]]) -> dict[str, str] | None:
@@ -231,15 +353,16 @@ def describe_template(template: Template, rows: Sequence[dict[str, str]]) -> Jso
 
 def write_dataset(
     data: Path, library: Sequence[Template], options: TemplateOptions
-) -> tuple[int, int, list[BadLine]]:
+) -> tuple[int, int, RowNotes]:
     """Write each row as prompt and completion, in a template that is sampled for it.
 
     Returns:
-        the number of written rows, the number of rows that no template fits, and the bad rows.
+        the number of written rows, the number of rows that no template fits, and notes on rows.
 
     Raises:
         UsageError: the dataset would overwrite itself or another file, or mix chat and completion.
-        DataError: there are bad rows, or no template fits any row.
+        DataError: there are bad rows, or no template fits any row, or one of the user's own has a
+            column that no row has.
     """
     assert options.out is not None
     refuse_shared_paths([options.out], [data])
@@ -252,12 +375,11 @@ def write_dataset(
             where="--template",
             cure=f"Name some of one form: {', '.join(names)}.",
         )
-    bad: list[BadLine] = []
-    columns: dict[str, None] = {}
+    notes = RowNotes()
+    survey = survey_rows(data, library)
     written = unfitting = 0
     with open_atomic(options.out) as out:
-        for where, row in iterate_rows(data, bad):
-            columns |= dict.fromkeys(row)
+        for where, row in iterate_rows(data, survey, notes):
             template = sample_template(library, row, options.seed, digest([where, row]))
             if template is None:
                 unfitting += 1
@@ -273,10 +395,17 @@ def write_dataset(
             }
             out.write(dump_canonical_json(filled) + "\n")
             written += 1
-        refuse_bad_rows(data, bad, written + unfitting + len(bad), options.skip_bad_rows, 0.1)
+        rows = written + unfitting + len(notes.bad)
+        refuse_bad_rows(data, notes.bad, rows, options.skip_bad_rows, MAX_BAD_SHARE)
+        if not written and not survey.columns:
+            raise DataError(
+                f"holds no row that can be written{_describe_first(notes.bad)}.",
+                where=data,
+                cure="Give a dataset with named columns.",
+            )
         if not written:
-            raise make_unfit_error(data, library, columns)
-    return written, unfitting, bad
+            raise make_unfit_error(data, library, survey.columns)
+    return written, unfitting, notes
 
 
 def split_segments(prompt: Prompt, answer: str, tokens: Any = None) -> list[Segment]:

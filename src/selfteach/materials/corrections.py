@@ -289,7 +289,7 @@ def _read_pair_of_turn(row: JsonMapping, where: str) -> Edit:
     """Read a conversation beside the better and the worse answer to its last question."""
     turns = parse_messages(row["messages"], where)
     if turns and turns[-1].role == "assistant":
-        *turns, last = turns
+        turns, last = turns[:-1], turns[-1]
         answers = [_read_last_answer(row.get(side), side, where) for side in ("chosen", "rejected")]
         if last.content.strip() not in answers:
             raise DataError(
@@ -474,7 +474,7 @@ def read_prompts(
         skip=skip,
         max_bad_share=max_bad_share,
         forms='{"prompt": "..."}',
-        rows=_read_lines if path.suffix.lower() == ".txt" else read_rows,
+        rows=read_prompt_lines if path.suffix.lower() == ".txt" else read_rows,
     )
     places: dict[Turns, str] = {}
     for where, prompt in read:
@@ -488,10 +488,15 @@ def read_prompts(
     return found
 
 
-def _read_lines(
+def read_prompt_lines(
     path: Path, bad: list[BadLine], cleaned_rows: list[BadLine]
 ) -> Iterator[tuple[str, JsonObject]]:
-    """Yield the lines of a text file, each as a row with a prompt."""
+    """Yield the lines of a text file, each as a row with a prompt, and its place.
+
+    Args:
+        bad: receives the lines that are no text.
+        cleaned_rows: receives the places where `clean_text` changed something.
+    """
     number = 0
     for read in read_lines(path):
         for line in [read] if isinstance(read, ValueError) else split_lines(read):

@@ -432,6 +432,18 @@ def refuse_bad_rows(
     )
 
 
+def summarize_repaired(lines: Sequence[BadLine]) -> list[str]:
+    """Return lines for a person: how many rows were repaired, and what was done to the first."""
+    return [f"repaired rows: {len(lines):,}", *list_first_lines(lines)] if lines else []
+
+
+def list_first_lines(lines: Sequence[BadLine]) -> list[str]:
+    """Return lines for a person: the first places with their faults, and how many more."""
+    shown = [f"{line.where}: {line.fault}" for line in lines[:MAX_SHOWN]]
+    more = len(lines) - MAX_SHOWN
+    return [*shown, f"and {more:,} more"] if more > 0 else shown
+
+
 def _end_sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 

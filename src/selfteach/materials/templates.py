@@ -21,7 +21,10 @@ from selfteach.errors import UsageError
 from selfteach.records import Prompt, make_prompt
 from selfteach.registry import did_you_mean
 
-_COLUMN = re.compile(r"\{(\w+)\}")
+_COLUMN = re.compile(r"\{([^{}\"\n]+)\}")
+"""A column in a template. JSON in it, which has quotation marks, stays text."""
+OWN_TEMPLATE = "own"
+"""The name of a template of the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def make_template(
             where="--prompt, --answer",
             cure='Name columns in braces: --prompt "Translate: {german}" --answer "{english}".',
         )
-    return Template("own", form, prompt, answer)
+    return Template(OWN_TEMPLATE, form, prompt, answer)
 
 
 def sample_template(

@@ -34,7 +34,8 @@ SHAPES = ("o", "^", "D", "v", "P")
 class ScorePath:
     """Hold the place of a method's score in its exam.
 
-    It is `path`, then the arm, then `greedy` or `sampled`.
+    It is `path`, then the arm, then `greedy` or `sampled`. `instead` is the path in an exam that
+    has nothing there.
     """
 
     name: str
@@ -42,6 +43,12 @@ class ScorePath:
     greedy: tuple[str, ...] = ()
     sampled: tuple[str, ...] = ()
     lower_is_better: bool = False
+    instead: tuple[str, ...] = ()
+
+    def choose_path(self, exam: JsonMapping) -> tuple[str, ...]:
+        """Return the path that an exam has."""
+        is_absent = get_path(exam, *self.path) is None
+        return self.instead if is_absent and self.instead else self.path
 
 
 SCORES: Mapping[str, ScorePath] = {
@@ -50,7 +57,9 @@ SCORES: Mapping[str, ScorePath] = {
         "words changed", ("distance",), ("greedy",), ("sampled",), lower_is_better=True
     ),
     "documents": ScorePath("answered", ("contains",)),
-    "tasks": ScorePath("ROUGE-L", ("rouge_l", "seed"), ("greedy",), ("sampled",)),
+    "tasks": ScorePath(
+        "ROUGE-L", ("rouge_l", "seed"), ("greedy",), ("sampled",), instead=("rouge_l", "human")
+    ),
 }
 """The methods that can be compared."""
 TRAIN = ScorePath("loss, nats a token", ("loss_nats",), lower_is_better=True)

@@ -58,7 +58,7 @@ DOCUMENTS_GAINS: GainTable = (
 TASK_GAINS: GainTable = tuple(
     (
         f"ROUGE-L, {name}",
-        f"Tuned minus base, paired by task, {BOTH_ANSWERS}.",
+        f"Tuned minus base, paired by question, {BOTH_ANSWERS}.",
         f"gain.{part}.base",
         f"gain.{part}.prompted",
     )

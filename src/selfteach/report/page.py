@@ -38,7 +38,7 @@ from selfteach.report.read_run import (
     read_number,
     read_run,
 )
-from selfteach.run.finished import CALIBRATION
+from selfteach.run.finished import CALIBRATION, REPAIRED
 from selfteach.text import clean_text
 
 TEMPLATES_FOLDER = Path(__file__).parent / "templates"
@@ -111,6 +111,7 @@ def _render_page(run: RunData, template: str) -> str:
         answers=sections.compare_answers(exam),
         examples=[sections.describe_example(row) for row in run.examples],
         dropped=sections.list_dropped(run),
+        repaired=sections.list_repaired(notes.get(REPAIRED)),
         sections=sections.choose_sections(exam, recorded),
         nothing_trained=sections.was_nothing_trained(exam),
         map=recorded["map"],

@@ -18,14 +18,23 @@ from selfteach.errors import SelfteachError
 from selfteach.files import BadLine, read_jsonl
 from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.run.exports import read_sums
-from selfteach.run.finished import CALIBRATION, COST_FILE, EXAM_FILE, add_cost
+from selfteach.run.finished import CALIBRATION, COST_FILE, EXAM_FILE, REPAIRED, add_cost
 from selfteach.run.ledger import Funnel, Ledger
 from selfteach.run.manifest import MANIFEST_FILE
 from selfteach.run.run_folder import CONFIG_FILE, LEDGER_FILE
 from selfteach.run.sums import check_files, list_broken
 from selfteach.text import clean_text
 
-NOTE_KEYS = (CALIBRATION, "sizes", "clusters", "search", "curve", "inspection", "classification")
+NOTE_KEYS = (
+    CALIBRATION,
+    REPAIRED,
+    "sizes",
+    "clusters",
+    "search",
+    "curve",
+    "inspection",
+    "classification",
+)
 MAX_DROPPED_SHOWN = 6
 MAX_EXAMPLES_SHOWN = 12
 

@@ -42,6 +42,7 @@ ORIGIN = r"[^'\"#]+"
 CONFIG_LINE = re.compile(rf"^(?P<line>.*?)\s+# (?P<origin>{ORIGIN})$")
 NUM_OPEN = {"target": 3, "near": 1, "general": 1}
 NUM_SHOWN = {"target": 10, "near": 4, "general": 4}
+MAX_REPAIRED_SHOWN = 50
 
 
 def make_headline(exam: JsonMapping) -> JsonMapping:
@@ -219,6 +220,13 @@ def list_dropped(run: RunData) -> list[JsonMapping]:
         rows = [_list_body(row) for row in run.dropped.get(key, [])]
         groups.append({"stage": stage, "reason": reason, "count": count, "rows": rows})
     return groups
+
+
+def list_repaired(note: Any) -> JsonMapping | None:
+    """Return how many rows were repaired, and the first of them to read; None for none."""
+    lines = list_texts(note)
+    shown = [shorten(line, 300) for line in lines[:MAX_REPAIRED_SHOWN]]
+    return {"count": len(lines), "lines": shown} if lines else None
 
 
 def _list_body(row: JsonMapping) -> list[tuple[str, str]]:

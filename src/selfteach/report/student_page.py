@@ -13,7 +13,6 @@ from selfteach.text import clean_text
 TEMPLATE = "student.j2"
 SHARES = {"needless": "needless effects", "near": "near answers not degraded"}
 """The shares of a cell that are shown alone and in the student."""
-LOOKS = {"kept": "good", "weakened": "warn", "lost": "bad"}
 
 
 def write_student_page(folder: Path, student: JsonMapping) -> Path:
@@ -43,11 +42,9 @@ def make_row(lesson: JsonMapping, columns: list[JsonObject]) -> JsonObject:
         if not isinstance(cell, dict):
             cells.append(None)
             continue
-        state = str(cell.get("state"))
         cells.append(
             {
-                "state": state,
-                "look": LOOKS.get(state, "calm"),
+                "state": str(cell.get("state")),
                 "score": read_measure(cell.get("score")),
                 "fall": read_measure(cell.get("fall")),
                 "drift": read_number(cell.get("drift_nats")),

@@ -111,6 +111,7 @@ class _Table:
 
 class _Page:
     """Collect the text of a page in parts: words, line breaks, and "- " before an item of a list.
+    The breaks of `<br>` and `<pre>` are the author's (KEPT_BREAK).
 
     Args:
         end: the element behind the page; None if an element that is never closed swallowed it.
@@ -158,7 +159,7 @@ class _Page:
         if self._is_left_out(node, tag):
             self._break(tag)
             if tag in CELLS:  # it keeps its column
-                self._begin_cell(node)
+                self._begin_cell()
                 self._end_cell(node)
             return False
         self._break(tag)
@@ -166,7 +167,7 @@ class _Page:
             self.headings.append(_get_line(node))
             self.title = self.title or (self.headings[-1] if tag == "h1" else "")
         elif tag == "br":
-            self.parts.append("\n")
+            self.parts.append(KEPT_BREAK)
         elif tag in ITEMS:
             self._item_begins = True
         elif tag == "table":
@@ -176,7 +177,7 @@ class _Page:
         elif self._tables and tag == "tr":
             self._tables[-1].rows.append([])
         elif self._tables and tag in CELLS:
-            self._begin_cell(node)
+            self._begin_cell()
         self._articles += tag in ARTICLES
         self._pre += tag == "pre"
         return True
@@ -223,7 +224,7 @@ class _Page:
                 self.left_out += len("".join((inner.text_content or "").split()))
         return True
 
-    def _begin_cell(self, node: LexborNode) -> None:
+    def _begin_cell(self) -> None:
         table = self._tables[-1]
         table.cell_start = len(self.parts)
         table.start = table.cell_start if table.start is None else table.start

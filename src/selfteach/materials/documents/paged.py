@@ -175,9 +175,11 @@ def read_docx(
             if style.startswith("List") and found.strip():
                 found = f"- {found}"
             elif style.startswith(("Title", "Heading")):
-                title = title or found.strip()
-                if headings is not None and found.strip():
-                    headings.append(" ".join(found.split()))
+                found = " ".join(found.split())
+                title = title or found
+                if headings is not None and found:
+                    headings.append(found)
+            found = found.replace("\n", KEPT_BREAK)
         room -= len(found)
         if room < 0:
             raise TooLarge(f"holds more than {MAX_CHARS:,} characters")

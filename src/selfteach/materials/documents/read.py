@@ -41,7 +41,7 @@ from selfteach.materials.rows import CLEANED_NOTE
 from selfteach.records import JsonMapping
 from selfteach.run.manifest import MANIFEST_FILE
 from selfteach.run.run_folder import LEDGER_FILE, STATE_FILE
-from selfteach.text import clean_text
+from selfteach.text import clean_text, unify_line_ends
 
 SUFFIXES = {
     ".txt": "text",
@@ -318,7 +318,7 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         cleaned = safe != parsed.pages
     else:
         raw, notes = _read_text(file)
-        raw = _PAGE_BREAK.sub("\n", raw.replace("\r\n", "\n").replace("\r", "\n"))
+        raw = _unify_breaks(raw)
         text = clean_text(raw)
         cleaned = text != raw
         headings, rows = [], []
@@ -359,6 +359,11 @@ def _read_text(file: Path) -> tuple[str, tuple[str, ...]]:
     return text, (note,) if note else ()
 
 
+def _unify_breaks(text: str) -> str:
+    """Return a text with a line feed at the end of each line and of each page."""
+    return _PAGE_BREAK.sub("\n", unify_line_ends(text))
+
+
 def _has_words(text: str) -> bool:
     return any(map(str.isalnum, text))
 
@@ -397,7 +402,7 @@ def _read_rows(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
     cleaned: list[BadLine] = []
     reading.rows.append(rows)
     try:
-        for where, row in read_jsonl(file, rows.bad_lines, cleaned):
+        for where, row in read_jsonl(file, rows.bad_lines, cleaned, _unify_breaks):
             text = _get_first_text(row, TEXT_FIELDS)
             if not _has_words(text):
                 set_aside(rows.bad_lines, where, 'has no text under "document" or "text"')

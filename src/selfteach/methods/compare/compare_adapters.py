@@ -470,9 +470,10 @@ def summarize_arm(kind: str, exam: JsonMapping, arm: str) -> JsonObject:
     drift.
     """
     score = find_score(kind)
+    path = score.choose_path(exam)
     found = {
-        "score": get_path(exam, *score.path, arm, *score.greedy),
-        "sampled": get_path(exam, *score.path, arm, *score.sampled) if score.sampled else None,
+        "score": get_path(exam, *path, arm, *score.greedy),
+        "sampled": get_path(exam, *path, arm, *score.sampled) if score.sampled else None,
     }
     if arm != "tuned":
         return found

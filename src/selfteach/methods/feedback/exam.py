@@ -480,7 +480,8 @@ class RuleScorer:
 
     def rows(self, state: ExamState) -> list[JsonObject]:
         """Return each target question with every arm's answers, whether they keep the rule, and
-        whether the question counts in the verdict.
+        whether the question counts in the verdict. A question that asks the same as others has its
+        `group`.
         """
         scores: RuleScores = state.scores
         counted = set(chain.from_iterable(scores.groups))
@@ -495,8 +496,9 @@ class RuleScorer:
                     "sampled": own.sampled[i].text,
                     "sampled_ok": scores.sampled[arm][i],
                 }
-            row = {"scope": TARGET, "prompt": text, "counts": i in counted, "arms": cells}
-            rows.append(row)
+            group = {"group": self.group_of[text]} if text in self.group_of else {}
+            row = {"scope": TARGET, "prompt": text, **group, "counts": i in counted}
+            rows.append({**row, "arms": cells})
         return rows
 
 

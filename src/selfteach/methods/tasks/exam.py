@@ -238,7 +238,8 @@ class TaskScorer:
         """Return each question with every arm's answers.
 
         An answer is marked as broken where it is further from a person's than the base's, and as
-        nearer where it is nearer. `golds` has every right answer where there are several.
+        nearer where it is nearer. `golds` has every right answer where there are several. `task`
+        and ROUGE-L are what a comparison of two runs needs.
         """
         scores: TaskScores = state.scores
         rows = []
@@ -251,10 +252,13 @@ class TaskScorer:
                     "sampled": own.sampled[i].text,
                     "ok": change >= 0,
                     "nearer": change > 0,
+                    "rouge_l": scores.greedy[arm][i],
+                    "sampled_rouge_l": scores.sampled[arm][i],
                 }
             row = {"scope": TARGET, "part": question.part, "prompt": question.prompt[-1].content}
             others = {"golds": list(question.golds)} if len(question.golds) > 1 else {}
-            rows.append({**row, "gold": question.golds[0], **others, "arms": cells})
+            gold = {"gold": question.golds[0], **others}
+            rows.append({**row, "task": question.task, **gold, "arms": cells})
         return rows
 
 
