@@ -421,8 +421,8 @@ def _find_chain(effect: str) -> str:
     """Return the word that a rule wants for one word and unwanted for another; ""."""
     found = read_effect(effect)
     pairs = found.replacements if found else ()
-    unwanted = {old.lower() for old, _ in pairs}
-    word = next((new for _, new in pairs if new.lower() in unwanted), "")
+    unwanted = {old for old, _ in pairs}
+    word = next((new for _, new in pairs if new in unwanted), "")
     return f'"say {word}" and "do not say {word}"' if word else ""
 
 
