@@ -341,6 +341,51 @@ def test_what_shares_of_datasets_would_ignore_is_refused(setting: str) -> None:
     assert resolve(FinetuneConfig, sets=[f"train.{setting}"])
 
 
+CLOSED_FORM = "train.adapter=closed_form"
+
+
+@pytest.mark.parametrize(
+    ("schema", "setting"),
+    [
+        (FeedbackConfig, "train.epochs=3"),
+        (FeedbackConfig, "train.min_share={near: 0.2}"),
+        (DocumentsConfig, "train.beta=0.1"),
+        (CorrectionsConfig, "objective.beta=0.1"),
+        (TasksConfig, "train.batch_size=8"),
+        (FinetuneConfig, "train.lora.rank=4"),
+    ],
+)
+def test_what_the_closed_form_would_ignore_is_refused(schema: type[Section], setting: str) -> None:
+    key = setting.partition("=")[0].replace("objective.", "train.correction.")
+    words = re.escape(f"{key} (--set): closed_form is solved for without steps and has no use")
+    with pytest.raises(UsageError, match=words):
+        resolve(schema, sets=[CLOSED_FORM, setting])
+    assert resolve(schema, sets=[setting])
+    assert resolve(schema, sets=[CLOSED_FORM, setting], refuses_ignored=False)
+
+
+def test_what_the_closed_form_would_ignore_is_refused_all_at_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(FeedbackConfig, sets=[CLOSED_FORM, "train.epochs=3", "train.l2=1", "seed=1"])
+    assert "train.epochs (--set)" in str(caught.value)
+    assert "no use for l2" in str(caught.value)
+    assert "seed" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
+def test_the_closed_form_takes_the_defaults_of_a_method_and_its_presets(method: str) -> None:
+    schema = METHOD_CONFIGS[method]
+    sets = [CLOSED_FORM, "train.learning_rate=null"]
+    for file in (None, *list_presets(method).values()):
+        assert resolve(schema, file, sets).config.train.adapter == "closed_form"
+    more = ["max_tokens=64", "overlong=cut", "checkpoint_every=0", "closed_form={shots: 4}"]
+    epochs = schema().model_dump()["train"]["epochs"]  # the default, in words
+    more += [f"epochs={'null' if epochs is None else epochs}", "weights={general: {anchor: 2.0}}"]
+    assert resolve(schema, sets=[*sets, *(f"train.{setting}" for setting in more)])
+    if method == "documents":
+        assert resolve(schema, sets=[*sets, "train.min_share={general: 0.1}"])
+
+
 def list_keys(schema: type[Section], path: str = "") -> Iterator[tuple[type[Section], str]]:
     """Every key, those of sections included, each with the class that holds it."""
     for name, field in schema.model_fields.items():

@@ -345,6 +345,32 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_file(path: Path) -> None:
+    """Wait until what a file holds is on the disk."""
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def sync_files(folder: Path) -> None:
+    """Wait until every file of a folder is on the disk, with its name."""
+    for path in (*folder.rglob("*"), folder):
+        if path.is_dir():
+            sync_folder(path)
+        elif path.is_file():
+            sync_file(path)
+
+
+def place_folder(fresh: Path, path: Path) -> None:
+    """Give a whole folder its place, where nothing is or an empty folder. After a power loss it is
+    there with all its files, or not at all.
+    """
+    sync_files(fresh)
+    if path.exists():
+        path.rmdir()
+    fresh.rename(path)
+    sync_folder(path.parent)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, and those above it, whose names survive a power loss."""
     missing = [place for place in (path, *path.parents) if not place.exists()]

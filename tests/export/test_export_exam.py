@@ -371,7 +371,9 @@ def test_an_export_without_an_exam_says_that_no_verdict_was_reached(
 def test_a_request_to_another_program_has_its_own_seed_and_all_of_its_settings() -> None:
     warm = SamplingParams(1.0, 1.0, max_tokens=8)
     bodies = [describe_request(Request("exam", make_prompt("Yes?"), warm, n)) for n in range(2)]
-    assert bodies[0]["seed"] != bodies[1]["seed"]
+    bodies.append(describe_request(Request("exam", make_prompt("No?"), warm)))
+    assert len({body["seed"] for body in bodies}) == 3, "another draw, and another prompt"
+    assert all(0 <= body["seed"] < 1 << 31 for body in bodies)
     assert bodies[0]["top_k"] == 0, "llama.cpp would take the 40 most probable tokens alone"
     assert bodies[0]["messages"] == [{"role": "user", "content": "Yes?"}]
     greedy = describe_request(Request("exam", "Once", GREEDY))

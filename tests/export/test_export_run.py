@@ -112,6 +112,15 @@ def test_a_plain_answer_is_sampled_from_the_most_probable_tokens_asked_for(tiny:
     assert narrow["text"] == greedy["text"]
 
 
+def test_plain_answers_of_a_batch_are_sampled_with_the_seeds_of_all_its_rows(tiny: Path) -> None:
+    body = {"prompt": "A rule is", "temperature": 5.0, "top_p": 1.0, "max_tokens": 8}
+    first, second, third = (body | {"seed": seed} for seed in range(3))
+    model = PlainModel(tiny)
+    found = model.answer([first, second])
+    assert model.answer([first, second]) == found
+    assert model.answer([first, third])[0] != found[0], "two batches may begin with one seed"
+
+
 @pytest.mark.parametrize("form", ["lora-gguf", pytest.param("gguf", marks=pytest.mark.slow)])
 def test_llama_cpp_answers_as_the_run_does(form: str, lesson: Path, tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")

@@ -5,6 +5,7 @@ weights can do is refused.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -197,6 +198,34 @@ def test_the_current_folder_is_no_place_for_a_model(
     with open_atomic_folder(Path("a/..") / "b") as fresh:
         fresh.mkdir()
     assert (tmp_path / "b").is_dir()
+
+
+def test_a_written_folder_is_on_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    before: list[int] = []
+    sync = os.fsync
+    rename = Path.rename
+
+    def note_sync(number: int) -> None:
+        synced.append(os.fstat(number).st_ino)
+        sync(number)
+
+    def note_rename(self: Path, target: Path) -> Path:
+        before.extend(synced)
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "rename", note_rename)
+    out = tmp_path / "new" / "out"
+    with open_atomic_folder(out) as fresh:
+        (fresh / "inner").mkdir(parents=True)
+        (fresh / "inner" / "weights").write_text("1")
+    written = (out, out / "inner", out / "inner" / "weights")
+    assert {path.stat().st_ino for path in written} <= set(before)
+    assert synced[-1] == out.parent.stat().st_ino, "with the new name"
+    assert tmp_path.stat().st_ino in before, "with that of the folder around it"
 
 
 def test_what_a_killed_process_of_the_same_number_left_is_not_written_along(

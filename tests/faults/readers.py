@@ -65,7 +65,7 @@ from selfteach.students.job_runner import read_lesson_name
 from selfteach.students.jobs import Job, JobBook, list_open_jobs
 from selfteach.students.sit_again import read_recorded_exam
 from selfteach.students.state import Cell, Lesson, StudentState
-from selfteach.train.checkpoint import Checkpoint, read_newest_checkpoint, write_checkpoint
+from selfteach.train.checkpoint import read_newest_checkpoint, write_checkpoint
 from selfteach.train.metrics_file import MetricsFile
 from talker import write_talker
 from tiny_tokenizer import CHATML, tiny_tokenizer
@@ -117,7 +117,7 @@ LORA_SETTINGS = json.dumps(
 TENSORS_FILE = "adapter_model.safetensors"
 SIDES = {"A": torch.zeros(1, 4), "B": torch.zeros(4, 1)}
 LORA_TENSORS = save({f"base_model.model.q_proj.lora_{side}.weight": SIDES[side] for side in SIDES})
-CHECKPOINT = Checkpoint(2, {"w": torch.zeros(2)}, {}, torch.zeros(8, dtype=torch.uint8), {})
+CHECKPOINT = (lambda: {"w": torch.zeros(2)}, dict, lambda: {"torch": torch.zeros(8)})
 
 
 def skip_bad(read: Callable[..., object]) -> Callable[[Path], object]:
@@ -130,7 +130,7 @@ def read_text(read: Callable[[str], object], path: Path) -> object:
 
 
 def read_checkpoints(path: Path) -> object:
-    write_checkpoint(path.parent / "checkpoints", "mine", CHECKPOINT)
+    write_checkpoint(path.parent / "checkpoints", "mine", 2, CHECKPOINT, {})
     damaged = path.parent / "checkpoints" / "step-000002" / path.name
     damaged.write_bytes(path.read_bytes())
     return read_newest_checkpoint(path.parent / "checkpoints", "mine", lambda *event: None)

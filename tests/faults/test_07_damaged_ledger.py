@@ -5,6 +5,7 @@ file, and the run goes on.
 from __future__ import annotations
 
 import json
+import os
 import random
 import sqlite3
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 
 from selfteach import cli
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.run import recover
+from selfteach.run import recover, signals
 from selfteach.run.ledger import SCHEMA, Ledger, Outcome
 from selfteach.run.lock import RunLock
 from selfteach.run.recover import recover_ledger
@@ -162,6 +163,51 @@ def test_a_second_recovery_keeps_the_first_damaged_file(tmp_path: Path, whole: b
     recover_ledger(path.parent)
     assert path.with_name("run.db.damaged").read_bytes() == bytes(data)
     assert path.with_name("run.db.damaged-2").read_bytes() == bytes(data[:-4096])
+
+
+def test_a_recovery_that_is_cut_off_leaves_a_ledger(
+    tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = bytearray(whole)
+    changed_letter(data)
+    path = written(tmp_path / "run", bytes(data))
+    depths: list[int] = []
+
+    def cut_off(self: Path, target: Path) -> Path:
+        depths.append(signals._InterruptState.depth)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            recover_ledger(path.parent)
+    assert depths == [1], "an ordinary interrupt waits until the new one is there"
+    assert path.read_bytes() == bytes(data)
+    assert recover_ledger(path.parent)["answers"] == ANSWERS - 1
+    assert path.with_name("run.db.damaged").read_bytes() == bytes(data)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_log_that_is_left_stays_with_the_damaged_ledger(
+    links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the new ledger it would change that one."""
+    path = written(tmp_path / "run", b"damaged")
+    path.with_name("run.db-wal").write_bytes(b"log")
+    path.with_name("run.db-shm").touch()
+    (tmp_path / "fresh").write_bytes(b"fresh")
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    recover._replace(path, tmp_path / "fresh")
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == {
+        "run.db": b"fresh",
+        "run.db.damaged": b"damaged",
+        "run.db.damaged-wal": b"log",
+    }
+
+
+def refuse(*given: object) -> None:
+    raise PermissionError("this file system has no second names")
 
 
 def test_what_was_recovered_is_part_of_the_one_json_object(

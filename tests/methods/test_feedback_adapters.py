@@ -34,6 +34,9 @@ OWN = {
         "train.closed_form.layers=all",
         "train.closed_form.shots=1",
         "train.learning_rate=null",
+        "train.epochs=null",
+        "train.max_steps=0",
+        "train.batch_size=16",
     ]
 }
 

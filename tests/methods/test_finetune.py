@@ -838,7 +838,13 @@ def test_the_closed_form_takes_what_is_no_anchor_as_its_examples(
         tmp_path / "e.jsonl",
         (e.to_json() for e in [*make_examples(30), *make_examples(12, "general")]),
     )
-    sets = ("train.closed_form.shots=2", "train.closed_form.layers=all", "train.learning_rate=null")
+    sets = (
+        "train.closed_form.shots=2",
+        "train.closed_form.layers=all",
+        "train.learning_rate=null",
+        "train.batch_size=16",
+        "train.epochs=3",
+    )
     code, result = run_json(
         command(
             tmp_path / "e.jsonl",

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from selfteach.config import TrainConfig
 from selfteach.evaluate.exam import measures_to_json
 from selfteach.methods import more_seeds, runner, train_plan
 from selfteach.methods.corrections.method import show_arms as show_corrections
@@ -124,6 +125,26 @@ def test_a_plan_with_stages_is_trained_by_them_with_each_seed(
         ("checkpoints/seed-1/general", "train seed 1 general", 1),
         ("checkpoints/seed-1/documents", "train seed 1 documents", 1),
     ]
+
+
+def test_the_models_own_samples_differ_with_the_seed_of_a_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[tuple[int, int]] = []
+
+    def train(*given: Any, seed: int, sample_tuned: int, **more: Any) -> Any:
+        seeds.append((seed, sample_tuned))
+        return SimpleNamespace(events=[], overlong={}, left_out={})
+
+    monkeypatch.setattr(train_plan, "train", train)
+    monkeypatch.setattr(train_plan, "make_on_policy_sampler", lambda model, sampling, seed: seed)
+    config = SimpleNamespace(seed=7, train=TrainConfig(on_policy=0.5))
+    display = SimpleNamespace(start_stage=lambda *given, **more: None, print_line=print)
+    session: Any = SimpleNamespace(config=config, display=display)
+    model: Any = None
+    for offset in (0, 2):
+        train_plan.run_training(session, model, [], {}, tmp_path, "train", seed_offset=offset)
+    assert seeds == [(7, 7), (9, 9)]
 
 
 def test_a_run_is_published_before_its_seeds_are_described(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,3 +231,13 @@ def test_a_run_that_has_not_begun_has_no_material_and_no_exam(tmp_path: Path) ->
     ledger.set_note("paths", {"paths": ["a.txt"]})
     ledger.close()
     assert finished.find_material(tmp_path) == (identity, {"paths": ["a.txt"]})
+
+
+def test_a_run_of_the_closed_form_is_compared_with_the_settings_of_other_adapters(
+    tmp_path: Path,
+) -> None:
+    resolved = resolve(FeedbackConfig, options={"train.adapter": "closed_form"})
+    with open_run(tmp_path / "run", "r", "feedback", resolved, {"rule": "r"}):
+        pass
+    found = finished.resolve_settings(tmp_path / "run", FeedbackConfig, ["train.batch_size=4"])
+    assert found.config.train.batch_size == 4

@@ -49,6 +49,29 @@ def test_a_variable_of_a_launch_that_is_no_number_is_refused(
         processes.get_local_rank()
 
 
+@pytest.mark.parametrize(
+    ("launch", "form"),
+    [
+        ({}, ""),
+        ({"ACCELERATE_USE_FSDP": "false", "ACCELERATE_USE_DEEPSPEED": "0"}, ""),
+        ({"ACCELERATE_USE_FSDP": "true"}, "fsdp1"),
+        ({"ACCELERATE_USE_FSDP": "1", "FSDP_VERSION": "2"}, "fsdp2"),
+        ({"ACCELERATE_USE_DEEPSPEED": "Yes", "ACCELERATE_DEEPSPEED_ZERO_STAGE": "3"}, "zero3"),
+        ({"ACCELERATE_USE_DEEPSPEED": "true"}, "zero"),
+        ({"ACCELERATE_DEEPSPEED_ZERO_STAGE": "2"}, ""),
+    ],
+)
+def test_how_a_launch_splits_a_training_is_read_in_one_place(
+    monkeypatch: pytest.MonkeyPatch, launch: dict[str, str], form: str
+) -> None:
+    names = ("ACCELERATE_USE_FSDP", "FSDP_VERSION", "ACCELERATE_USE_DEEPSPEED")
+    for name in (*names, "ACCELERATE_DEEPSPEED_ZERO_STAGE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in launch.items():
+        monkeypatch.setenv(name, value)
+    assert processes.read_launched_sharding() == form
+
+
 def test_work_of_one_process_is_refused_to_several_and_only_the_first_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -19,7 +19,6 @@ from selfteach.config import FeedbackConfig, TrainConfig, resolve
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.run import finished
 from selfteach.run.run_folder import open_run
-from selfteach.students import folder as student_folder
 from selfteach.students.folder import (
     StudentFolder,
     choose_base,
@@ -571,8 +570,7 @@ def test_a_folder_is_on_the_disk_with_its_names_before_a_state_names_it(
 ) -> None:
     """After a power loss the database would name a lesson of which nothing is there."""
     synced: list[Path] = []
-    for module in (files, student_folder):
-        monkeypatch.setattr(module, "sync_folder", synced.append)
+    monkeypatch.setattr(files, "sync_folder", synced.append)
     anna = tmp_path / "anna"
     commit = StudentFolder.commit
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from selfteach.errors import IntegrityError
 from selfteach.train import checkpoint
@@ -27,6 +30,11 @@ def point(step: int) -> Checkpoint:
     )
 
 
+def write(folder: Path, identity: str, point: Checkpoint) -> None:
+    tensors = [lambda: point.adapter, lambda: point.optimizer, lambda: {"torch": point.rng}]
+    checkpoint.write_checkpoint(folder, identity, point.step, tensors, point.facts)
+
+
 def newest(folder: Path, identity: str = "mine") -> tuple[Checkpoint | None, Events]:
     events: Events = []
     found = checkpoint.read_newest_checkpoint(
@@ -37,10 +45,10 @@ def newest(folder: Path, identity: str = "mine") -> tuple[Checkpoint | None, Eve
 
 def test_a_new_checkpoint_stays_beside_later_damaged_ones(tmp_path: Path) -> None:
     for step in (100, 150):
-        checkpoint.write_checkpoint(tmp_path, "mine", point(step))
+        write(tmp_path, "mine", point(step))
         (tmp_path / f"step-{step:06d}" / "adapter.safetensors").write_bytes(b"damaged")
     assert newest(tmp_path)[0] is None
-    checkpoint.write_checkpoint(tmp_path, "mine", point(50))
+    write(tmp_path, "mine", point(50))
     found, events = newest(tmp_path)
     assert found is not None
     assert (found.step, events) == (50, [])
@@ -62,7 +70,7 @@ def same(first: Checkpoint, second: Checkpoint) -> bool:
 
 
 def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
-    checkpoint.write_checkpoint(tmp_path / "new" / "folder", "mine", point(3))
+    write(tmp_path / "new" / "folder", "mine", point(3))
     identity, found = checkpoint.read_checkpoint(tmp_path / "new" / "folder" / "step-000003")
     assert identity == "mine"
     assert same(found, point(3))
@@ -70,9 +78,35 @@ def test_a_checkpoint_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert sorted(path.name for path in place.iterdir()) == sorted([*NAMES, "manifest.json"])
 
 
+def test_the_files_and_their_sums_are_those_of_safetensors(tmp_path: Path) -> None:
+    """An earlier version goes on from a checkpoint, and this one from an earlier one's."""
+    write(tmp_path, "mine", point(3))
+    place = tmp_path / "step-000003"
+    files = {name: (place / name).read_bytes() for name in NAMES}
+    assert files["adapter.safetensors"] == save(dict(point(3).adapter))
+    assert files["rng.safetensors"] == save({"torch": point(3).rng})
+    assert files["state.json"] == b'{"losses":[1.0,0.25],"metrics_bytes":30,"step":3}'
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert manifest == {"identity": "mine", "sha256": sums}
+
+
+def test_the_tensors_of_one_file_are_held_at_a_time(tmp_path: Path) -> None:
+    held: list[Any] = []
+
+    def collect() -> dict[str, torch.Tensor]:
+        assert [reference() for reference in held] == [None] * len(held)
+        tensor = torch.zeros(4)
+        held.append(weakref.ref(tensor))
+        return {"a": tensor}
+
+    checkpoint.write_checkpoint(tmp_path, "mine", 1, [collect] * 3, {})
+    assert len(held) == 3
+
+
 def test_the_two_newest_checkpoints_stay(tmp_path: Path) -> None:
     for step in (9, 10, 100, 101):
-        checkpoint.write_checkpoint(tmp_path, "mine", point(step))
+        write(tmp_path, "mine", point(step))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000100", "step-000101"]
     found, events = newest(tmp_path)
     assert found is not None
@@ -93,7 +127,7 @@ def test_an_old_checkpoint_loses_its_manifest_before_its_files(
 
     monkeypatch.setattr(checkpoint.shutil, "rmtree", watched)
     for step in (1, 2, 3):
-        checkpoint.write_checkpoint(tmp_path, "mine", point(step))
+        write(tmp_path, "mine", point(step))
     assert left == [NAMES]
 
 
@@ -101,17 +135,18 @@ def test_the_manifest_is_gone_while_a_checkpoint_is_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old manifest must not vouch for a mixture of old and new files."""
-    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
+    write(tmp_path, "mine", point(1))
     place = tmp_path / "step-000001"
     before: list[bool] = []
-    write_bytes = checkpoint.write_bytes
+    for name in ("write_tensors", "write_bytes"):
+        work = getattr(checkpoint, name)
 
-    def watched(path: Path, data: bytes) -> None:
-        before.append((place / "manifest.json").exists())
-        write_bytes(path, data)
+        def watched(path: Path, data: Any, work: Any = work) -> None:
+            before.append((place / "manifest.json").exists())
+            work(path, data)
 
-    monkeypatch.setattr(checkpoint, "write_bytes", watched)
-    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
+        monkeypatch.setattr(checkpoint, name, watched)
+    write(tmp_path, "mine", point(1))
     assert before == [False] * len(NAMES)
     assert (place / "manifest.json").exists()
 
@@ -119,18 +154,18 @@ def test_the_manifest_is_gone_while_a_checkpoint_is_written_again(
 def test_a_write_that_fails_leaves_no_manifest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
-    write_bytes = checkpoint.write_bytes
+    write(tmp_path, "mine", point(1))
+    write_tensors = checkpoint.write_tensors
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, tensors: Any) -> None:
         if path.name == "rng.safetensors":
             raise OSError(28, "No space left on device")
-        write_bytes(path, data)
+        write_tensors(path, tensors)
 
-    monkeypatch.setattr(checkpoint, "write_bytes", full)
+    monkeypatch.setattr(checkpoint, "write_tensors", full)
     for step in (1, 2):
         with pytest.raises(OSError, match="No space"):
-            checkpoint.write_checkpoint(tmp_path, "mine", point(step))
+            write(tmp_path, "mine", point(step))
     found, events = newest(tmp_path)
     assert found is None
     assert [facts["checkpoint"] for _, facts in events] == ["step-000002", "step-000001"]
@@ -140,7 +175,7 @@ def test_a_write_that_fails_leaves_no_manifest(
 @pytest.mark.parametrize("name", [*NAMES, "manifest.json"])
 def test_a_damaged_checkpoint_is_passed_over_with_an_event(tmp_path: Path, name: str) -> None:
     for step in (1, 2):
-        checkpoint.write_checkpoint(tmp_path, "mine", point(step))
+        write(tmp_path, "mine", point(step))
     (tmp_path / "step-000002" / name).write_bytes(b"{}")
     found, events = newest(tmp_path)
     assert found is not None
@@ -153,7 +188,7 @@ def test_a_damaged_checkpoint_is_passed_over_with_an_event(tmp_path: Path, name:
 
 
 def test_an_unlisted_file_is_not_taken_for_a_part(tmp_path: Path) -> None:
-    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
+    write(tmp_path, "mine", point(1))
     manifest = tmp_path / "step-000001" / "manifest.json"
     facts = json.loads(manifest.read_text())
     del facts["sha256"]["rng.safetensors"]
@@ -165,8 +200,8 @@ def test_an_unlisted_file_is_not_taken_for_a_part(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_identity_is_refused(
     tmp_path: Path,
 ) -> None:
-    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
-    checkpoint.write_checkpoint(tmp_path, "other", point(2))
+    write(tmp_path, "mine", point(1))
+    write(tmp_path, "other", point(2))
     with pytest.raises(IntegrityError, match="other examples"):
         newest(tmp_path)
 
@@ -246,8 +281,8 @@ def test_only_tensors_of_a_weight_s_shape_are_split_over_processes(
 
 
 def test_an_old_checkpoint_without_a_manifest_is_removed_too(tmp_path: Path) -> None:
-    checkpoint.write_checkpoint(tmp_path, "mine", point(1))
+    write(tmp_path, "mine", point(1))
     (tmp_path / "step-000001" / "manifest.json").unlink()
     for step in (2, 3):
-        checkpoint.write_checkpoint(tmp_path, "mine", point(step))
+        write(tmp_path, "mine", point(step))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000002", "step-000003"]

@@ -19,7 +19,7 @@ from selfteach import config
 from selfteach.errors import DataError, UsageError
 from selfteach.models.hf import HfModel
 from selfteach.models.tokens import ChatTokenizer
-from selfteach.records import parse_messages
+from selfteach.records import Prompt, parse_messages
 from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.encode_and_batch import RowNeeds, TrainingRow, encode_examples
@@ -453,6 +453,35 @@ def test_a_row_that_comes_twice_in_a_batch_gets_two_own_samples() -> None:
     numbers = {row.number for row in joined}
     assert len(numbers) == len(batch), "each has its own facts about the base"
     assert min(numbers) >= 3
+
+
+def test_an_own_sample_has_the_tokens_that_follow_its_prompt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a plain text some tokenizers put a space that the model never sampled."""
+    chosen = settings(on_policy=1.0)
+    examples = make_examples(3)
+    setup = Setup(examples, chosen)
+    known = {e.id: e for e in examples}
+    own = OnPolicy(
+        setup.model,
+        setup.adapter,
+        setup.objectives,
+        known,
+        chosen,
+        seed=0,
+        sample_tuned=lambda prompts, step: ["own"] * len(prompts),
+        rows=3,
+    )
+    before: list[Prompt] = []
+
+    def encode_answer(text: str, end: bool = True, after: Prompt = "") -> list[int]:
+        before.append(after)
+        return [3, 4]
+
+    monkeypatch.setattr(setup.model, "encode_answer", encode_answer)
+    assert len(own.sample(setup.rows, 0)) == len(setup.rows)
+    assert before == [known[row.id].prompt for row in setup.rows]
 
 
 def test_own_samples_are_no_evidence() -> None:

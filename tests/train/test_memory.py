@@ -18,7 +18,9 @@ from tiny import Tiny, make_examples
 from torch import nn
 
 from selfteach import config
+from selfteach.errors import ResourceError
 from selfteach.models import memory_account
+from selfteach.models.memory_account import format_bytes
 from selfteach.models.memory_allocator import ONEDNN_CACHE_LIMIT, limit_onednn_cache
 from selfteach.train import memory
 from selfteach.train.adapters.lora import LoraAdapter
@@ -97,6 +99,7 @@ def test_an_adapter_s_account_is_what_the_training_has(tmp_path: Path, adapter: 
     ]
     assert account.optimizer == sum(t.nbytes for t in moments)
     assert account.gradients == account.trained
+    assert account.checkpoint == account.optimizer, "the larger of the two files"
     copied = account.trained if adapter in ("full", "layers") else 0
     states = count_state_bytes() if adapter == "layers" else 0
     assert account.kept == copied + states + known()
@@ -309,6 +312,62 @@ def test_memory_that_others_free_does_not_hide_the_weights() -> None:
     peak = outer.peak()
     assert peak is not None
     assert peak >= outer.weights == 4 * (64 + 8)
+
+
+CHECKPOINT = """
+import sys; sys.path[:0] = ["tests", "tests/train"]
+import torch
+from functools import partial
+from pathlib import Path
+from tiny import Tiny
+from selfteach import config
+from selfteach.train.checkpoint import get_optimizer_tensors, write_checkpoint
+from selfteach.train.memory import MemoryMeter
+from selfteach.train.train import attach_adapter
+model = Tiny(hidden_size=512, intermediate_size=1536, vocab_size=8000)
+adapter = attach_adapter(model, config.TrainConfig(adapter="full"), 0)
+optimizer = torch.optim.AdamW(adapter.parameters())
+for parameter in adapter.parameters():
+    parameter.grad = torch.zeros_like(parameter)
+optimizer.step()
+meter = MemoryMeter(model.module)
+account = meter.estimate(adapter, 0, 0, writes_checkpoints=True)
+moments = partial(get_optimizer_tensors, optimizer)
+tensors = [adapter.state, moments, lambda: {"torch": torch.get_rng_state()}]
+write_checkpoint(Path(sys.argv[1]), "mine", 1, tensors, {})
+print(account.checkpoint, meter.peak() - meter.weights)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not memory.CLEAR_REFS_FILE.exists(), reason="the peak is measured on Linux alone"
+)
+def test_a_checkpoint_takes_about_what_is_counted(tmp_path: Path) -> None:
+    """It took the bytes of all its files beside copies of all tensors."""
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", CHECKPOINT, str(tmp_path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    counted, measured = map(int, done.stdout.split())
+    assert counted > 4e7
+    assert 0.6 * counted < measured < 1.5 * counted
+
+
+def test_a_checkpoint_counts_where_it_is_written_and_memory_is_short() -> None:
+    """Between two steps it stands in the place of the activations."""
+    model = Tiny()
+    adapter = LoraAdapter.attach(model.module, config.TrainConfig(), seed=0)
+    estimate = MemoryMeter(model.module).estimate
+    plain, written = (
+        estimate(adapter, 1000, 10, writes_checkpoints=writes) for writes in (False, True)
+    )
+    assert plain.checkpoint == 0
+    assert written.added == plain.added - 1000 + written.checkpoint
+    assert f"a checkpoint {format_bytes(written.checkpoint)}" in str(written)
+    short = replace(written, free=written.least - 1)
+    with pytest.raises(ResourceError, match=r"for a checkpoint\).*Set train.checkpoint_every=0"):
+        short.require("lora", recomputes=False)
+    replace(plain, free=plain.added).require("lora", recomputes=False)
 
 
 PEAK = """

@@ -21,6 +21,7 @@ from tiny import Tiny, make_examples
 
 from selfteach import config
 from selfteach.errors import Interrupted, SelfteachError, UsageError
+from selfteach.models import hf
 from selfteach.train import distributed, regmean_to_base
 from selfteach.train.train import train
 from switches import skip_with_threads
@@ -254,6 +255,15 @@ def test_what_two_processes_wrote_one_goes_on_with(tmp_path: Path) -> None:
 def test_what_one_process_must_do_alone_is_refused(tmp_path: Path) -> None:
     assert two(make_settings("closed_form"), tmp_path / "two") == [REFUSED, REFUSED]
     assert "is solved by one process" in (tmp_path / "two" / "said").read_text()
+
+
+def test_loading_reads_a_launch_as_training_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It put the weights on one accelerator, which then had to hold all of them."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "1")
+    monkeypatch.setenv("FSDP_VERSION", "2")
+    assert distributed.get_requested_sharding() == "fsdp2"
+    assert hf._choose_device("auto") == torch.device("cpu")
 
 
 REFUSALS = [

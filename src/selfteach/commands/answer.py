@@ -15,8 +15,7 @@ from selfteach.commands.screen import Screen, open_screen, print_notices, print_
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine
 from selfteach.materials.columns import rename_columns
-from selfteach.materials.corrections import read_prompt_lines
-from selfteach.materials.rows import read_rows, summarize_repaired
+from selfteach.materials.rows import read_prompt_lines, read_rows, summarize_repaired
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_each
 from selfteach.records import (

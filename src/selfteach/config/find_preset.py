@@ -18,6 +18,11 @@ def list_presets(method: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted((PRESETS_FOLDER / method).glob("*.yaml"))}
 
 
+def is_preset(file: Path) -> bool:
+    """Return whether a file is one of the package's presets."""
+    return file.parent.parent == PRESETS_FOLDER
+
+
 def find_settings_file(file: Path, method: str) -> Path:
     """Return the file of `--config`.
 

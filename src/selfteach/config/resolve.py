@@ -15,10 +15,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from selfteach.config.describe_values import describe_schema, format_value
-from selfteach.config.find_preset import find_settings_file
+from selfteach.config.find_preset import find_settings_file, is_preset
 from selfteach.config.methods import METHOD_CONFIGS
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
 from selfteach.config.sections import NOT_A_NUMBER, Section
+from selfteach.config.training import TrainConfig
 from selfteach.errors import UsageError, describe_kind, reword_library_fault
 from selfteach.registry import did_you_mean
 
@@ -46,6 +47,8 @@ def resolve(
     sets: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     origin: str = "option",
+    *,
+    refuses_ignored: bool = True,
 ) -> ResolvedConfig:
     """Combine the defaults, the file, `--set a.b=c`, and the command's own options.
 
@@ -55,6 +58,8 @@ def resolve(
         file: a file of settings, or the name of a preset.
         options: values by key; a section may be a mapping, and None is no value.
         origin: the origin of the options, as config.yaml names it.
+        refuses_ignored: whether a value that nothing would read is a mistake. A preset may have
+            such values, and so may the settings of a run that is done.
 
     Raises:
         UsageError: every mistake found, one a line, each with its place and the nearest right key.
@@ -81,6 +86,10 @@ def resolve(
                 continue
             _set_key(values, key.split("."), value)
             origins[key] = source
+    if refuses_ignored:
+        preset = file.name if file and is_preset(file) else ""
+        given = {key: source for key, source in origins.items() if source != preset}
+        faults += _list_ignored(schema, values, given)
     try:
         config = schema.model_validate(values)
     except ValidationError as error:
@@ -101,6 +110,34 @@ def resolve(
     return ResolvedConfig(
         config, {key: _find_origin(origins, key) for key in flatten_keys(config.model_dump())}
     )
+
+
+def _list_ignored(
+    schema: type[Section], values: Mapping[str, Any], given: Mapping[str, str]
+) -> list[str]:
+    """Return a fault for each setting of the training that its adapter would ignore.
+
+    Args:
+        values: the whole configuration.
+        given: the origin of each key that a person gave.
+    """
+    section = _find_section(schema, "train")
+    chosen = values.get("train")
+    if section is None or not issubclass(section, TrainConfig) or not isinstance(chosen, Mapping):
+        return []
+    adapter = chosen.get("adapter")
+    defaults = schema().model_dump()
+    faults = []
+    for key, source in given.items():
+        root, *path = key.split(".")
+        if root != "train" or not path or not section.is_ignored(adapter, path[0]):
+            continue
+        if _get_key(values, key) != _get_key(defaults, key):
+            faults.append(
+                f"{key} ({source}): {adapter} is solved for without steps and has no use for it; "
+                "leave that out, or train lora."
+            )
+    return faults
 
 
 def name_method(schema: type[BaseModel]) -> str:
@@ -261,6 +298,13 @@ def _set_key(tree: dict[str, Any], path: list[str], value: Any) -> None:
             tree[key] = {}
         tree = tree[key]
     tree[path[-1]] = value
+
+
+def _get_key(tree: Any, key: str) -> Any:
+    """Return the value of a dotted key; None if there is none."""
+    for name in key.split("."):
+        tree = tree.get(name) if isinstance(tree, Mapping) else None
+    return tree
 
 
 def _describe_mistake(schema: type[Section], fault: Any, origins: Mapping[str, str]) -> str:

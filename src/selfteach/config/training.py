@@ -256,6 +256,17 @@ class TrainConfig(Section):
     )
     """The settings of gradient steps. An adapter that is solved for takes no steps."""
 
+    SOLVED_KEYS: ClassVar[tuple[str, ...]] = (
+        "adapter",
+        "closed_form",
+        "weights",
+        "max_tokens",
+        "overlong",
+        *CHANGEABLE_SETTINGS,
+    )
+    """The settings that matter to an adapter that is solved for, and those that change no result:
+    the account of a run's memory goes by some of them."""
+
     adapter: AdapterName = "lora"
     """Parameters that may change: lora, full, layers, bottleneck, prompt, reft, closed_form, or an
     adapter of a plug-in."""
@@ -375,6 +386,15 @@ class TrainConfig(Section):
         fields = cls.model_fields
         return {name: fields[name].default for name in cls.STEP_KEYS if name in fields}
 
+    @classmethod
+    def is_ignored(cls, adapter: object, name: str) -> bool:
+        """Return whether nothing reads a setting of this section where this adapter is trained.
+
+        Those of gradient steps are not asked about: the section itself refuses them.
+        """
+        known = name in cls.model_fields and name not in cls.STEP_KEYS
+        return known and adapter == "closed_form" and name not in cls.SOLVED_KEYS
+
     @model_validator(mode="after")
     def _check_steps(self) -> TrainConfig:
         """Refuse settings that would be ignored."""
@@ -456,6 +476,9 @@ class FeedbackTrainConfig(MethodTrainConfig):
 
 class DocumentsTrainConfig(MethodTrainConfig):
     """The training loop, its objectives for each kind of example, and the adapter."""
+
+    # Their least share decides also how many anchors are written.
+    SOLVED_KEYS: ClassVar[tuple[str, ...]] = (*MethodTrainConfig.SOLVED_KEYS, "min_share")
 
     # Nothing samples between the steps of a training on documents.
     on_policy: ClassVar[float] = 0.0  # type: ignore[misc]

@@ -28,6 +28,7 @@ from selfteach.records import (
     Message,
     Prompt,
     Request,
+    derive_seed,
     digest,
     get_user_text,
     make_prompt,
@@ -45,7 +46,6 @@ MIN_EQUAL = {"f32": 0.99, "f16": 0.99, "bf16": 0.95, "q8_0": 0.95}
 TIE_NATS = 0.02
 """Below this gap the two tokens are a tie, which the last bits of a number decide: no fault."""
 BATCH_ROWS = 16
-GREATEST_SEED = 1 << 31
 Answering = Callable[[Sequence[Request]], list[JsonObject]]
 """Answers requests: text, finish, tokens and prompt_tokens of each one, in their order."""
 
@@ -162,13 +162,16 @@ def answer_with_folder(model: Path, adapters: Sequence[Path] = ()) -> Answering:
 
 
 def describe_request(request: Request) -> JsonObject:
-    """Return a request as the body of a completion in OpenAI's form."""
+    """Return a request as the body of a completion in OpenAI's form.
+
+    Its seed derives from all that the request asks, as in the run itself; the body names no model.
+    """
     sampling = request.sampling
     body: JsonObject = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
-        "seed": int(digest([request.seed, request.draw]), 16) % GREATEST_SEED,
+        "seed": derive_seed(request.id("")) >> 32,  # 31 bits: what every program's integer holds
     }
     if sampling.temperature > 0:
         body |= {"top_k": 0, "min_p": 0.0}
@@ -233,7 +236,8 @@ class PlainModel:
             given = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
             how: JsonObject = {"do_sample": False}
             if temperature > 0:
-                torch.manual_seed(rows[0]["seed"])
+                # One stream of random numbers serves the batch, so all its seeds decide on it.
+                torch.manual_seed(derive_seed(digest([row["seed"] for row in rows])))
                 how = {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0}
             out = self._module.generate(
                 **given, **how, max_new_tokens=max_tokens, pad_token_id=tokenizer.pad_token_id

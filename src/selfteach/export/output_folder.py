@@ -10,7 +10,7 @@ from pathlib import Path
 
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import UsageError
-from selfteach.files import refuse_current_folder
+from selfteach.files import make_folder, place_folder, refuse_current_folder
 
 
 def check_unused(out: Path) -> None:
@@ -39,12 +39,10 @@ def open_atomic_folder(out: Path, needed: int = 0) -> Iterator[Path]:
     out = out.resolve()
     fresh = out.with_name(f".{out.name}.{os.getpid()}.new")
     with convert_disk_errors(out, needed):
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(out.parent)
         shutil.rmtree(fresh, ignore_errors=True)
         try:
             yield fresh
-            if out.exists():
-                out.rmdir()
-            fresh.rename(out)
+            place_folder(fresh, out)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)

@@ -17,7 +17,7 @@ equal to its answer is an approval, which becomes an anchor; with a feedback it 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,21 +25,20 @@ from typing import Any
 import regex
 
 from selfteach.errors import DataError
-from selfteach.files import BadLine, read_lines, set_aside
+from selfteach.files import BadLine
 from selfteach.materials.columns import Columns, rename_columns
 from selfteach.materials.criticism import normalize_criticism
 from selfteach.materials.quoted_criticism import split_quoted_criticism
 from selfteach.materials.row_forms import is_whole_pair, read_pair_prompt
 from selfteach.materials.rows import (
-    CLEANED_NOTE,
     MAX_NAME_CHARS,
     MAX_NAMES,
     convert_rows,
     join_outcomes,
+    read_prompt_lines,
     read_required_text,
     read_rows,
     read_text,
-    split_lines,
     suggest_form,
 )
 from selfteach.records import (
@@ -52,7 +51,7 @@ from selfteach.records import (
     parse_messages,
 )
 from selfteach.run.ledger import Outcome
-from selfteach.text import UNSPACED, clean_text, shorten_text
+from selfteach.text import UNSPACED, shorten_text
 
 KEYS = ("prompt", "answer", "correction", "feedback", "quote", "chosen", "rejected", "messages")
 FORMS = (
@@ -486,31 +485,6 @@ def read_prompts(
             found.outcomes[where] = Outcome(where, "accepted")
     found.prompts = list(places)
     return found
-
-
-def read_prompt_lines(
-    path: Path, bad: list[BadLine], cleaned_rows: list[BadLine]
-) -> Iterator[tuple[str, JsonObject]]:
-    """Yield the lines of a text file, each as a row with a prompt, and its place.
-
-    Args:
-        bad: receives the lines that are no text.
-        cleaned_rows: receives the places where `clean_text` changed something.
-    """
-    number = 0
-    for read in read_lines(path):
-        for line in [read] if isinstance(read, ValueError) else split_lines(read):
-            number += 1
-            where = f"{path.name}:{number}"
-            if isinstance(line, ValueError):
-                set_aside(bad, where, str(line))
-                continue
-            line = line.replace("\f", " ")
-            safe = clean_text(line)
-            if safe != line:
-                cleaned_rows.append(BadLine(where, CLEANED_NOTE))
-            if safe.strip():
-                yield where, {"prompt": safe}
 
 
 def join_corrections(parts: Mapping[str, Corrections]) -> Corrections:

@@ -25,9 +25,10 @@ from selfteach.files import (
     make_json_error,
     parse_json_at,
     read_jsonl,
+    read_lines,
     set_aside,
 )
-from selfteach.records import JsonMapping
+from selfteach.records import JsonMapping, JsonObject
 from selfteach.registry import did_you_mean
 from selfteach.run.ledger import Outcome
 from selfteach.text import clean_text, format_count, unify_line_ends
@@ -496,3 +497,28 @@ def read_required_text(row: JsonMapping, key: str, where: str) -> str:
     if found is None:
         raise DataError(f'"{key}" is empty.', where=where, cure="Give it, or remove the row.")
     return found
+
+
+def read_prompt_lines(
+    path: Path, bad: list[BadLine], cleaned_rows: list[BadLine]
+) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the lines of a text file, each as a row with a prompt, and its place.
+
+    Args:
+        bad: receives the lines that are no text.
+        cleaned_rows: receives the places where `clean_text` changed something.
+    """
+    number = 0
+    for read in read_lines(path):
+        for line in [read] if isinstance(read, ValueError) else split_lines(read):
+            number += 1
+            where = f"{path.name}:{number}"
+            if isinstance(line, ValueError):
+                set_aside(bad, where, str(line))
+                continue
+            line = line.replace("\f", " ")
+            safe = clean_text(line)
+            if safe != line:
+                cleaned_rows.append(BadLine(where, CLEANED_NOTE))
+            if safe.strip():
+                yield where, {"prompt": safe}

@@ -421,8 +421,8 @@ def _find_chain(effect: str) -> str:
     """Return the word that a rule wants for one word and unwanted for another; ""."""
     found = read_effect(effect)
     pairs = found.replacements if found else ()
-    unwanted = {old for old, _ in pairs}
-    word = next((new for _, new in pairs if new in unwanted), "")
+    unwanted = {old.lower() for old, new in pairs if old.lower() != new.lower()}
+    word = next((new for _, new in pairs if new.lower() in unwanted), "")
     return f'"say {word}" and "do not say {word}"' if word else ""
 
 

@@ -25,7 +25,8 @@ def train_more_seeds(
     row for each seed.
 
     The best on dev is kept, or the first where the method has no score on dev. The examples are the
-    same: the seeds are those of the adapter's first weights and of the order.
+    same: the seeds are those of the adapter's first weights, of the order, and of the answers that
+    the model samples itself (`train.on_policy`).
     """
     rows = [examine_seed(session, plan, tuned, 0)]
     best = other = tuned

@@ -143,6 +143,7 @@ def run_training(
 ) -> TrainingResult:
     """Train on a model in a folder; show the steps, and record what happened."""
     config = session.config.train
+    seed = session.config.seed + seed_offset
     if max_steps:
         config = config.model_copy(update={"max_steps": max_steps})
     session.display.start_stage(name, unit="steps")
@@ -157,10 +158,10 @@ def run_training(
         examples,
         config,
         folder,
-        seed=session.config.seed + seed_offset,
+        seed=seed,
         defaults=objectives,
         progress=show_step,
-        sample_tuned=sample_while_training(model, config, session.config.seed),
+        sample_tuned=sample_while_training(model, config, seed),
         say=session.display.print_line,
     )
     report_overlong(session, trained, name)

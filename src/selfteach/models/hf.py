@@ -8,7 +8,6 @@ only the needed positions through the head, which is a large share of the work o
 from __future__ import annotations
 
 import copy
-import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -45,7 +44,7 @@ from selfteach.models.tokens import ChatTokenizer, list_end_ids
 from selfteach.models.unmerged_lora import attach_lora
 from selfteach.records import Completion, Continuations, ItemScores, Prompt, Request
 from selfteach.registry import did_you_mean
-from selfteach.run.processes import get_local_rank
+from selfteach.run.processes import get_local_rank, read_launched_sharding
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float16": torch.float16}
 MAX_WEIGHTS_PER_BYTE = 8
@@ -263,9 +262,7 @@ def _will_shard_weights() -> bool:
 
     The CPU holds the weights first then, because no single accelerator needs to hold all of them.
     """
-    names = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
-    splits = any(os.environ.get(name, "").lower() == "true" for name in names)
-    return splits and os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE") != "2"
+    return read_launched_sharding() not in ("", "zero2")
 
 
 def _choose_dtype(name: str, device: torch.device) -> torch.dtype:

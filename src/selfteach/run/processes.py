@@ -45,6 +45,21 @@ def get_local_rank() -> int:
     return _read_variable("LOCAL_RANK", 0)
 
 
+def read_launched_sharding() -> str:
+    """Return what the launch splits a training with, and its version or stage: `fsdp1`, `fsdp2`,
+    `zero1`, `zero2`, `zero3`, `zero` for DeepSpeed without a stage, or "".
+    """
+    if _is_switched_on("ACCELERATE_USE_FSDP"):
+        return f"fsdp{os.environ.get('FSDP_VERSION', '1')}"
+    if _is_switched_on("ACCELERATE_USE_DEEPSPEED"):
+        return f"zero{os.environ.get('ACCELERATE_DEEPSPEED_ZERO_STAGE', '')}"
+    return ""
+
+
+def _is_switched_on(name: str) -> bool:
+    return os.environ.get(name, "").lower() in ("true", "1", "yes")
+
+
 def _read_variable(name: str, default: int, least: int = 0) -> int:
     text = os.environ.get(name) or str(default)
     if not text.strip().isdecimal() or int(text) < least:

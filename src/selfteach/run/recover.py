@@ -5,6 +5,7 @@ The damaged file is kept.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -15,11 +16,12 @@ from typing import Any
 
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.files import find_free_name
+from selfteach.files import find_free_name, sync_file, sync_folder
 from selfteach.run.finished import check_ledger
 from selfteach.run.ledger import DATABASE_FAULTS, Ledger, is_intact
 from selfteach.run.lock import RunLock
 from selfteach.run.run_folder import LEDGER_FILE
+from selfteach.run.signals import delay_interrupts
 
 TABLES = ("notes", "requests", "answers", "candidates", "events", "embeddings")
 BINARY_COLUMNS = {"embeddings": 2}
@@ -59,13 +61,36 @@ def recover_ledger(folder: Path) -> dict[str, int]:
                     where=path,
                     cure="Start a new run with --new.",
                 )
-            path.rename(find_free_name(path.with_name(f"{LEDGER_FILE}.damaged")))
-            for tail in ("-wal", "-shm"):
-                path.with_name(LEDGER_FILE + tail).unlink(missing_ok=True)
-            fresh.replace(path)
+            _replace(path, fresh)
     finally:
         lock.release()
     return saved
+
+
+def _replace(path: Path, fresh: Path) -> None:
+    """Put the fresh ledger in the place of the damaged one, which stays there until then.
+
+    The log goes first, with the damaged file: beside the fresh ledger SQLite would take it for a
+    log of that one.
+    """
+    damaged = find_free_name(path.with_name(f"{LEDGER_FILE}.damaged"))
+    log = path.with_name(f"{LEDGER_FILE}-wal")
+    with delay_interrupts():
+        _link_or_copy(path, damaged)
+        if log.exists():
+            log.replace(damaged.with_name(f"{damaged.name}-wal"))
+        path.with_name(f"{LEDGER_FILE}-shm").unlink(missing_ok=True)
+        fresh.replace(path)
+        sync_folder(path.parent)
+
+
+def _link_or_copy(path: Path, other: Path) -> None:
+    """Give a file a second name, or where the file system has no such names, a copy."""
+    try:
+        os.link(path, other)
+    except OSError:
+        shutil.copyfile(path, other)
+        sync_file(other)
 
 
 def _is_intact(path: Path) -> bool:

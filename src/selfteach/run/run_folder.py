@@ -31,6 +31,7 @@ from selfteach.files import (
     hash_file,
     make_folder,
     refuse_current_folder,
+    sync_files,
     sync_folder,
     write_bytes,
 )
@@ -232,13 +233,12 @@ class Run:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             yield fresh
+            sync_files(fresh)
             sums = {
-                str(file.relative_to(fresh)): _sync_and_hash(file)
+                str(file.relative_to(fresh)): _hash(file)
                 for file in sorted(fresh.rglob("*"))
                 if file.is_file()
             }
-            for folder in (fresh, *filter(Path.is_dir, fresh.rglob("*"))):
-                sync_folder(folder)
             self._set_changed_aside(name)
             with delay_interrupts():
                 if path.exists():
@@ -735,7 +735,5 @@ def _format_value(flat: JsonMapping, key: str, *, hide: bool) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def _sync_and_hash(file: Path) -> JsonObject:
-    with file.open("rb") as handle:
-        os.fsync(handle.fileno())
+def _hash(file: Path) -> JsonObject:
     return {"bytes": file.stat().st_size, "sha256": hash_file(file)}

@@ -31,7 +31,7 @@ from selfteach.config import ResolvedConfig
 from selfteach.config.methods import find_settings
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, ResourceError, SelfteachError, UsageError
-from selfteach.files import hash_file, make_folder, read_own_json, sync_folder, write_text
+from selfteach.files import hash_file, make_folder, place_folder, read_own_json, write_text
 from selfteach.models.check_safety import TENSORS_FILE
 from selfteach.models.fetch_default_model import EMBEDDED
 from selfteach.records import JsonMapping, JsonObject
@@ -243,11 +243,9 @@ class StudentFolder:
         path = self.path / name
         with convert_disk_errors(path), self._make_scratch("place") as fresh:
             yield fresh
-            sync_files(fresh)
             shutil.rmtree(path, ignore_errors=True)
             make_folder(path.parent)
-            fresh.rename(path)
-            sync_folder(path.parent)
+            place_folder(fresh, path)
 
     def place_adapter(
         self, adapter: Path, below: str, prepare: Callable[[Path], object] = lambda folder: None
@@ -396,16 +394,6 @@ def has_part(student: Path, part: Part) -> bool:
     """Return whether a student has an adapter, as it was taught."""
     file = student / part.folder / TENSORS_FILE
     return file.is_file() and hash_file(file) == part.adapter_sum
-
-
-def sync_files(folder: Path) -> None:
-    """Wait until every file of a folder is on the disk, with its name."""
-    for path in (*folder.rglob("*"), folder):
-        if path.is_dir():
-            sync_folder(path)
-        elif path.is_file():
-            with path.open("rb") as handle:
-                os.fsync(handle.fileno())
 
 
 def write_sum(student: Path, parts: list[Part], folder: Path) -> Path:

@@ -7,21 +7,31 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from selfteach.errors import IntegrityError
-from selfteach.files import parse_json, write_bytes, write_text
+from selfteach.files import (
+    hash_file,
+    parse_json,
+    replace_file,
+    sync_file,
+    write_bytes,
+    write_text,
+)
 from selfteach.records import JsonMapping, dump_canonical_json
 from selfteach.train.distributed import copy_whole_tensors, take_shard
 
 NUM_KEPT = 2
-FILES = ("adapter.safetensors", "optimizer.safetensors", "rng.safetensors", "state.json")
+TENSOR_FILES = ("adapter.safetensors", "optimizer.safetensors", "rng.safetensors")
+STATE_FILE = "state.json"
+FILES = (*TENSOR_FILES, STATE_FILE)
+CollectTensors = Callable[[], Mapping[str, Tensor]]
 RecordEvent = Callable[[str, JsonMapping], None]
 
 
@@ -38,23 +48,27 @@ class Checkpoint:
     facts: JsonMapping
 
 
-def write_checkpoint(folder: Path, identity: str, point: Checkpoint) -> None:
+def write_checkpoint(
+    folder: Path,
+    identity: str,
+    step: int,
+    tensors: Sequence[CollectTensors],
+    facts: JsonMapping,
+) -> None:
     """Write `folder/step-NNNNNN`, manifest last, and remove all but the newest checkpoints.
     Those of later steps are of an earlier attempt, which was passed over.
+
+    Args:
+        tensors: collect the tensors of each of TENSOR_FILES. Each is called when its file is
+            written, so that the tensors of one file alone are held at a time.
     """
-    place = folder / f"step-{point.step:06d}"
+    place = folder / f"step-{step:06d}"
     place.mkdir(parents=True, exist_ok=True)
     (place / "manifest.json").unlink(missing_ok=True)
-    contents = (
-        save(dict(point.adapter)),
-        save(dict(point.optimizer)),
-        save({"torch": point.rng}),
-        dump_canonical_json({"step": point.step, **point.facts}).encode(),
-    )
-    files = dict(zip(FILES, contents, strict=True))
-    for name, data in files.items():
-        write_bytes(place / name, data)
-    sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    for name, collect in zip(TENSOR_FILES, tensors, strict=True):
+        write_tensors(place / name, collect())
+    write_bytes(place / STATE_FILE, dump_canonical_json({"step": step, **facts}).encode())
+    sums = {name: hash_file(place / name) for name in FILES}
     write_text(
         place / "manifest.json", json.dumps({"identity": identity, "sha256": sums}, indent=2) + "\n"
     )
@@ -63,6 +77,14 @@ def write_checkpoint(folder: Path, identity: str, point: Checkpoint) -> None:
     for old in (other for other in found if other not in kept):
         (old / "manifest.json").unlink(missing_ok=True)
         shutil.rmtree(old)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a whole file of tensors or none, as `write_bytes`, and hold no second copy of them."""
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    with replace_file(path, size) as temporary:
+        save_file(dict(tensors), temporary)
+        sync_file(temporary)
 
 
 def read_newest_checkpoint(folder: Path, identity: str, event: RecordEvent) -> Checkpoint | None:

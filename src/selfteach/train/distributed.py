@@ -31,7 +31,7 @@ from torch import Tensor, distributed, nn
 from selfteach.errors import Interrupted, UsageError
 from selfteach.models.hook_adapter import get_decoder_layers
 from selfteach.records import JsonObject
-from selfteach.run.processes import count_processes
+from selfteach.run.processes import count_processes, read_launched_sharding
 from selfteach.train.encode_and_batch import TrainingRow, split_micro_batches
 
 T = TypeVar("T")
@@ -202,15 +202,13 @@ def get_requested_sharding() -> str:
     Raises:
         UsageError: an unsupported form, or a package that is not installed.
     """
-    if _is_set("ACCELERATE_USE_FSDP"):
-        if os.environ.get("FSDP_VERSION", "1") != "2":
-            raise UsageError(
-                "only the second version of FSDP is known.", cure="Launch with --fsdp_version 2."
-            )
-        return "fsdp2"
-    if _is_set("ACCELERATE_USE_DEEPSPEED"):
-        stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE")
-        if stage not in ("2", "3"):
+    form = read_launched_sharding()
+    if form.startswith("fsdp") and form != "fsdp2":
+        raise UsageError(
+            "only the second version of FSDP is known.", cure="Launch with --fsdp_version 2."
+        )
+    if form.startswith("zero"):
+        if form not in ("zero2", "zero3"):
             raise UsageError(
                 "of DeepSpeed only the ZeRO stages 2 and 3 are known.",
                 cure="Set zero_stage: 2, or 3 if the weights themselves are to be split.",
@@ -220,8 +218,7 @@ def get_requested_sharding() -> str:
                 "DeepSpeed is not installed.",
                 cure="Run pip install deepspeed, or launch with configs/accelerate/fsdp2.yaml.",
             )
-        return f"zero{stage}"
-    return ""
+    return form
 
 
 def refuse_cut_off_build() -> None:
@@ -246,10 +243,6 @@ def refuse_cut_off_build() -> None:
 def splits_copies() -> bool:
     """Return whether each process keeps its part of what is trained of the weights."""
     return get_requested_sharding() in ("zero2", "zero3")
-
-
-def _is_set(name: str) -> bool:
-    return os.environ.get(name, "false").lower() in ("true", "1", "yes")
 
 
 def shard_weights(module: nn.Module, device: torch.device, count: int) -> bool:

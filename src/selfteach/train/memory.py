@@ -55,6 +55,7 @@ class MemoryEstimate:
     frozen layers. `activations`: those of `tokens` at once. `moments`: those of `train.regmean`,
     which replace them between two steps. `free`: before anything was added to the weights. `work`:
     temporary tensors. `measured`: the peak afterwards, with the weights, if it can be measured.
+    `checkpoint`: copies of the optimizer's tensors, which are written between two steps.
     """
 
     weights: int
@@ -68,6 +69,7 @@ class MemoryEstimate:
     work: int = 0
     measured: int | None = None
     moments: int = 0
+    checkpoint: int = 0
 
     @property
     def fixed(self) -> int:
@@ -75,14 +77,19 @@ class MemoryEstimate:
         return self.kept + self.trained + self.gradients + self.optimizer
 
     @property
+    def between_steps(self) -> int:
+        """Return the bytes that stand in the place of the activations between two steps."""
+        return max(self.moments, self.checkpoint)
+
+    @property
     def added(self) -> int:
         """Return the bytes that the training adds to the weights."""
-        return self.fixed + max(self.activations, self.moments) + self.work
+        return self.fixed + max(self.activations, self.between_steps) + self.work
 
     @property
     def least(self) -> int:
         """Return the bytes that it would add with hardly a token at once."""
-        return self.fixed + self.moments + self.work
+        return self.fixed + self.between_steps + self.work
 
     @property
     def total(self) -> int:
@@ -96,15 +103,16 @@ class MemoryEstimate:
 
     def __str__(self) -> str:
         most = f"activations of {self.tokens} tokens"
-        if self.activations < self.moments:
-            most = "moments of train.regmean"
+        if self.activations < self.between_steps:
+            is_written = self.moments < self.checkpoint
+            most = "a checkpoint" if is_written else "moments of train.regmean"
         parts = {
             "weights": self.weights,
             "also kept": self.kept,
             "trained": self.trained,
             "gradients": self.gradients,
             "optimizer": self.optimizer,
-            most: max(self.activations, self.moments),
+            most: max(self.activations, self.between_steps),
             "work": self.work,
         }
         named = ", ".join(f"{name} {format_bytes(size)}" for name, size in parts.items())
@@ -130,7 +138,8 @@ class MemoryEstimate:
         if not self.missing:
             return
         cures = {
-            "set train.regmean=0": self.moments and self.least > self.free,
+            "set train.regmean=0": self._alone_is_too_much(self.moments),
+            "set train.checkpoint_every=0": self._alone_is_too_much(self.checkpoint),
             "set train.checkpoint_activations=true": self.activations and not recomputes,
             "lower train.max_tokens": self.least < self.free,
             f"use train.adapter={SUGGESTED_ADAPTER}": adapter != SUGGESTED_ADAPTER,
@@ -146,8 +155,15 @@ class MemoryEstimate:
             split += f", {format_bytes(self.work)} for work"
         if self.moments:
             split += f", {format_bytes(self.moments)} for moments of train.regmean"
+        if self._alone_is_too_much(self.checkpoint):
+            split += f", {format_bytes(self.checkpoint)} for a checkpoint"
         cure = ", ".join([*(name for name, helps in cures.items() if helps), "or a smaller model"])
         raise ResourceError(f"{what} ({split}).", cure=f"{cure[0].upper()}{cure[1:]}.")
+
+    def _alone_is_too_much(self, between_steps: int) -> bool:
+        """Return whether the rest fits, but not with what is done between two steps."""
+        rest = self.fixed + self.work
+        return rest <= self.free < rest + between_steps
 
 
 class MemoryMeter:
@@ -186,18 +202,22 @@ class MemoryMeter:
         known: int = 0,
         states: int = 0,
         moments: int = 0,
+        writes_checkpoints: bool = False,
     ) -> MemoryEstimate:
         """Estimate the memory with the adapter on the module. `known`: the teachers' distributions,
         which lie in main memory. `states`: those of frozen layers.
         """
+        is_cpu = self.device.type == "cpu"
+        whole = sum(weight.nbytes for weight in adapter.parameters())  # also of what is split
         kept = getattr(adapter, "kept_bytes", 0) + states
-        kept += known if self.device.type == "cpu" else 0
+        kept += known if is_cpu else 0
         return replace(
             self._estimate(count_bytes(adapter.parameters()), kept),
             activations=activations,
             tokens=tokens,
             work=self._estimate_work(),
             moments=moments,
+            checkpoint=NUM_OPTIMIZER_MOMENTS * whole if writes_checkpoints and is_cpu else 0,
         )
 
     def _estimate(self, trained: int, kept: int) -> MemoryEstimate:

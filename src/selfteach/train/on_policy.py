@@ -115,10 +115,12 @@ class OnPolicy:
         if not selected:
             return {}
         with self.adapter.merged():
-            texts = self.sample_tuned([self.examples[row.id].prompt for _, row in selected], step)
+            prompts = [self.examples[row.id].prompt for _, row in selected]
+            texts = self.sample_tuned(prompts, step)
         found: dict[int, TrainingRow] = {}
-        for (place, row), text in zip(selected, texts, strict=True):
-            answer = tuple(self.hf.encode_answer(text, end=True))[: self._count_room(row)]
+        for (place, row), prompt, text in zip(selected, prompts, texts, strict=True):
+            ids = self.hf.encode_answer(text, end=True, after=prompt)
+            answer = tuple(ids)[: self._count_room(row)]
             if text.strip() and len(answer) > self.skip:
                 weights = {name: w for name, w in row.weights.items() if name in self.names}
                 found[place] = TrainingRow(

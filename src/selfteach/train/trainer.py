@@ -316,6 +316,7 @@ class Trainer:
             known=self.reference.kept_bytes(used),
             states=self.model.count_state_bytes(used) if self.model.frozen.count else 0,
             moments=max(between_steps, default=0),
+            writes_checkpoints=bool(self.config.checkpoint_every),
         )
         account, fits = self.micro_batch.retry(
             self.rows,
@@ -379,9 +380,14 @@ class Trainer:
         """Write a checkpoint. All processes collect the tensors, which may be shards; the first one
         writes.
         """
-        adapter = self.adapter.state()
-        optimizer = checkpoint.get_optimizer_tensors(self.optimizer)
+        tensors: list[checkpoint.CollectTensors] = [
+            self.adapter.state,
+            partial(checkpoint.get_optimizer_tensors, self.optimizer),
+            lambda: {"torch": torch.get_rng_state()},
+        ]
         if not self.processes.main:
+            for collect in tensors:
+                collect()
             return
         facts: JsonObject = {
             "metrics_bytes": self.metrics.sync(),
@@ -395,8 +401,8 @@ class Trainer:
             "top_k_mass": self.top_k_mass,
             "memory": asdict(self.memory) if self.memory else None,
         }
-        point = checkpoint.Checkpoint(self.step, adapter, optimizer, torch.get_rng_state(), facts)
-        checkpoint.write_checkpoint(self.folder / "checkpoints", self.identity, point)
+        folder = self.folder / "checkpoints"
+        checkpoint.write_checkpoint(folder, self.identity, self.step, tensors, facts)
 
     def _resume(self) -> None:
         """Go on from the newest whole checkpoint, if there is one."""
