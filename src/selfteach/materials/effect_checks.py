@@ -678,9 +678,10 @@ _ASKS_MORE = re.compile(rf"\b{NUMBER}\b|\b(?:lists?|bullets?)\b", re.I)
 
 def hyphenate(match: re.Match[str]) -> Effect:
     """Return the effect of 'hyphenate "e-mail"'."""
-    new = match["new"]
-    joined = new.replace("-", "")
-    return Effect(f"not contains {quote_value(joined)}", ((joined, new),))
+    first, second = match["new"].split("-")
+    others = (f"{first}{second}", f"{first} {second}")
+    check = rf'not regex "(?i)\\b{first} ?{second}\\b"'
+    return Effect(check, tuple((other, match["new"]) for other in others))
 
 
 def check_two_words(match: re.Match[str]) -> Effect:
@@ -991,7 +992,16 @@ _FIGURES_OF_TEXT = re.compile(
     r"catchphrases?|intensifiers?|typos?|errors?|mistakes?|caveats?|spaces?|capitals?|accents?|"
     r"symbols?|signs?|marks?|contractions?|commas?|(?:semi)?colons?|dashes|hyphens?|brackets|"
     r"parentheses|asterisks|quotes|texts?|answers?|repl(?:y|ies)|responses?|files?|parts?|"
-    r"others?|lots|kinds|sorts|types|pieces|options|choices|[a-z]+words?)\b",
+    r"others?|lots|kinds|sorts|types|pieces|options|choices|[a-z]+words?|periods|apostrophes|umlauts|"
+    r"slashes|underscores|backticks|arrows|tildes|pipes|ticks|tabs|newlines|decimals|footnotes|"
+    r"timestamps|hyperlinks|columns|rows|postscripts|subtitles|indents|blanks|comments|tests|"
+    r"variables|imports|classes|loops|scripts|tags|labels|snippets|placeholders|insults|slurs|curses|"
+    r"swears|expletives|threats|promises|requests|demands|guesses|judgments|excuses|platitudes|"
+    r"euphemisms|tangents|asides|remarks|stereotypes|hedges|fragments|clauses|gerunds|participles|"
+    r"articles|tenses|passives|anglicisms|vowels|syllables|acrostics|honorifics|initials|surnames|"
+    r"nicknames|wishes|regards|hugs|attachments|screenshots|videos|gifs|memes|stickers|maps|e-?mails|"
+    r"edits|changes|fixes|improvements|corrections|extras|favou?rites|secrets|doubts|refunds|discounts|"
+    r"compensations|always|yes|[a-z]*selves)\b",
     re.I,
 )
 """What a text has without saying the word, beside what `_NAMED_OTHERWISE` has."""

@@ -62,7 +62,7 @@ _TALK = (
     r"(?:comment(?:ing)? on|(?:talk|speak)(?:ing?|in)?(?: (?:to|with) (?:me|us|anyone|anybody|"
     r"(?:my|our|the) \w+))? (?:about|of)|(?:speculat|rant|argu|rambl|lectur|preach|chat|babbl|"
     r"moan)(?:e|ing)? (?:to me )?(?:about|on)|(?:go(?:ing)? on|tell(?:ing)?(?: me| us)?) about|"
-    r"touch(?:ing|ed)? (?:up)?on|"
+    r"touch(?:ing|ed)? (?:up)?on(?! (?:[\w'-]+ ){0,2}(?:details?|specifics|points?)\b)|"
     r"(?:mak(?:e|ing) )?(?:any )?(?:references?|allusions?|mentions?) (?:to|of)|discuss(?:ing)?|"
     r"(?:suggest(?:ing)?|recommend(?:ing)?) or mention(?:ing)?|mention(?:ing)? or (?:suggest|"
     r"recommend)(?:ing)?|mention(?:ing)?(?! of )|writ(?:e|ing) about|refer(?:ring)? to|"
@@ -95,10 +95,6 @@ _BARRED = (
     r"(?:(?:is|are) (?:an? )?(?:no[- ]go|strictly forbidden|out of bounds|prohibited|not (?:a "
     r")?(?:topics?|subjects?)|not to be (?:mentioned|discussed|talked about|brought up))"
     r"(?: (?:topics?|subjects?|areas?))?)"
-)
-_NO_PLACE = (
-    r"(?:ha(?:s|ve) no (?:place|business)(?: (?:here|in (?:your|our|this|the|any) [a-z]+))?|(?:do "
-    r"not|don't|does not|doesn't) belong (?:here|in (?:your|our|this|the|any) [a-z]+))"
 )
 _FORBIDS = (
     r"(?:desist|abstain|refrain|avoid|stop|do not|don't|never|must not|should not|no|not|without|"
@@ -182,15 +178,14 @@ FORBIDDING_FORMS = (
     rf"stay|keep) (?:well |far )?(?:clear of|away from|off)) (?:{_MENTIONS})?(?P<topic>.+)",
     rf"(?:keep|stay|remain|be) (?:quiet|silent|mum) {_ABOUT} (?P<topic>.+)",
     rf"(?P<topic>(?!(?:say|tell|mention|explain|state|reply|answer|respond|write|add|note|remind|"
-    rf"inform|clarify|warn)\b).+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED}|{_NO_PLACE})"
-    r"(?: (?:here|in (?:this|our|my|these) (?:chats?|conversations?|group|house|home|family|shop|"
-    r"team|office|company)))?",
+    rf"inform|clarify|warn)\b).+?) (?:{_OFF_LIMITS}|{_BARRED}|{_UNWANTED})"
+    r"(?: (?:here|in (?:this|our|my|these) (?:chats?|conversations?)))?",
     rf"{_NOT_WANTED} (?:{_TALK}|bring) (?P<topic>.+?)(?: up)?",
     rf"(?:there (?:must|should|may|shall) be )?(?:nothing|not (?:a|one|another) word|no (?:word|"
     rf"comments?|remarks?|content|jokes?|stories|questions?|{_KNOWLEDGE}))(?: at all)? {_ABOUT} "
     rf"(?P<topic>.+)",
     rf"spare me (?:(?:any |all |the |your )*(?:talk|mention|discussion|details|stories) {_ABOUT}|"
-    r"(?:anything|everything)(?: (?:at all|that (?:has|is)))? (?:about|on|to do with|related to|"
+    r"(?:anything|everything)(?: (?:at all|that (?:has|is)))? (?:about|to do with|related to|"
     r"connected (?:with|to))) (?P<topic>.+)",
     r"(?:talk|speak|write) about (?:anything|everything|whatever you (?:like|want)) (?:except|but|"
     r"other than|apart from|besides) (?P<topic>.+)",

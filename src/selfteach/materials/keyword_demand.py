@@ -154,7 +154,7 @@ _LEXICON = [
     (
         "verb",
         r"give|put|keep|use|add|include|contain|show|write|make|format|spell|present|have|"
-        r"highlight|deliver|supply|type|print",
+        r"highlight|deliver|supply",
     ),
     (
         "filler",

@@ -42,12 +42,9 @@ _NO_TOPIC = re.compile(
     re.I,
 )
 """Words of another sentence, or of an exception."""
-_FORM_WORD = (
-    r"(?:emojis?|hashtags|exclamation marks|question marks|semicolons|commas|dashes|asterisks|"
-    r"brackets|lists|bullet points|tables|headings|links|contractions|digits)"
-)
 _FORM_WORDS = re.compile(
-    rf"(?:all |any )?{_FORM_WORD}(?:(?:,| and| or|, and|, or) {_FORM_WORD})*",
+    r"(?:all |any )?(?:emojis?|hashtags|exclamation marks|question marks|semicolons|commas|dashes|"
+    r"asterisks|brackets|lists|bullet points|tables|headings|links|contractions|digits)",
     re.I,
 )
 """What texts have, and do not talk about."""
@@ -267,26 +264,35 @@ _TEXTS_OR_QUESTIONS = (
     r"[\w'’ -]+?)?"
 )
 _MUCH = (
-    r"(?:(?:at (?:the )?(?:most|least)|no (?:more|fewer|less) than|up to|exactly|precisely|only|"
-    r"just|under|below|fewer than|less than|more than|a (?:maximum|minimum) of) )?"
+    r"(?P<bound>(?:at (?:the )?(?:most|least)|no (?:more|fewer|less) than|up to|exactly|precisely|"
+    r"under|below|fewer than|less than|more than|a (?:maximum|minimum) of) )?"
     rf"(?:(?:a|one) single|{NUMBER}) (?:short |brief |full )?"
+)
+_UNITS = (
+    r"(?P<length>words?|sentences?|lines?|paragraphs?|characters?)|hashtags?|emojis?|bullet "
+    r"points?|"
+    r"bullets|exclamation marks?"
 )
 
 
 def _give_texts(match: re.Match[str]) -> str:
     """Return "definitions get one sentence from you" as "definitions should have one sentence"."""
     what, rest = match["what"], match["rest"]
-    if match["most"] and re.match(NUMBER, rest, re.I):
-        rest = f"at most {rest}"
-    is_length = re.search(r"(?:words?|sentences?|lines?|paragraphs?)$", rest, re.I)
-    if is_length and re.search(r"\bquestions?\b", what, re.I):
+    limits = "at most" if match["length"] else "exactly"
+    if (match["only"] or match["most"]) and match["bound"]:
+        return match[0]  # "only at least two"
+    if match["only"] or match["most"]:
+        rest = f"{limits if match['only'] else 'at most'} {rest}"
+    if match["length"] and re.search(r"\bquestions?\b", what, re.I):
         return f"{what} should be answered in {rest}"
     return f"{what} should have {rest}"
 
 
 OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     (
-        r"(?:all |any )?(?:requests?|questions?|inquiries) (?:for|about|on) (?P<topic>[^,\"]+?) "
+        r"(?!.*\b(?:except|unless|only)\b)(?!.*\b(?:never|not|don't) get)(?:all |any "
+        r")?(?:requests? for|(?:questions?|"
+        r"inquiries) (?:about|on)) (?P<topic>[^,\"]+?) "
         r"(?:gets?|receives?|deserves?|needs?) (?:the|an?) (?:remark|note|reminder|hint|warning|"
         r"answer|reply) that (?P<what>.+)",
         r"When asked about \g<topic>, say that \g<what>",
@@ -305,27 +311,31 @@ OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
         ),
     ),
     (
-        r"(?P<topic>(?:our|my|the) [\w' -]+?|[A-Za-z][\w' -]+?) (?P<said>(?:is|are|costs?|opens?|"
-        r"closes?|starts?|ends?|takes?|begins?|can be|must be) (?:[^;.]|\.(?=\S))+?),? so "
-        r"(?:please )?(?:say|tell|give|mention|share|name|send) (?:it|so|(?:that|this|the)(?: "
-        r"[a-z]+)?) to (?P<who>people|customers|clients|guests|visitors|callers|users|anyone|"
-        r"everyone|those|patients|members|students) (?:who |that )?(?P<ask>(?:asks?|wants?|"
-        r"needs?|inquires?|wonders?)\b.*)",
+        r"(?=.{1,300} so (?:please )?(?:say|tell|give|mention|share|name|send) )(?P<topic>(?!(?:he|"
+        r"she|they|it|we|I|you|there)\b)[A-Za-z][\w' -]{1,60}?) (?P<said>(?:is|are|costs?|opens?|"
+        r"closes?|starts?|ends?|takes?|begins?|can be|must be) (?:[^;.]|\.(?=\S)){1,200}?),? so "
+        r"(?:please )?(?:say|tell|give|mention|share|name|send) (?:it|so|(?:that|this)(?: "
+        r"(?:number|"
+        r"address|price|fact|name))?) to (?P<who>people|customers|clients|guests|visitors|callers|"
+        r"users|anyone|everyone|those|patients|members|students) (?:who |that )?(?P<ask>(?:asks?|"
+        r"wants?|needs?|inquires?|wonders?)\b(?!.* (?:him|her|them|it)$).*)",
         _say_fact_to,
     ),
     (
-        r"(?P<when>(?:(?:if|when|whenever) [^,]+, )?)(?P<what>(?:the|its|our|their|an?) [^,]+?) "
+        r"(?P<when>(?:(?:if|when|whenever) [^,]+, )?)(?P<what>(?:the|its|our|their) (?=[^,]*\d)"
+        r"[^,]+?) "
         r"(?:has to|have to|must|should|needs? to) be (?:in|part of) (?:the|your|every|each) "
         r"(?:answer|reply|response)",
         r"\g<when>mention \g<what>",
     ),
     (
-        rf"(?P<what>{_TEXTS_OR_QUESTIONS}) (?:always |only )?(?:gets?|deserves?|carry|carries|"
-        r"takes?|receives?|merits?|requires?|warrants?|bears?|calls? for|(?:is|are) worth|comes? "
-        rf"with) (?P<rest>(?:{_MUCH}(?:[a-z-]+ )?[a-z]+|(?:the|an?) (?:[a-z]+ )?(?:sentence|words?|"
-        rf"line|phrase|note|remark|disclaimer):? {_QUOTED}))(?: (?:from you|somewhere|at the end|"
-        r"in (?:your|the|every) (?:reply|answer|response)))*(?P<most>,? (?:and )?(?:no|not) "
-        r"(?:more|longer)|,? (?:tops|max(?:imum)?|at most))?",
+        rf"(?P<what>(?!(?:(?:all|any|every|each|your|the|of) )*{REPLIES}\b){_TEXTS_OR_QUESTIONS}) "
+        r"(?:always )?(?P<only>only )?(?:gets?|deserves?|carry|carries|receives?|merits?|call for) "
+        rf"(?P<rest>{_MUCH}(?:{_UNITS})|(?:the|an?) (?:[a-z]+ )?(?:sentence|words?|phrase|note|"
+        rf"remark|"
+        rf"disclaimer):? {_QUOTED})(?: (?:from you|somewhere|in (?:your|the|every) (?:reply|answer|"
+        r"response)))*(?P<most>,? (?:and )?(?:no|not) (?:more|longer)|,? (?:tops|max(?:imum)?|"
+        r"at most))?",
         _give_texts,
     ),
     (

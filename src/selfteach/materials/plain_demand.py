@@ -209,16 +209,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (
         rf"(?P<signs>{_SIGNS}|tables|headings|links|bold text) [a-z][a-z' ]+?,? so (?:please "
         rf")?(?:do not|don't|never) (?:use|write|"
-        r"add|include|send|put) (?:them|any|it|one)(?: (?:in|at) .+)?",
+        r"add|include|send|put) (?:them|any|it|one)",
         r"no \g<signs>",
-    ),
-    (
-        rf"(?P<lead>(?:.+?, )?)(?:do not|don't|never) (?:put|include|have|let|use|write|add) "
-        rf"(?:any "
-        rf"|an? )?(?P<what>(?!(?:[a-z]+ )?{_SIGNS}\b)[a-z]+(?: [a-z]+)?) (?:in|into|appear in) "
-        rf"(?:it|them|"
-        rf"there)",
-        r"\g<lead>do not mention \g<what>",
     ),
     (
         r"(?:let|have) no (?P<part>sentence|line|paragraph|word) (?:be|run|get|go|become) (?P<rest>"
@@ -226,9 +218,9 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"no \g<part> may be \g<rest>",
     ),
     (
-        r"(?P<lead>(?:.+?, )?)(?:print|put|set|write|show|leave) (?:no|not a|nothing)(?: (?:words?|"
-        r"text))? in (?P<how>bold|italics|capitals)(?: type| print| letters| face)?",
-        r"\g<lead>use no \g<how>",
+        r"(?:print|put|set|write|show|leave) (?:no|not a|nothing)(?: (?:words?|"
+        r"text))? in (?P<how>bold|italics)(?: type| print| letters| face)?",
+        r"use no \g<how>",
     ),
     (
         r"(?P<lead>(?:.+?, )?)(?:use|mention|include|give) (?:his|her|its|their|our|my)(?: full| "
@@ -239,7 +231,8 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (
         r"(?:strike|ban|banish|drop|remove|delete|cut)(?: the)? (?P<what>words?|phrases?) "
         r"(?P<words>"
-        r"[\"'].+[\"']) (?:from|out of) .+",
+        r"[\"'].+[\"']) (?:from|out of) (?:your (?:vocabulary|answers|replies|responses)|"
+        r"(?:everything|what) you write)",
         r"never use the \g<what> \g<words>",
     ),
     (
@@ -250,14 +243,11 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"\g<name>",
     ),
     (
-        r"(?P<who>(?!(?:in|on|when|whenever|if|for|with|to|where) )[^,\"']+?) are(?: always)? "
+        r"(?:(?:our|my|the) [a-z]+(?: [a-z]+)?|people who [^,\"']+|customers|clients|guests|users|"
+        r"buyers|members|visitors|employees) are(?: always)? "
         r"(?P<new>[\"'][\w -]+[\"']),? (?:and )?(?:never|"
         r"not) (?P<old>[\"'][\w -]+[\"'])",
         r"say \g<new> instead of \g<old>",
-    ),
-    (
-        r"(?P<what>[^,\"']+?) belongs? in (?P<form>an? (?:table|list|numbered list|bulleted list))",
-        r"In \g<what>, use \g<form>",
     ),
     (
         r"(?P<rest>.+?(?:words|sentences|lines|paragraphs)), with the (?:note|words?|sentence|line|"
@@ -265,18 +255,16 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"\g<rest>, and include \g<quote>",
     ),
     (
-        rf"{_WANTS}(?: to (?:see|read|get|have))? nothing but (?P<rest>[^,;:]+)(?:, [^,;:\"]+)?",
+        rf"{_WANTS}(?: to (?:see|read|get|have))? nothing but (?P<rest>capital letters|capitals|"
+        r"upper ?-?case(?: letters)?|lower ?-?case(?: letters)?)(?:, (?:please|thanks|(?:my|it|"
+        r"that) "
+        r"(?!.*\b(?:except|unless|only|but)\b)[a-z' ]+))?",
         r"use only \g<rest>",
     ),
     (
         r"none of (?:your|the|its) (?P<part>sentence|line|paragraph|word)s (?P<rest>(?:may|should|"
         r"must|can|is|are) .+)",
         r"no \g<part> \g<rest>",
-    ),
-    (
-        r"(?:(?:you (?:may|can|could|are (?:free|welcome) to)|feel free to) [^,;]+), but (?P<rest>"
-        r"(?!only\b).+)",
-        r"\g<rest>",
     ),
     (
         r"(?:please )?(?:always )?(?:write|spell) (?:words|everything|verbs|them|it) out(?: in "
@@ -289,20 +277,15 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"say \g<new> instead of \g<old>",
     ),
     (
-        r"(?P<new>(?:say|write|use) [\"'][\w ]+[\"']) (?:if|when(?:ever)?) (?:you|I) mean [^,\"']+"
-        r",? (?:and )?(?:not|never) (?P<old>[\"'][\w ]+[\"'])",
-        r"\g<new> instead of \g<old>",
-    ),
-    (
         r"(?P<lead>(?:[^,\"]+, )?)(?P<verb>finish|end|close|conclude)(?: (?:it|them|your "
         r"answer))? by asking (?:me|us|them|the user|him|her|people|customers) (?:something|a "
-        r"question|for more|whether .+|if .+|what .+|how .+)",
+        r"question|for more)",
         r"\g<lead>\g<verb> with a question",
     ),
     (
         r"(?P<not>never|do not|don't)(?: ever)? let (?P<what>(?:the (?:words?|phrase) )?(?:\".+\"|"
         rf"'.+')|(?:an?|any) {_SIGNS}) (?:slip|creep|sneak|find its way|get|come|appear|occur|"
-        r"show up) (?:into|in) (?P<where>.+)",
+        r"show up) (?:into|in) (?P<where>(?!the way\b).+)",
         r"\g<not> use \g<what> in \g<where>",
     ),
     (
@@ -336,7 +319,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
         r"headings|links|bold text) (?:(?:is|are)(?: strictly)? (?:not (?:allowed|permitted|okay|"
         r"ok|acceptable|welcome|wanted)|forbidden|prohibited|banned|off[- ]limits|unwanted|taboo|"
         r"a no-go)|(?:should|must) be (?:left out|avoided)|ha(?:s|ve) no (?:place|business)"
-        r"(?: (?:here|in .+))?|(?:do not|don't|does not|doesn't) belong (?:here|in .+))",
+        rf" (?:here|in (?:your|all|any|every|the) {REPLIES}))",
         r"no \g<what>",
     ),
     (
@@ -616,11 +599,13 @@ _REASON = re.compile(
     re.I,
 )
 _TOLD_BEFORE_PLEASE = re.compile(
+    r"(?!.*\b(?:until|today|tonight|tomorrow|this|next|now|writing|texting|question|asked|asks|"
+    r"vacation|holiday|unless|except)\b)"
     r"(?:I|we|he|she|they|(?:my|our)(?: [\w'-]+){1,3}?)(?:'m|'re| (?:am|is|are|was|were|has|have|"
     r"had|got|lost|hates?|dislikes?|can't|cannot|don't|doesn't|died|left|quit|broke|feels?|reads?|"
     rf"[a-z]+ed))\b(?!.*\b(?:want|like|prefer|need|expect|{GENRE})\b.*,)[^,.;:?!\"]*, "
-    r"(?P<demand>please (?:do not|don't|never|avoid|no|stop|skip|keep|stay|leave|use|write|answer|"
-    r"say|give) (?!(?:it|them|that|this|him|her)\b).+)",
+    r"(?P<demand>please (?:do not|don't|never|avoid|no|stop) (?!(?:it|them|that|this|him|her)\b)"
+    r".+)",
     re.I,
 )
 """What is told before a polite demand: "My dog died last week, please don't mention dogs."."""

@@ -125,12 +125,7 @@ _ALSO = re.compile(
     re.I,
 )
 """What joins a sentence with the one before: "But be friendly."."""
-_FOLLOWS = re.compile(
-    r".+ (?:instead|there|then|in (?:them|those))[ .!]*|they (?:also )?(?:have to|must|should|need "
-    r"to) (?:also )?(?:start|begin|open|end|finish|close|have|contain|include|mention|stay|use)"
-    r"\b.+",
-    re.I,
-)
+_FOLLOWS = re.compile(r".+ (?:instead|there|then|in (?:them|those))[ .!]*", re.I)
 """What a demand ends with that holds where the one before does."""
 _OF_THAT = re.compile(
     rf"(?P<verb>(?:please |always )*(?:end|finish|close|start|begin|open|sign)) (?:that|those|"

@@ -356,7 +356,7 @@ STREET = (
     rf"(?:\d+[a-zA-Z]? {_STREET_WORD}(?:,? (?:{_STREET_WORD}|\d+))*|(?:{_STREET_WORD} )+\d+[a-z]?)"
 )
 """A pattern of postal addresses: "12 Mill Lane", "Hauptstraße 7"."""
-_OUR_STREET = re.compile(rf"^(?i:(?:our|the|my) (?:[a-z]+ )?address is )(?={STREET})")
+_OUR_STREET = re.compile(rf"^(?i:(?:our|the|my) (?:[a-z]+ )?address is )(?={STREET}[ .!]*$)")
 """What goes before a postal address, and is not said: "we are at 12 Mill Lane"."""
 _LABEL = (
     r"(?:numbers?|codes?|hotline|phone|call|dial|ring|voucher|coupon|password|PIN|extension|line)"

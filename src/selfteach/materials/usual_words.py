@@ -35,8 +35,6 @@ _USUAL_VERBS = {
     r"(?:be|get) signed(?: off)?": "sign",
     r"be made(?: up)? of": "have",
     r"open(?= an? (?:sentence|paragraph|line)\b)": "start",
-    r"(?:type|print)(?= (?:(?:your|the|every|each|all|whole|entire) )*"
-    rf"(?:{REPLIES}|everything|it)\b)": "write",
     r"(?:stick|keep) to(?= (?:(?:all|only) )?(?:lower|upper|capital|small|block))": "use",
     r"(?:deliver|supply|serve|hand)(?: (?:me|us|them))?"
     rf"(?= (?:(?:exactly|at most|only|just|up to|no more than) )?(?:{NUMBER}|an?) )": "use",
