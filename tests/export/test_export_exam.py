@@ -25,7 +25,7 @@ from selfteach.export.export_run import (
     describe_use,
     explain_why_not_asked,
 )
-from selfteach.export.inspect_log import make_sample
+from selfteach.export.inspect_log import make_results, make_sample
 from selfteach.export.sit_exam import ExportedExam, ExportedSampler
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.models.hf import HfModel
@@ -259,7 +259,18 @@ def test_an_exam_is_a_log_of_inspect_ai_for_each_arm(
 def test_each_right_answer_is_a_target(row: JsonObject, target: object) -> None:
     """An exam of documents has a list of them: a text of it would be its spelling in Python."""
     asked = {"prompt": "When?", "scope": "target", "arms": {"base": {"greedy": "1871"}}}
-    assert make_sample(1, asked | row, "base")["target"] == target
+    assert make_sample(1, asked | row, "base", is_about_tasks=False)["target"] == target
+
+
+def test_an_answer_to_a_task_has_its_score_and_no_flag() -> None:
+    """Its flag says that it is no further from a person's answer than the base's."""
+    arms = {"tuned": {"greedy": "Rain.", "ok": True, "rouge_l": 0.25}}
+    rows = [{"prompt": "Snow?", "scope": scope, "arms": arms} for scope in ("target", "general")]
+    samples = [make_sample(n, row, "tuned", is_about_tasks=True) for n, row in enumerate(rows)]
+    assert [list(sample["scores"]) for sample in samples] == [["rouge_l"], ["right"]]
+    of_tasks, of_others = make_results(samples)
+    assert (of_tasks["name"], of_tasks["metrics"]["mean"]["value"]) == ("rouge_l: target", 0.25)
+    assert (of_others["name"], of_others["metrics"]["accuracy"]["value"]) == ("right: general", 1.0)
 
 
 def write_benchmark(folder: Path) -> None:

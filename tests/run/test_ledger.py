@@ -620,3 +620,9 @@ def test_the_log_of_a_ledger_in_a_read_only_folder_is_read_too(
         monkeypatch.setattr("selfteach.run.ledger.os.access", lambda *given: False)
         with closing(Ledger(path, readonly=True)) as other:
             assert other.get_note("identity") == 1
+
+
+def test_a_note_keeps_the_name_of_a_file_that_is_no_utf_8(tmp_path: Path) -> None:
+    paths = ["caf\udce9.jsonl", 'a "quoted" café\\u00e9.txt']
+    Ledger(tmp_path / "run.db").set_note("paths", paths)
+    assert Ledger(tmp_path / "run.db").get_note("paths") == paths

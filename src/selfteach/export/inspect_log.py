@@ -1,8 +1,9 @@
 """An exam as logs of inspect_ai, which its viewer and its programs read.
 
 One log for each arm: the base, the base with the material in its prompt, and the tuned model. A
-sample is one question; its scores are what the exam says of the greedy answer (`right`: it is ok
-within the target, and not degraded elsewhere). Where lm-eval has measured the model, its numbers of
+sample is one question; its score is what the exam says of the greedy answer: whether it is `right`
+within the target, and not degraded elsewhere. Of an answer to a task it is `rouge_l`, since the
+exam's flag only compares it with the base's. Where lm-eval has measured the model, its numbers of
 the arm are in the log's metadata. inspect_ai itself is not needed to write the logs.
 
 Source: the JSON schema of `inspect_ai.log.EvalLog`, version 2 of the log.
@@ -13,11 +14,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from selfteach import statistics
 from selfteach.errors import UsageError
+from selfteach.evaluate.scopes import TARGET
 from selfteach.files import write_text
 from selfteach.records import JsonMapping, JsonObject, digest
 from selfteach.run import finished
@@ -26,6 +29,8 @@ from selfteach.version import VERSION
 
 LOG_VERSION = 2
 SCORER = "right"
+TASK_SCORER = "rouge_l"
+METRICS = {SCORER: "accuracy", TASK_SCORER: "mean"}
 CORRECT, INCORRECT = "C", "I"
 
 
@@ -50,7 +55,11 @@ def write_inspect_logs(
     written = []
     for arm in arms:
         rows = [row for row in exam["answers"] if arm in row["arms"]]
-        samples = [make_sample(number, row, arm) for number, row in enumerate(rows, start=1)]
+        is_about_tasks = exam["method"] == "tasks"
+        samples = [
+            make_sample(number, row, arm, is_about_tasks=is_about_tasks)
+            for number, row in enumerate(rows, start=1)
+        ]
         log = make_log(run.resolve().name, exam, manifest, arm, samples, created)
         if benchmark and (rows_of_arm := list_benchmark_rows(benchmark, arm)):
             about = {key: benchmark.get(key) for key in ("lm_eval", "limit", "shots")}
@@ -66,9 +75,10 @@ def make_file_name(created: str, task: str, arm: str) -> str:
     return f"{created.replace(':', '-')}_{task}_{arm}.json"
 
 
-def make_sample(number: int, row: JsonMapping, arm: str) -> JsonObject:
+def make_sample(number: int, row: JsonMapping, arm: str, *, is_about_tasks: bool) -> JsonObject:
     """Return the sample of one question."""
     answers = row["arms"][arm]
+    has_score = is_about_tasks and row["scope"] == TARGET
     text = str(answers.get("greedy") or "")
     turns = [
         {"role": "user", "content": row["prompt"]},
@@ -84,7 +94,7 @@ def make_sample(number: int, row: JsonMapping, arm: str) -> JsonObject:
         "target": row.get("golds") or row.get("gold") or "",
         "messages": turns,
         "output": {"model": arm, "choices": [choice], "completion": text},
-        "scores": make_scores(answers, text),
+        "scores": score_task(answers, text) if has_score else make_scores(answers, text),
         "metadata": shown,
     }
 
@@ -104,6 +114,12 @@ def make_scores(answers: JsonMapping, text: str) -> JsonObject:
     if answers.get("ok") is None:
         return {}
     return {SCORER: {"value": CORRECT if answers["ok"] else INCORRECT, "answer": text}}
+
+
+def score_task(answers: JsonMapping, text: str) -> JsonObject:
+    """Return the score of one answer to a task; none in an exam of an earlier version."""
+    value = answers.get(TASK_SCORER)
+    return {} if value is None else {TASK_SCORER: {"value": float(value), "answer": text}}
 
 
 def make_log(
@@ -135,7 +151,7 @@ def make_log(
         "config": {"epochs": 1},
         "packages": {"selfteach": VERSION},
         "metadata": {"arm": arm, "verdict": exam["verdict"], "drift": exam.get("drift")},
-        "scorers": [{"name": SCORER, "metrics": [{"name": "accuracy"}]}],
+        "scorers": list_scorers(samples),
     }
     return {
         "version": LOG_VERSION,
@@ -152,30 +168,33 @@ def make_log(
     }
 
 
+def list_scorers(samples: Sequence[JsonMapping]) -> list[JsonObject]:
+    """Return the scorers of samples, each with its metric."""
+    names = dict.fromkeys(name for sample in samples for name in sample["scores"])
+    return [{"name": name, "metrics": [{"name": METRICS[name]}]} for name in names]
+
+
 def make_results(samples: Sequence[JsonMapping]) -> Iterable[JsonObject]:
-    """Yield the share of right answers in each scope, with its interval.
+    """Yield the share of right answers, or the mean score, in each scope, with its interval.
 
     Raises:
         UsageError: no answer has a score.
     """
     scopes = list(dict.fromkeys(sample["metadata"]["scope"] for sample in samples))
     is_empty = True
-    for scope in scopes:
+    for scope, scorer in product(scopes, METRICS):
         own = [sample for sample in samples if sample["metadata"]["scope"] == scope]
-        values = []
-        for sample in own:
-            if SCORER in sample["scores"]:
-                values.append(sample["scores"][SCORER]["value"] == CORRECT)
+        values = [sample["scores"][scorer]["value"] for sample in own if scorer in sample["scores"]]
         if not values:
             continue
         is_empty = False
         yield {
-            "name": f"{SCORER}: {scope}",
-            "scorer": SCORER,
+            "name": f"{scorer}: {scope}",
+            "scorer": scorer,
             "scored_samples": len(values),
             "unscored_samples": len(own) - len(values),
             "params": {},
-            "metrics": make_metrics(values),
+            "metrics": make_metrics(scorer, values),
         }
     if is_empty:
         raise make_no_scores_error()
@@ -189,8 +208,11 @@ def make_no_scores_error() -> UsageError:
     )
 
 
-def make_metrics(values: Sequence[bool]) -> Mapping[str, Any]:
-    """Return the share of right answers with the ends of its 95 % interval."""
-    found = statistics.share(values)
-    metrics = {"accuracy": found.value, "low": found.low, "high": found.high}
+def make_metrics(scorer: str, values: Sequence[str | float]) -> Mapping[str, Any]:
+    """Return the share of right answers, or the mean score, with the ends of its 95 % interval."""
+    if scorer == SCORER:
+        found = statistics.share([value == CORRECT for value in values])
+    else:
+        found = statistics.mean([float(value) for value in values])
+    metrics = {METRICS[scorer]: found.value, "low": found.low, "high": found.high}
     return {name: {"name": name, "value": value, "params": {}} for name, value in metrics.items()}

@@ -523,7 +523,11 @@ def add_checksum(*values: Any) -> tuple[Any, ...]:
 
 
 def _write_note(db: sqlite3.Connection, key: str, body: Any) -> None:
-    row = add_checksum(key, dump_canonical_json(body))
+    """Write a note. A lone surrogate, as in the name of a file that is no UTF-8, becomes its JSON
+    escape, which is read as the same again.
+    """
+    text = dump_canonical_json(body).encode("utf-8", "backslashreplace").decode("utf-8")
+    row = add_checksum(key, text)
     db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", row)
 
 
