@@ -156,6 +156,7 @@ def test_a_run_is_published_before_its_seeds_are_described(monkeypatch: pytest.M
         "find_result": None,
         "open_session": SimpleNamespace(),
         "correct_planned_training": None,
+        "correct_planned_exams": None,
         "broadcast_from_first": None,
         "ask_earlier_questions": None,
     }.items():

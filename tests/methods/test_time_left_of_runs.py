@@ -14,6 +14,10 @@ pytestmark = pytest.mark.training
 NUM_RUNS = 10
 ALLOWED = 0.25
 FURTHEST = 0.4
+ALL_PROMPTS = ("--set", "exam.near=3", "--set", "exam.general=3")
+"""The toy writes so few prompts outside the scope that pass; with more the exam would be planned
+for questions that there are not.
+"""
 
 
 @pytest.mark.slow
@@ -23,8 +27,9 @@ def test_at_a_tenth_of_their_time_ten_runs_know_what_is_left(talker: Path, tmp_p
     """
     shares = []
     for seed in range(NUM_RUNS):
+        options = ["--seed", str(seed), *ALL_PROMPTS]
         with simulate_time() as clocks:
-            code, _ = run_json(feedback_command(talker, tmp_path / str(seed), "--seed", str(seed)))
+            code, _ = run_json(feedback_command(talker, tmp_path / str(seed), *options))
         assert code == 0
         shares.append(clocks[0].estimate_at(0.1))
     errors = sorted(abs(share - 1) for share in shares)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from selfteach.errors import UsageError
-from selfteach.evaluate.exam import TunedModel
+from selfteach.evaluate.exam import Exam, TunedModel
 from selfteach.methods.earlier_exam import EARLIER_KEY, ask_earlier_questions
 from selfteach.methods.finished_result import find_result
 from selfteach.methods.method import Method, TrainedPlan, TrainingPlan, TrainStage
@@ -51,6 +51,7 @@ def teach(run: Run, method: Method, material: Any, config: Any, display: Display
         )
     plan = method.prepare(session, material)  # 2
     correct_planned_training(session, plan)
+    correct_planned_exams(session, plan)
     with run.time_stage("exam of the base"):
         plan.exam.run_baselines(session)  # 3
     tuned = None
@@ -93,6 +94,9 @@ def refuse_unknown_kinds(method: Method, config: Any) -> None:
             )
 
 
+EXAM_STAGES = ("exam of the base", "exam")
+
+
 def correct_planned_training(session: Session, plan: TrainingPlan) -> None:
     """Replace the plan of each training by those of the examples that were made."""
     trainings = [TrainStage("train", plan.examples)]
@@ -103,6 +107,19 @@ def correct_planned_training(session: Session, plan: TrainingPlan) -> None:
         session.run.work.correct_stage(
             plan_training(training.name, tokens, len(training.examples), session.config.train)
         )
+
+
+def correct_planned_exams(session: Session, plan: TrainingPlan) -> None:
+    """Plan fewer answers of both exams where there are fewer questions than the settings want."""
+    if not isinstance(plan.exam, Exam):
+        return
+    settings = session.config.exam
+    questions = {scope: len(own) for scope, own in plan.exam.questions.items()}
+    wanted = {scope: getattr(settings, scope, 0) for scope in questions}
+    if 0 < sum(questions.values()) < sum(wanted.values()):
+        share = sum(questions.values()) / sum(wanted.values())
+        for stage in EXAM_STAGES:
+            session.run.work.scale_stage(stage, share)
 
 
 def count_answer_tokens(model: HfModel, example: Example) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 REQUEST_COST = 30.0
 SCORED_COST = 0.3
@@ -169,6 +169,17 @@ class RemainingTime:
         """Replace the plan of a stage that has not begun, now that more is known of it."""
         if planned.name in self._left:
             self._planned[planned.name] = planned
+
+    def scale_stage(self, name: str, share: float) -> None:
+        """Plan a share of the work of a stage that has not begun."""
+        if name in self._left:
+            planned = self._planned[name]
+            self._planned[name] = replace(
+                planned,
+                requests=int(share * planned.requests),
+                sampled_tokens=int(share * planned.sampled_tokens),
+                scored_tokens=int(share * planned.scored_tokens),
+            )
 
     def count_sampled(self, number: int, tokens: int) -> None:
         """Count requests of the current stage as done, and the tokens that were sampled for them.
