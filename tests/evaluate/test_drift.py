@@ -2,11 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from selfteach.errors import IntegrityError
-from selfteach.evaluate.drift import check_base_logits, compute_drift, compute_probe_logits
+from selfteach.evaluate.drift import (
+    _compare_logits,
+    check_base_logits,
+    compute_drift,
+    compute_probe_logits,
+)
 from selfteach.records import make_prompt
 
 
@@ -138,3 +144,11 @@ def test_tokens_left_out_are_not_counted():
     assert found.tokens == 2
     assert found.kl_nats.value == pytest.approx(0.13081 / 2, abs=1e-5)
     assert compute_drift(base, tuned, [(make_prompt("?"), "1 1")], left_out=[[]]).tokens == 3
+
+
+def test_a_token_that_no_model_can_say_is_no_drift() -> None:
+    """Some models mask a part of their vocabulary: 0 * (-inf - -inf) would be nan."""
+    logits = torch.tensor([[1.0, 2.0, -torch.inf], [0.0, 1.0, 2.0]])
+    found = _compare_logits(logits, logits + torch.tensor([0.5, 0.0, 0.0]), torch.tensor([1, 1]))
+    assert np.isfinite(found).all()
+    assert (found[0] > 0).all()

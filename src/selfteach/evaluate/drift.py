@@ -11,6 +11,7 @@ import torch
 
 from selfteach.errors import IntegrityError
 from selfteach.judge import PromptAnswer
+from selfteach.models.divergence import compute_kl
 from selfteach.records import Measure
 from selfteach.statistics import ratio
 
@@ -112,7 +113,7 @@ def _compare_logits(left: torch.Tensor, right: torch.Tensor, ids: torch.Tensor) 
     """
     base = left.log_softmax(-1)
     tuned = right.log_softmax(-1)
-    kl = (base.exp() * (base - tuned)).sum(-1).clamp_min(0)  # rounding can make it negative
+    kl = compute_kl(base, tuned).clamp_min(0)  # rounding can make it negative
     same = left.argmax(-1) == right.argmax(-1)
     token_logps = [logp.gather(1, ids[:, None])[:, 0] for logp in (base, tuned)]
     return torch.stack([kl, same.float(), *token_logps]).double().cpu().numpy()

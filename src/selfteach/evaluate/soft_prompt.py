@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from selfteach.judge import PromptAnswer
+from selfteach.models.divergence import compute_kl
 from selfteach.models.hf import HfModel
 from selfteach.models.soft_prompt import TENSOR_NAME, SoftPromptHooks
 from selfteach.records import Message, Prompt
@@ -92,7 +93,9 @@ def measure_read_back(
 
     def measure_kl(others: list[Tensor]) -> float:
         rows = zip(wanted, others, counted, strict=True)
-        return sum(float(_compute_kl(p[:n], q[:n]).sum()) for p, q, n in rows) / sum(counted)
+        return sum(float(compute_kl(p[:n], q[:n]).clamp_min(0).sum()) for p, q, n in rows) / sum(
+            counted
+        )
 
     return ReadBack(
         text,
@@ -110,10 +113,6 @@ def insert_words(prompt: Prompt, words: str) -> Prompt:
     first = next((i for i, turn in enumerate(turns) if turn.role == "user"), 0)
     turns[first] = Message(turns[first].role, f"{words} {turns[first].content}")
     return tuple(turns)
-
-
-def _compute_kl(p: Tensor, q: Tensor) -> Tensor:
-    return (p.exp() * (p - q)).sum(-1).clamp_min(0)
 
 
 def _compute_log_probs(

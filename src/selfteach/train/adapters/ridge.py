@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from selfteach.errors import UsageError
+from selfteach.models.divergence import compute_kl
 from selfteach.models.hook_adapter import get_decoder, get_decoder_layers
 from selfteach.models.score import Head
 from selfteach.train.encode_and_batch import TrainingRow
@@ -361,7 +362,7 @@ def kl(head: Head, left: Tensor, right: Tensor) -> Tensor:
     for start in range(0, len(left), KL_CHUNK_ROWS):
         part = slice(start, start + KL_CHUNK_ROWS)
         p, q = (torch.log_softmax(head(x).float(), -1) for x in (left[part], right[part]))
-        parts.append((p.exp() * (p - q)).sum(-1).clamp_min(0))
+        parts.append(compute_kl(p, q).clamp_min(0))
     return torch.cat(parts)
 
 

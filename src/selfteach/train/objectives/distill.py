@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from selfteach.config import TrainConfig
+from selfteach.models.divergence import compute_kl
 from selfteach.train.objectives.objective import (
     Distribution,
     Objective,
@@ -25,18 +26,6 @@ from selfteach.train.objectives.objective import (
 DivergenceForm = Literal["forward", "reverse", "jsd"]
 
 
-def kl(p: Tensor, q: Tensor) -> Tensor:
-    """Return KL(p || q) = sum_v p_v (log p_v - log q_v), nats. Shapes: log-probabilities (N, V),
-    (N, V) -> (N,).
-
-    A token with p = 0 adds nothing, and its gradient is 0: 0 * inf would make it nan, so such
-    tokens are masked before the product.
-    """
-    impossible = p.isneginf()
-    p, q = p.masked_fill(impossible, 0.0), q.masked_fill(impossible, 0.0)
-    return (p.exp() * (p - q)).sum(-1)
-
-
 def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
     """Return JSD_beta = beta KL(p || m) + (1-beta) KL(q || m) with m = beta p + (1-beta) q. The
     teacher is p, the tuned model q.
@@ -45,13 +34,13 @@ def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
     Shapes: log-probabilities (N, V), (N, V) -> (N,).
     """
     if beta in (0.0, 1.0):  # the limits of JSD/(beta (1-beta)), as GKD takes them
-        return kl(p, q) if beta == 0.0 else kl(q, p)
-    impossible = p.isneginf() & q.isneginf()  # in m alone: `kl` does not count these tokens
+        return compute_kl(p, q) if beta == 0.0 else compute_kl(q, p)
+    impossible = p.isneginf() & q.isneginf()  # in m alone: `compute_kl` does not count these tokens
     shared_p, shared_q = p.masked_fill(impossible, 0.0), q.masked_fill(impossible, 0.0)
     m = torch.logaddexp(
         shared_p + torch.tensor(beta).log(), shared_q + torch.tensor(1 - beta).log()
     )
-    return beta * kl(p, m) + (1 - beta) * kl(q, m)
+    return beta * compute_kl(p, m) + (1 - beta) * compute_kl(q, m)
 
 
 def add_tail(top: Tensor) -> Tensor:
@@ -96,8 +85,8 @@ def compare(teacher: Distribution, q: Tensor, form: DivergenceForm, beta: float)
     if not teacher.full:
         p, q = add_tail(p), add_tail(q)
     if form == "forward":
-        return kl(p, q)
-    return kl(q, p) if form == "reverse" else jsd(p, q, beta)
+        return compute_kl(p, q)
+    return compute_kl(q, p) if form == "reverse" else jsd(p, q, beta)
 
 
 def compute_divergence(
