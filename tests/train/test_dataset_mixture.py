@@ -163,10 +163,8 @@ def test_a_kind_that_is_seen_once_is_spread_over_the_epochs() -> None:
 def mix_held(held: int, learned: int, epochs: int, max_steps: int, batch_size: int) -> Epochs:
     """Return the epochs of a training of so many steps, in which held rows are seen once."""
     many = [replace(row, kind=row.dataset) for row in rows(held=held, learned=learned)]
-    mixture = DatasetMixture(many, {}, 0, once=["held"], epochs=epochs)
-    if max_steps:
-        mixture.spread_over_steps(max_steps, batch_size)
-    return Epochs(mixture, batch_size, 0)
+    spread = {"epochs": epochs, "max_steps": max_steps, "batch_size": batch_size}
+    return Epochs(DatasetMixture(many, {}, 0, once=["held"], **spread), batch_size, 0)
 
 
 def count_seen(epochs: Epochs, steps: int, kind: str) -> Counter[str]:
@@ -228,7 +226,7 @@ def test_more_steps_than_there_are_rows_to_be_seen_once_are_refused() -> None:
     assert len(count_seen(epochs, 5, "held")) == 5
     many = [replace(row, kind=row.dataset) for row in rows(a=4, b=4)]
     with pytest.raises(UsageError, match="8 rows that there are fill 4 of 7 steps"):
-        DatasetMixture(many, {}, 0, once=["a", "b"]).spread_over_steps(7, 4)
+        DatasetMixture(many, {}, 0, once=["a", "b"], max_steps=7, batch_size=4)
 
 
 def test_every_batch_has_its_part_of_a_rare_dataset() -> None:

@@ -49,10 +49,16 @@ class DatasetMixture:
         once: the kinds of example that are spread over the epochs: each epoch has an equal part of
             them, and they come around once. Where they do not divide, the last epoch repeats a few
             of them, so that it is as long as the others. Used only without proportions.
-        epochs: how many epochs there will be. For a number of steps see `spread_over_steps`.
+        epochs: how many epochs there will be.
+        max_steps: the number of steps instead, 0 for none. No row of the kinds that are seen once
+            comes twice within them. The parts stay those of the epochs where the steps are fewer: a
+            trial has the mixture of the training that it stands for. Where they are more, there are
+            more epochs with smaller parts.
+        batch_size: the rows of a step.
 
     Raises:
-        UsageError: the proportions do not name the datasets of the rows.
+        UsageError: the proportions do not name the datasets of the rows; or all kinds are seen
+            once, and fill too few steps.
     """
 
     def __init__(
@@ -63,6 +69,8 @@ class DatasetMixture:
         min_shares: Mapping[str, float] | None = None,
         once: Sequence[str] = (),
         epochs: int = 1,
+        max_steps: int = 0,
+        batch_size: int = 1,
     ) -> None:
         self.rows = list(rows)
         self.seed = seed
@@ -74,32 +82,28 @@ class DatasetMixture:
         self.kinds = _group_rows(rows, lambda row: row.kind)
         self._once = [kind for kind in once if kind in self.kinds and not shares]
         self._min_shares = {} if shares else min_shares or {}
-        self._repeats_once = True
-        self._spread_over_epochs(epochs)
+        self._spread_over_epochs(epochs, repeats=not max_steps)
+        if self._once and max_steps:
+            self._spread_over_steps(epochs, max_steps, batch_size)
 
-    def _spread_over_epochs(self, epochs: int) -> None:
-        """Give each epoch its part of the kinds that are seen once."""
-        self._num_epochs = epochs
-        self.parts = {kind: math.ceil(len(self.kinds[kind]) / epochs) for kind in self._once}
-        wanted = self._min_shares
-        counts = {kind: len(self.kinds[kind]) for kind in wanted if kind in self.kinds}
-        self.repetitions = count_missing_rows(counts, self._num_distinct, wanted)
+    def _spread_over_epochs(self, epochs: int, *, repeats: bool) -> None:
+        """Give each epoch its part of the kinds that are seen once.
 
-    def spread_over_steps(self, max_steps: int, batch_size: int) -> None:
-        """Let no row of the kinds that are seen once come twice within so many steps.
-
-        The parts stay those of the epochs, also where the steps are fewer: a trial of some steps
-        has the mixture of the training that it stands for. Where the steps are more than these
-        epochs have, there are more epochs with smaller parts.
-
-        Raises:
-            UsageError: all kinds are seen once, and fill too few steps.
+        Args:
+            repeats: whether the last epoch repeats rows, so that all parts are equal.
         """
-        if not self._once:
-            return
-        self._repeats_once = False
-        while (steps := self._count_all_steps(batch_size)) < max_steps:
-            epochs = math.ceil(self._num_epochs * max_steps / steps)
+        self._edges = {
+            kind: find_epoch_edges(len(self.kinds[kind]), epochs, repeats=repeats)
+            for kind in self._once
+        }
+        self._num_other = sum(row.kind not in self._edges for row in self.rows)
+        distinct = self._num_other + sum(edges[1] for edges in self._edges.values())
+        counts = {kind: len(self.kinds[kind]) for kind in self._min_shares if kind in self.kinds}
+        self.repetitions = count_missing_rows(counts, distinct, self._min_shares)
+
+    def _spread_over_steps(self, epochs: int, max_steps: int, batch_size: int) -> None:
+        while (steps := self._count_all_steps(epochs, batch_size)) < max_steps:
+            epochs = math.ceil(epochs * max_steps / steps)
             if epochs > max_steps:  # with a row of another kind in each, there is a step for each
                 raise UsageError(
                     f"the {len(self.rows)} rows that there are fill {steps} of {max_steps} steps: "
@@ -107,53 +111,30 @@ class DatasetMixture:
                     where="train.max_steps",
                     cure="Lower it, or leave a kind out of train.once.",
                 )
-            self._spread_over_epochs(epochs)
+            self._spread_over_epochs(epochs, repeats=False)
 
-    def _count_all_steps(self, batch_size: int) -> int:
+    def _count_all_steps(self, epochs: int, batch_size: int) -> int:
         """Return how many steps all epochs have together."""
-        return sum(
-            math.ceil(self.count_rows(number) / batch_size) for number in range(self._num_epochs)
-        )
+        return sum(math.ceil(self.count_rows(number) / batch_size) for number in range(epochs))
 
     @property
     def size(self) -> int:
         """Return how many rows the first epoch has; no other has more."""
-        return self._num_distinct + sum(self.repetitions.values())
+        return self.count_rows(0)
 
     def count_rows(self, number: int) -> int:
         """Return how many rows an epoch has, counted from 0."""
-        missing = 0
-        for kind, part in self.parts.items():
-            start, end = self._find_part(kind, number)
-            missing += part - (end - start)
-        return self.size - missing
-
-    def _find_part(self, kind: str, number: int) -> tuple[int, int]:
-        """Return where the part of an epoch begins and ends in the rows of a kind that is seen
-        once. The end is beyond the last row where rows are repeated.
-        """
-        if self._repeats_once:
-            return number * self.parts[kind], (number + 1) * self.parts[kind]
-        rows = len(self.kinds[kind])
-        start, end = (
-            min(math.ceil(rows * place / self._num_epochs), rows) for place in (number, number + 1)
-        )
-        return start, end
-
-    @property
-    def _num_distinct(self) -> int:
-        """Return how many rows an epoch has without repetitions."""
-        spread = sum(len(self.kinds[kind]) - part for kind, part in self.parts.items())
-        return len(self.rows) - spread
+        parts = sum(edges[number + 1] - edges[number] for edges in self._edges.values())
+        return self._num_other + parts + sum(self.repetitions.values())
 
     def epoch(self, number: int) -> list[TrainingRow]:
         """Return the rows of an epoch, counted from 0."""
         if not self.shares:
-            found = [row for row in self.rows if row.kind not in self.parts]
+            found = [row for row in self.rows if row.kind not in self._edges]
             for kind, n in self.repetitions.items():
                 found += self._stream(kind, self.kinds[kind], number * n, (number + 1) * n)
-            for kind in self.parts:
-                found += self._stream(kind, self.kinds[kind], *self._find_part(kind, number))
+            for kind, edges in self._edges.items():
+                found += self._stream(kind, self.kinds[kind], edges[number], edges[number + 1])
             return found
         starts, ends = self._count_used(number), self._count_used(number + 1)
         found = []
@@ -184,6 +165,19 @@ class DatasetMixture:
             first = turn * len(rows)
             found += shuffled[max(start - first, 0) : end - first]
         return found
+
+
+def find_epoch_edges(count: int, epochs: int, *, repeats: bool) -> list[int]:
+    """Return where each epoch's part of rows that are seen once begins, and where the last ends.
+
+    Args:
+        count: the rows.
+        repeats: whether all parts are equal, so that the last one may end beyond the rows.
+    """
+    if repeats:
+        part = math.ceil(count / epochs)
+        return [number * part for number in range(epochs + 1)]
+    return [min(math.ceil(count * number / epochs), count) for number in range(epochs + 1)]
 
 
 def _group_rows(

@@ -438,12 +438,16 @@ class Trainer:
 
 def _mix_datasets(rows: list[TrainingRow], config: TrainConfig, seed: int) -> DatasetMixture:
     """Return the rows in the shares of the settings, over so many steps where these are given."""
-    mixture = DatasetMixture(
-        rows, config.dataset_shares, seed, config.min_share, config.once or (), config.epochs
+    return DatasetMixture(
+        rows,
+        config.dataset_shares,
+        seed,
+        min_shares=config.min_share,
+        once=config.once or (),
+        epochs=config.epochs,
+        max_steps=config.max_steps,
+        batch_size=config.batch_size,
     )
-    if config.max_steps:
-        mixture.spread_over_steps(config.max_steps, config.batch_size)
-    return mixture
 
 
 def _identify_training(
