@@ -85,19 +85,22 @@ class Brief:
             )
 
 
+LIMITS = criticisms_to_corrections.read_limits(config.CorrectionsConfig(correct={"max_tokens": 64}))
+
+
 def critic() -> Critic:
-    session: Any = SimpleNamespace(
-        teacher=None, base=Brief(), config=config.CorrectionsConfig(correct={"max_tokens": 64})
-    )
     edits = [Edit("x:1", QUESTION, "long", None, "too long")]
+    base: Any = Brief()
+    writer: Any = None
     return Critic(
-        session,
+        base,
+        LIMITS,
         "too long",
         edits,
-        None,
-        ("max_words=18",),
-        ThresholdJudge(CheckJudge("max_words=18"), 0.5),
-    )  # type: ignore[arg-type]
+        writer,
+        checks=("max_words=18",),
+        judge=ThresholdJudge(CheckJudge("max_words=18"), 0.5),
+    )
 
 
 def answers(count: int, words: int, cut: bool = False) -> list[Correctable]:
@@ -161,8 +164,8 @@ def test_a_long_answer_is_learned_from_a_brief_one() -> None:
             wool: ["tea is not wool at all."],
         }
     )
-    own.session.base = base  # type: ignore[misc, assignment]
-    own.session.config = config.CorrectionsConfig(correct={"max_tokens": 64, "tries": 4})
+    own.base = base  # type: ignore[assignment]
+    own.limits = replace(LIMITS, tries=4)
     start = answers(1, 10)[0].answer
     asked = [
         Correctable(make_prompt(question), f"{name}, {start}")
@@ -194,13 +197,10 @@ def quoting(*quotes: str, writer: Any = None) -> Critic:
     edits = [
         Edit(f"x:{n}", QUESTION, answer, None, "shorter", quote=q) for n, q in enumerate(quotes)
     ]
-    session: Any = SimpleNamespace(
-        teacher=None,
-        base=Scripted({}, score=lambda prompt, text: -1.0),
-        config=config.CorrectionsConfig(),
-    )
+    base: Any = Scripted({}, score=lambda prompt, text: -1.0)
     judge = ThresholdJudge(CheckJudge("max_words=5"), 0.5)
-    return Critic(session, "shorter", edits, writer, ("max_words=5",), judge)
+    checks = ("max_words=5",)
+    return Critic(base, LIMITS, "shorter", edits, writer, checks=checks, judge=judge)
 
 
 def test_a_quoted_part_alone_is_revised() -> None:
@@ -320,13 +320,10 @@ def test_a_criticism_without_a_check_stands_in_the_students_prompt(
         seen.append(get_user_text(request.prompt))
         return "Hey there, dear friend of tea." if request.draw else "A stiff word once more."
 
-    settings = config.CorrectionsConfig(correct={"tries": 2, "max_tokens": 64})
-    session: Any = SimpleNamespace(
-        teacher=None,
-        base=Recorded(Ledger(tmp_path / "run.db"), Scripted(answer)),
-        config=settings,
-    )
-    warm = Critic(session, "Be warmer.", [], None, (), Stiff())  # type: ignore[arg-type]
+    base = Recorded(Ledger(tmp_path / "run.db"), Scripted(answer))
+    limits = replace(LIMITS, tries=2)
+    writer: Any = None
+    warm = Critic(base, limits, "Be warmer.", [], writer, judge=Stiff())  # type: ignore[arg-type]
     found = warm.revise_for_training(
         [Correctable(QUESTION, "A stiff word."), Correctable(QUESTION, "A kind word.")]
     )
@@ -355,7 +352,8 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     counts: list[int] = []
     session: Any = SimpleNamespace(
         teacher=None,
-        config=config.CorrectionsConfig(criticism={"similar": 100}),
+        base=None,
+        config=config.CorrectionsConfig(criticism={"similar": 100}, correct={"max_tokens": 64}),
         counts=counts,
         display=SimpleNamespace(print_line=lambda line: None),
         run=SimpleNamespace(ledger=Ledger(tmp_path / "run.db")),
@@ -442,7 +440,7 @@ def test_a_criticism_about_a_subject_is_judged_as_a_rule(monkeypatch: pytest.Mon
     session: Any = FakeSession(config.CorrectionsConfig())
     edits = [Edit("x:1", QUESTION, "Foxes drink it.", None, "full of foxes")]
     writer: Any = SimpleNamespace(form="completion")
-    one = Critic(session, "full of foxes", edits, writer)
+    one = Critic(session.base, LIMITS, "full of foxes", edits, writer)
     criticisms_to_corrections.choose_judge(session, one, [QUESTION])
     assert one.judge == "the judge"
     assert (asked["session"].rule, asked["session"].subject) == ("full of foxes", foxes)
@@ -476,7 +474,7 @@ def test_a_criticism_of_two_lines_stands_on_one_beside_an_answer(
         monkeypatch.setattr(criticisms_to_corrections, name, found)
     session: Any = FakeSession(config.CorrectionsConfig())
     writer: Any = SimpleNamespace(form="completion")
-    one = Critic(session, "Full of foxes,\nand stiff.", [], writer)
+    one = Critic(session.base, LIMITS, "Full of foxes,\nand stiff.", [], writer)
     with pytest.raises(DataError, match="it was asked"):
         criticisms_to_corrections.calibrate_judge(session, one, [QUESTION])
     assert seen == ["Full of foxes, and stiff."] * 2
@@ -509,7 +507,7 @@ def test_no_prompt_of_the_exam_sets_the_threshold_of_a_judge(
     )
     similar = [make_prompt(f"What is thing {i}?") for i in range(10)]
     writer: Any = SimpleNamespace(form="few-shot")
-    one = Critic(session, "too stiff", [], writer, similar=similar)
+    one = Critic(session.base, LIMITS, "too stiff", [], writer, similar=similar)
     own: Any = {"train": similar[:7], "dev": [], "test": similar[7:]}
     parts = CorrectionParts([], {"train": [], "dev": [], "test": []}, {}, [(one, own)])
     criticisms_to_corrections.choose_critics_judges(session, criticize("too stiff"), parts)
@@ -540,7 +538,8 @@ def test_a_criticism_that_cannot_be_judged_is_refused_in_its_own_words(
 
     monkeypatch.setattr(criticisms_to_corrections, "choose_judges", choose_judges)
     session: Any = FakeSession(config.CorrectionsConfig())
-    one = Critic(session, "too stiff", [], SimpleNamespace(form="completion"))  # type: ignore[arg-type]
+    writer: Any = SimpleNamespace(form="completion")
+    one = Critic(session.base, LIMITS, "too stiff", [], writer)
     with pytest.raises(DataError) as caught:
         criticisms_to_corrections.choose_judge(session, one, [QUESTION])
     assert caught.value.what == (
@@ -600,10 +599,10 @@ def correct_parts(
 
     monkeypatch.setattr(Critic, "_revise_each", revise_each)
     monkeypatch.setattr("selfteach.methods.corrections.critic.find_text_fault", lambda text: "")
-    own = Critic(critic().session, "too formal", edits, Writer())  # type: ignore[arg-type]
+    writer: Any = Writer()
+    own = Critic(critic().base, LIMITS, "too formal", edits, writer, has_teacher=True)
     own.judge = SimpleNamespace(broken=lambda pairs: [True] * len(pairs))  # type: ignore[assignment]
     monkeypatch.setattr(own, "_judge_revisions", lambda revisions: revisions)
-    own.session.teacher = own.session.base
     return parts, [revision.text for revision in own.correct(asked)]
 
 

@@ -16,7 +16,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
 
 from selfteach.dedup.overlap import split_words
 from selfteach.evaluate.sanity import is_looping
@@ -52,12 +51,20 @@ NOT_MET = "does not meet the criticism"
 ONLY_JUST = "meets the criticism only just"
 
 
-class CriticSession(Protocol):
-    """Define the part of a session that a critic needs."""
+@dataclass(frozen=True)
+class CriticLimits:
+    """Hold how a critic samples.
 
-    config: Any
-    base: Recorded
-    teacher: Recorded | None
+    Attributes:
+        max_tokens: of another answer of the model.
+        tries: other answers of the model to a prompt.
+        min_token_logp: the least mean over the tokens of a revision, nats.
+    """
+
+    seed: int
+    max_tokens: int
+    tries: int
+    min_token_logp: float
 
 
 @dataclass
@@ -65,18 +72,22 @@ class Critic:
     """Correct answers by one criticism, as a teacher does.
 
     Attributes:
+        base: the model whose answers are criticized.
         edits: the criticized answers.
         writer: the model that revises.
+        has_teacher: whether that is another one than the base.
         checks: the checks that the criticism's words ask for.
         judge: decides whether the criticism applies to an answer.
         similar: prompts like the criticized ones.
         likeness: tells them from others; None if nothing does.
     """
 
-    session: CriticSession
+    base: Recorded
+    limits: CriticLimits
     feedback: str
     edits: list[Edit]
     writer: Corrector
+    has_teacher: bool = False
     checks: tuple[str, ...] = ()
     judge: ViolationJudge | None = None
     similar: list[Turns] = field(default_factory=list)
@@ -193,7 +204,7 @@ class Critic:
         A brief answer says something whole. What is left of the others, their beginnings, teaches
         where to stop after what the model says first.
         """
-        if self.session.teacher or not self.has_length_limit:
+        if self.has_teacher or not self.has_length_limit:
             return {}
         quoted = {e.prompt for e in self.edits if e.quote}
         flags = self.broken(answers)
@@ -202,14 +213,9 @@ class Critic:
         if not asked:
             return {}
         prompts = list(dict.fromkeys(a.prompt for a in asked))
-        config = self.session.config
+        limits = self.limits
         sampled = sample_brief_answers(
-            self.session.base,
-            prompts,
-            self.checks,
-            config.correct.max_tokens,
-            1 + config.correct.tries,
-            config.seed,
+            self.base, prompts, self.checks, limits.max_tokens, 1 + limits.tries, limits.seed
         )
         keeps_clear = make_test(tighten_checks(self.checks))
         brief: dict[Correctable, str] = {}
@@ -222,7 +228,7 @@ class Critic:
                 brief[a] = text
         others = [get_user_text(p) for p in prompts[:: max(len(prompts) // NUM_OTHERS, 1)]]
         pairs = [(a.prompt, text) for a, text in brief.items()]
-        strays = find_stray_answers(self.session.base, pairs, others[:NUM_OTHERS])
+        strays = find_stray_answers(self.base, pairs, others[:NUM_OTHERS])
         found = {}
         for (a, text), is_stray in zip(brief.items(), strays, strict=True):
             if not is_stray:
@@ -306,7 +312,7 @@ class Critic:
         Checks remove parts of the samples too. Without a check, the prompt contains the criticism,
         and a sample may reach its token limit as the criticized answer may.
         """
-        if self.session.teacher:
+        if self.has_teacher:
             return {}
         found = {}
         samples = self._answer_again(answers.values())
@@ -333,19 +339,18 @@ class Critic:
 
     def _answer_again(self, answers: Iterable[Correctable]) -> list[list[Completion]]:
         """Return other answers of the model to each prompt."""
-        config = self.session.config.correct
-        seed = self.session.config.seed
-        sampling = SamplingParams(0.8, 0.95, config.max_tokens)
+        tries = self.limits.tries
+        sampling = SamplingParams(0.8, 0.95, self.limits.max_tokens)
         prompts = [
             a.prompt if self.checks else append_words(a.prompt, self.feedback) for a in answers
         ]
         requests = [
-            Request("revise own", prompt, sampling, k, seed)
+            Request("revise own", prompt, sampling, k, self.limits.seed)
             for prompt in prompts
-            for k in range(config.tries)
+            for k in range(tries)
         ]
-        sampled = self.session.base.sample(requests)
-        return [sampled[i : i + config.tries] for i in range(0, len(sampled), config.tries)]
+        sampled = self.base.sample(requests)
+        return [sampled[i : i + tries] for i in range(0, len(sampled), tries)]
 
     def _judge_revisions(
         self, revisions: Sequence[Revision], *, are_parts: bool = False
@@ -359,7 +364,7 @@ class Critic:
         """
         good = [r for r in revisions if not r.fault]
         flags = self.broken([replace(r.asked, answer=r.text, cut=False) for r in good])
-        gibberish = find_gibberish(self.session, good)
+        gibberish = find_gibberish(self.base, good, self.limits.min_token_logp)
         judged = []
         for r, applies, odd in zip(good, flags, gibberish, strict=True):
             fault = "" if are_parts else self.find_answer_fault(r.asked.prompt, r.text)
@@ -396,11 +401,13 @@ def find_text_fault(text: str) -> str:
     return "loops" if is_looping(text) else ""
 
 
-def find_gibberish(session: CriticSession, revisions: Sequence[Revision]) -> list[bool]:
+def find_gibberish(base: Recorded, revisions: Sequence[Revision], least: float) -> list[bool]:
     """Return whether the base finds each revision too unlikely, by the mean over its tokens, or
     cannot score it.
+
+    Args:
+        least: nats.
     """
     items = [Continuations(r.asked.prompt, (r.text,), end=True) for r in revisions]
-    least = session.config.criticism.min_token_logp
-    scores = score_in_order(session.base, items)
+    scores = score_in_order(base, items)
     return [not score or score[0].token_logp < least for score in scores]

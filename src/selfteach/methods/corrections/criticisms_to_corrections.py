@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from selfteach.config import CorrectionsConfig
 from selfteach.errors import DataError
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt, Scope, generate_similar_prompts
 from selfteach.generate.correct import Corrector
@@ -24,11 +25,11 @@ from selfteach.judge.check import CheckJudge, keeps_check
 from selfteach.judge.contrast import append_words
 from selfteach.judge.request_judge import LikenessJudge, calibrate_likeness
 from selfteach.judge.setup import JudgeSetup, find_judges
-from selfteach.materials.corrections import Corrections
+from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks
 from selfteach.methods.calibrate_rule_judges import choose_judges, note_calibration
 from selfteach.methods.corrections.amounts import count_similar_prompts
-from selfteach.methods.corrections.critic import Critic
+from selfteach.methods.corrections.critic import Critic, CriticLimits
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
@@ -53,6 +54,22 @@ the judge of likeness tells nothing below it.
 LIST_LENGTH = 3
 
 
+def make_critic(session: Session, edits: list[Edit], writer: Corrector) -> Critic:
+    """Return a criticism of answers, with the limits of the session and without prompts."""
+    limits = read_limits(session.config)
+    has_teacher = session.teacher is not None
+    return Critic(session.base, limits, edits[0].feedback, edits, writer, has_teacher)
+
+
+def read_limits(config: CorrectionsConfig) -> CriticLimits:
+    """Return the limits of a critic that the settings give, once `set_answer_lengths` has set what
+    they leave open.
+    """
+    own = config.correct
+    assert own.max_tokens is not None
+    return CriticLimits(config.seed, own.max_tokens, own.tries, config.criticism.min_token_logp)
+
+
 def make_critics(
     session: Session, material: Corrections, writer: Corrector, newness: NoveltyCheck
 ) -> list[Critic]:
@@ -63,7 +80,7 @@ def make_critics(
     share = count_similar_prompts(session.config.criticism.similar, len(groups))
     found = []
     for number, edits in enumerate(groups):
-        critic = Critic(session, edits[0].feedback, edits, writer)
+        critic = make_critic(session, edits, writer)
         critic.similar = write_criticism_prompts(session, critic, newness, number, share)
         found.append(critic)
     return found

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
-from types import SimpleNamespace
-from typing import Any
 
 from selfteach.evaluate.corrections import CorrectAnswers, make_nearest_corrector
 from selfteach.evaluate.recorded_exam import ExamSetup, read_prompt
@@ -15,7 +13,7 @@ from selfteach.judge import ThresholdJudge
 from selfteach.judge.contrast import to_messages
 from selfteach.judge.recorded_judge import describe_judge, read_judge
 from selfteach.materials.corrections import Edit
-from selfteach.methods.corrections.critic import Critic
+from selfteach.methods.corrections.critic import Critic, CriticLimits
 from selfteach.methods.corrections.length_limits import is_short_enough
 from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
@@ -26,15 +24,6 @@ from selfteach.methods.corrections.sample_and_correct import (
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.models.recorded import Recorded
 from selfteach.records import JsonMapping, JsonObject, Turns, prompt_to_json
-
-
-@dataclass
-class RecordedSession:
-    """Hold what a critic needs of its session."""
-
-    config: Any
-    base: Recorded
-    teacher: Recorded | None
 
 
 def describe_teachers(
@@ -69,7 +58,6 @@ def describe_critic(critic: Critic, prompts: Sequence[Turns]) -> JsonObject | No
     judge = describe_judge(critic.judge) if isinstance(critic.judge, ThresholdJudge) else None
     if judge is None:
         return None
-    config = critic.session.config
     quoted = [edit for edit in critic.edits if edit.quote]
     return {
         "feedback": critic.feedback,
@@ -77,11 +65,11 @@ def describe_critic(critic: Critic, prompts: Sequence[Turns]) -> JsonObject | No
         "judge": judge,
         "prompts": [prompt_to_json(prompt) for prompt in prompts],
         "quotes": [[prompt_to_json(one.prompt), one.answer, one.quote] for one in quoted],
-        "has_teacher": critic.session.teacher is not None,
+        "has_teacher": critic.has_teacher,
         "writer": describe_corrector(critic.writer),
-        "max_tokens": config.correct.max_tokens,
-        "tries": config.correct.tries,
-        "min_token_logp": config.criticism.min_token_logp,
+        "max_tokens": critic.limits.max_tokens,
+        "tries": critic.limits.tries,
+        "min_token_logp": critic.limits.min_token_logp,
     }
 
 
@@ -108,10 +96,11 @@ def read_teachers(record: JsonMapping, sitting: ExamSetup) -> CorrectAnswers:
 def read_critic(record: JsonMapping, sitting: ExamSetup) -> Critic:
     """Return a criticism from its record."""
     teacher = sitting.open_teacher() if record["has_teacher"] else None
-    config = SimpleNamespace(
-        seed=sitting.config.seed,
-        correct=SimpleNamespace(max_tokens=int(record["max_tokens"]), tries=int(record["tries"])),
-        criticism=SimpleNamespace(min_token_logp=float(record["min_token_logp"])),
+    limits = CriticLimits(
+        int(sitting.config.seed),
+        int(record["max_tokens"]),
+        int(record["tries"]),
+        float(record["min_token_logp"]),
     )
     feedback = str(record["feedback"])
     edits = []
@@ -119,10 +108,12 @@ def read_critic(record: JsonMapping, sitting: ExamSetup) -> Critic:
         turns = to_messages(read_prompt(prompt))
         edits.append(Edit("", turns, answer, feedback=feedback, quote=quote))
     return Critic(
-        RecordedSession(config, sitting.base, teacher),
+        sitting.base,
+        limits,
         feedback,
         edits,
         read_corrector(record["writer"], teacher or sitting.base, sitting),
+        teacher is not None,
         tuple(map(str, record["checks"])),
         read_judge(record["judge"], sitting.base, sitting.open_teacher),
     )
