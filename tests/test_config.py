@@ -522,3 +522,14 @@ def test_a_text_of_several_lines_is_one_line_of_the_file(text: str, tmp_path: Pa
     rows = list_settings(file.read_text("utf-8"))
     assert len(rows) == len(file.read_bytes().split(b"\n")) - 1
     assert {row["key"] for row in rows if row["origin"] == "option"} == given.keys()
+
+
+@pytest.mark.parametrize("method", ["feedback", "corrections", "documents", "tasks", "train"])
+def test_a_written_configuration_of_the_closed_form_is_read_again(
+    method: str, tmp_path: Path
+) -> None:
+    """YAML has lists where a default is a tuple."""
+    schema = METHOD_CONFIGS[method]
+    made = resolve(schema, None, ["train.adapter=closed_form"])
+    (tmp_path / "own.yaml").write_text(dump_config(made))
+    assert resolve(schema, tmp_path / "own.yaml").config == made.config

@@ -822,3 +822,22 @@ def test_a_pair_about_another_prompt_is_refused() -> None:
     row = {"prompt": "Name a fruit.", "chosen": FRANCE, "rejected": "Rome."}
     with pytest.raises(DataError, match="not the beginning"):
         read_edit(row, "f:1")
+
+
+@pytest.mark.parametrize("correction", ["London.", None])
+def test_a_criticism_beside_a_question_is_no_approval(correction: str | None) -> None:
+    row = {"messages": FRANCE[:1], "answer": "London.", "feedback": "wrong city"}
+    edit = read_edit({**row, "correction": correction}, "f:1")
+    assert (edit.answer, edit.correction, edit.feedback) == ("London.", None, "wrong city")
+
+
+def test_an_empty_answer_beside_its_correction_is_sampled() -> None:
+    messages = [FRANCE[0], {"role": "assistant", "content": " "}]
+    edit = read_edit({"messages": messages, "correction": "Paris."}, "f:1")
+    assert (edit.answer, edit.correction) == (None, "Paris.")
+
+
+def test_a_flag_is_no_answer_of_a_pair() -> None:
+    edited = {"role": "assistant", "content": "Paris.", "original": "London."}
+    edit = read_edit({"messages": [FRANCE[0], edited], "rejected": False}, "f:1")
+    assert (edit.answer, edit.correction) == ("London.", "Paris.")

@@ -126,13 +126,15 @@ def _list_ignored(
     if section is None or not issubclass(section, TrainConfig) or not isinstance(chosen, Mapping):
         return []
     adapter = chosen.get("adapter")
-    defaults = schema().model_dump()
+    defaults = schema().model_dump(mode="json")
     faults = []
     for key, source in given.items():
         root, *path = key.split(".")
         if root != "train" or not path or not section.is_ignored(adapter, path[0]):
             continue
-        if _get_key(values, key) != _get_key(defaults, key):
+        value = _get_key(values, key)
+        value = list(value) if isinstance(value, tuple) else value
+        if value != _get_key(defaults, key):
             faults.append(
                 f"{key} ({source}): {adapter} is solved for without steps and has no use for it; "
                 "leave that out, or train lora."

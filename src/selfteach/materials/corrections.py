@@ -194,7 +194,7 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
         DataError: the row has no known form, or a part of it is empty.
     """
     found = rename_columns(row, where, columns)
-    is_pair = found.get("chosen") is not None or found.get("rejected") is not None
+    is_pair = all(isinstance(found.get(side), str | list) for side in ("chosen", "rejected"))
     if found.get("messages") is not None and not is_whole_pair(found):
         return _read_pair_of_turn(found, where) if is_pair else _read_edited_turn(found, where)
     if "chosen" in found or "rejected" in found:
@@ -307,10 +307,9 @@ def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
     """Read a conversation whose last turn is the edited one, or is what a column corrects."""
     *turns, last = parse_messages(row["messages"], where)
     correction = read_text(row, "correction", where)
-    if correction is not None and last.role == "user":
-        prompt = _check_prompt((*turns, last), where)
-        feedback = read_text(row, "feedback", where) or ""
-        return Edit(where, prompt, read_text(row, "answer", where), correction, feedback)
+    if last.role == "user" and ("correction" in row or "feedback" in row):
+        plain = {key: value for key, value in row.items() if key != "messages"}
+        return read_edit({**plain, "prompt": _to_rows([*turns, last])}, where)
     if not turns or last.role != "assistant":
         raise DataError(
             "the last of its messages is not the assistant's.",
@@ -327,7 +326,7 @@ def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
             )
         prompt = _check_prompt(tuple(turns), where)
         feedback = read_text(row, "feedback", where) or ""
-        return Edit(where, prompt, last.content.strip(), correction, feedback)
+        return Edit(where, prompt, last.content.strip() or None, correction, feedback)
     prompt = _check_prompt(tuple(turns), where)
     feedback = read_text(row, "feedback", where) or ""
     if feedback and original in (None, last.content):

@@ -21,8 +21,8 @@ from selfteach.errors import UsageError
 from selfteach.records import Prompt, make_prompt
 from selfteach.registry import did_you_mean
 
-_COLUMN = re.compile(r"\{([^{}\"\n]+)\}")
-"""A column in a template. JSON in it, which has quotation marks, stays text."""
+_COLUMN = re.compile(r"\{(\w+(?:[ -]\w+)*)\}")
+"""A column in a template, in words. Other braces, as of JSON or of a formula, stay text."""
 OWN_TEMPLATE = "own"
 """The name of a template of the user's own."""
 

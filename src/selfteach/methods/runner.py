@@ -110,12 +110,17 @@ def correct_planned_training(session: Session, plan: TrainingPlan) -> None:
 
 
 def correct_planned_exams(session: Session, plan: TrainingPlan) -> None:
-    """Plan fewer answers of both exams where there are fewer questions than the settings want."""
+    """Plan fewer answers of both exams where there are fewer questions than the settings want.
+
+    Where settings do not count the questions of each scope, the plan has gone by the material.
+    """
     if not isinstance(plan.exam, Exam):
         return
-    settings = session.config.exam
+    settings = session.config.exam.model_dump()
     questions = {scope: len(own) for scope, own in plan.exam.questions.items()}
-    wanted = {scope: getattr(settings, scope, 0) for scope in questions}
+    if not settings.keys() >= questions.keys():
+        return
+    wanted = {scope: int(settings[scope]) for scope in questions}
     if 0 < sum(questions.values()) < sum(wanted.values()):
         share = sum(questions.values()) / sum(wanted.values())
         for stage in EXAM_STAGES:

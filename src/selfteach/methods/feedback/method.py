@@ -204,9 +204,10 @@ class RuleTraining:
         usual = train.model_copy(update={"epochs": self.usual_epochs})
         raised = raise_epochs(usual, len(self.examples))
         if raised.epochs != train.epochs:
+            are_few = (raised.epochs or 0) > (train.epochs or 0)
+            reason = " are few for the learning rate of a model of this size" if are_few else ""
             session.display.print_line(
-                f"{len(self.examples)} examples are few for the learning rate of a model of this "
-                f"size: {raised.epochs} epochs, not {train.epochs}"
+                f"{len(self.examples)} examples{reason}: {raised.epochs} epochs, not {train.epochs}"
             )
             session.config = session.config.model_copy(update={"train": raised})
 

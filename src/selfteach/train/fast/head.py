@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from selfteach.models.memory_account import CHUNK_POSITIONS as CHUNK_POSITIONS
 
@@ -78,11 +79,17 @@ class TokenLogps(torch.autograd.Function):
         if ids.shape[1] == 1:
             scales = -grad * torch.expm1(logps)
         else:
-            is_repeated = (ids[:, :, None] == ids[:, None, :]).tril(-1).any(2)
-            scales = grad - total * logps.exp().masked_fill(is_repeated, 0)
+            scales = grad - total * logps.exp().masked_fill(_find_repeated(ids), 0)
         for tokens, scale in zip(ids.t(), scales.t(), strict=True):
             slope.addcmul_(weight[tokens].float(), scale[:, None])
         return slope.to(weight.dtype), None, None
+
+
+def _find_repeated(ids: Tensor) -> Tensor:
+    """Return which tokens stand before in their row: (N, K) -> (N, K)."""
+    found, order = ids.sort(dim=1, stable=True)
+    repeats = functional.pad(found[:, 1:] == found[:, :-1], (1, 0))
+    return torch.empty_like(repeats).scatter_(1, order, repeats)
 
 
 class LogitsFunctionInChunks(torch.autograd.Function):
