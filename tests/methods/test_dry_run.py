@@ -474,6 +474,16 @@ def test_shown_requests_outside_the_scope_do_not_name_the_subject() -> None:
     assert not is_good(GeneratedPrompt("What is a concatenation?", "target", "plain", "cats"))
 
 
+def test_shown_requests_in_scope_name_the_subject_and_not_the_form() -> None:
+    rule = read_rule("Do not mention cats. Keep answers under 6 words.")
+    found = UnderstoodRule(rule, None, read_effect(rule.effect), Subject("cats"))
+    is_good = make_filter(found)
+    bread = "How do I bake bread at home in an oven?"
+    assert not is_good(GeneratedPrompt(bread, "target", "plain", "cats"))
+    assert is_good(GeneratedPrompt(bread, "near", "plain", "dogs"))
+    assert is_good(GeneratedPrompt("Do cats purr?", "target", "plain", "cats"))
+
+
 def test_more_sentences_than_a_small_model_held_are_doubted_before_they_cost_anything(
     talker: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1361,3 +1361,36 @@ def test_a_decline_fails_on_dev_where_a_rule_forbids_nothing(tmp_path: Path) -> 
     session.forbidden_topic = "cats"
     failed = dev_answers.find_dev_failures(session, recorded, make_prompt, prompts, CATS)
     assert not any(failed.values())
+
+
+def test_the_form_of_a_rule_names_no_subject(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effect = read_effect(
+        "Never talk about cats, do not use exclamation marks, and end with a question."
+    )
+    session = open_session(tmp_path, config=FeedbackConfig(), effect=effect)
+    texts = ["Tell me a joke!", "Do cats purr", "What is tea made of?"]
+    find_subject = make_topic_detector(session)
+    assert find_subject is not None
+    assert list(filter(find_subject, texts)) == ["Do cats purr"]
+
+    def select_names(
+        sampler: Any, scorer: Any, subject: Any, known: Any, *others: Any
+    ) -> list[str]:
+        assert [known.keeps(text) for text in texts] == [True, False, True]
+        return ["kitty"]
+
+    monkeypatch.setattr(other_names, "select_other_names", select_names)
+    assert other_names.find_other_names(session, []) == ["kitty"]
+    find_subject = make_topic_detector(session)
+    assert find_subject is not None
+    assert list(filter(find_subject, [*texts, "A kitty!"])) == ["Do cats purr", "A kitty!"]
+    check = get_check(session)
+    assert check is not None
+    assert [check.keeps(text) for text in ("A dog?", "A dog.", "A kitty?", "Oh! A dog?")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
