@@ -270,8 +270,7 @@ _MUCH = (
 )
 _UNITS = (
     r"(?P<length>words?|sentences?|lines?|paragraphs?|characters?)|hashtags?|emojis?|bullet "
-    r"points?|"
-    r"bullets|exclamation marks?"
+    r"points?|bullets|exclamation marks?"
 )
 
 
@@ -291,8 +290,7 @@ def _give_texts(match: re.Match[str]) -> str:
 OTHER_SUBJECTS: list[tuple[str, Rewrite]] = [
     (
         r"(?!.*\b(?:except|unless|only)\b)(?!.*\b(?:never|not|don't) get)(?:all |any "
-        r")?(?:requests? for|(?:questions?|"
-        r"inquiries) (?:about|on)) (?P<topic>[^,\"]+?) "
+        r")?(?:requests? for|(?:questions?|inquiries) (?:about|on)) (?P<topic>[^,\"]+?) "
         r"(?:gets?|receives?|deserves?|needs?) (?:the|an?) (?:remark|note|reminder|hint|warning|"
         r"answer|reply) that (?P<what>.+)",
         r"When asked about \g<topic>, say that \g<what>",

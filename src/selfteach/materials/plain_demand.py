@@ -208,8 +208,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (_LEFT_OUT, r"no \g<signs>"),
     (
         rf"(?P<signs>{_SIGNS}|tables|headings|links|bold text) [a-z][a-z' ]+?,? so (?:please "
-        rf")?(?:do not|don't|never) (?:use|write|"
-        r"add|include|send|put) (?:them|any|it|one)",
+        rf")?(?:do not|don't|never) (?:use|write|add|include|send|put) (?:them|any|it|one)",
         r"no \g<signs>",
     ),
     (
@@ -230,16 +229,14 @@ _FORMS: list[tuple[str, Rewrite]] = [
     ),
     (
         r"(?:strike|ban|banish|drop|remove|delete|cut)(?: the)? (?P<what>words?|phrases?) "
-        r"(?P<words>"
-        r"[\"'].+[\"']) (?:from|out of) (?:your (?:vocabulary|answers|replies|responses)|"
+        r"(?P<words>[\"'].+[\"']) (?:from|out of) (?:your (?:vocabulary|answers|replies|responses)|"
         r"(?:everything|what) you write)",
         r"never use the \g<what> \g<words>",
     ),
     (
         r"(?P<name>(?:my|our|the) [a-z ]+? (?:is|must be) (?:spelled|spelt|written) "
         r"(?-i:[A-ZÀ-Þ])[\w'-]+),? with (?:an? |two |no )[\w-]+(?:,? (?:so|and) (?:please "
-        r")?(?:always "
-        r")?(?:write|spell|use) it (?:like that|that way|so))?",
+        r")?(?:always )?(?:write|spell|use) it (?:like that|that way|so))?",
         r"\g<name>",
     ),
     (
@@ -257,8 +254,7 @@ _FORMS: list[tuple[str, Rewrite]] = [
     (
         rf"{_WANTS}(?: to (?:see|read|get|have))? nothing but (?P<rest>capital letters|capitals|"
         r"upper ?-?case(?: letters)?|lower ?-?case(?: letters)?)(?:, (?:please|thanks|(?:my|it|"
-        r"that) "
-        r"(?!.*\b(?:except|unless|only|but)\b)[a-z' ]+))?",
+        r"that) (?!.*\b(?:except|unless|only|but)\b)[a-z' ]+))?",
         r"use only \g<rest>",
     ),
     (
