@@ -134,7 +134,8 @@ def pair_answers(first: JsonMapping, second: JsonMapping) -> list[JsonObject]:
             found = [key for key in found if (way, says) in one[key].values]
             if len(found) < MIN_PAIRS:
                 continue
-            left, right = ([own[key].values[way, says] for key in found] for own in (one, other))
+            left = [one[key].values[way, says] for key in found]
+            right = [other[key].values[way, says] for key in found]
             clusters = [one[key].cluster or other[key].cluster or key[2] for key in found]
             row = describe_pairs(f"{scope}, {way}", left, right, clusters)
             rows.append(row | {"measured": says})
