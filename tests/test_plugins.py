@@ -17,9 +17,11 @@ from selfteach.errors import UsageError
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.subject import Subject
 from selfteach.materials.effect_checks import Effect
+from selfteach.materials.rule import Rule
 from selfteach.methods.calibrate_rule_judges import choose_judges
 from selfteach.methods.documents.calibrate_knowledge_judges import list_judges
 from selfteach.methods.documents.label_questions import make_knowledge_judge as knowledge_judge
+from selfteach.methods.understood_rule import UnderstoodRule
 from selfteach.models.engines import choose_sampler
 from selfteach.records import GREEDY, Request, make_prompt
 from selfteach.train.adapters.adapter import is_solved
@@ -114,15 +116,18 @@ def make_session(method: str, **settings: Any) -> Any:
     base.sample = lambda requests: list(base.stream(requests))  # type: ignore[attr-defined]
     return SimpleNamespace(
         config=config.METHOD_CONFIGS[method](**settings),
-        subject=Subject("foxes", (), ("crows",)),
+        understood=UnderstoodRule(
+            Rule("Do not talk about foxes.", ""),
+            effect=Effect('not contains "fox"'),
+            subject=Subject("foxes", (), ("crows",)),
+            judge_name=settings.get("judge", {}).get("name", "auto"),
+        ),
         rule="Do not talk about foxes.",
         base=base,
         teacher=None,
         display=SimpleNamespace(print_line=lambda line: None, start_stage=lambda *a, **k: None),
         run=SimpleNamespace(ledger=SimpleNamespace(set_note=notes.__setitem__, get_note=notes.get)),
         notes=notes,
-        forbidden_topic="foxes",
-        effect=Effect('not contains "fox"'),
     )
 
 

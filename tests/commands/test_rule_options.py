@@ -4,6 +4,7 @@ run.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,16 +17,17 @@ from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS, REQUESTS_ABOUT
 from selfteach.generate.subject import Subject
+from selfteach.materials.effect import read_effect
 from selfteach.materials.effect_checks import Effect
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback import describe_rule
 from selfteach.methods.feedback.understand_rule import (
-    UnderstoodRule,
     count_tokens_needed,
     describe_reading,
     list_topics_of_askers,
 )
+from selfteach.methods.understood_rule import UnderstoodRule
 
 
 @pytest.mark.parametrize(
@@ -93,10 +95,10 @@ def test_the_options_of_a_rule_reach_the_run(monkeypatch: pytest.MonkeyPatch) ->
 def understand(text: str, **subject: Any) -> UnderstoodRule:
     rule = read_rule(text)
     situation = read_situation(rule.scope) if rule.scope else None
-    check = subject.pop("check", "")
-    return UnderstoodRule(
-        rule, situation, Effect(check) if check else None, Subject(**({"topic": ""} | subject))
-    )
+    check, given = subject.pop("check", ""), subject.pop("given", "")
+    effect = Effect(check) if check else read_effect(rule.effect)
+    known = Subject(**({"topic": "", "forbidden": situation is None} | subject))
+    return UnderstoodRule(rule, situation, effect, known, given)
 
 
 def test_a_dry_run_shows_when_then_neighbors_and_what_decides() -> None:
@@ -111,7 +113,8 @@ def test_a_dry_run_shows_when_then_neighbors_and_what_decides() -> None:
     assert found["other_names"] == "kitty"
     assert found["also"] == "forbidden as the subject is: kitty"
     assert found["decided_by"] == 'the check not contains "cat" and not contains "kitty"'
-    found = describe_rule.describe_plan(cats, FeedbackConfig(check='not contains "kitty"'))
+    cats = replace(cats, given_check='not contains "kitty"')
+    found = describe_rule.describe_plan(cats, FeedbackConfig())
     assert found["decided_by"] == 'the check not contains "kitty"'
     brief = understand("Be brief.", check="max_words=40")
     found = describe_rule.describe_plan(brief, FeedbackConfig(also=("kitty",)))
@@ -172,9 +175,9 @@ def test_a_dry_run_says_what_an_indirect_rule_is_read_as() -> None:
     assert found["read_as"] == "Never mention clowns."
     assert "read_as" not in describe_rule.describe_text("Never mention clowns.", config)
     bees = understand("Please don't bring bees up.", topic="bees")
-    assert not any("read as" in line for line in describe_reading(bees, ""))
+    assert not any("read as" in line for line in describe_reading(bees))
     bees = understand("I have a fear of bees, so please don't bring them up.", topic="bees")
-    assert "the rule is read as: please don't bring bees up." in describe_reading(bees, "")
+    assert "the rule is read as: please don't bring bees up." in describe_reading(bees)
 
 
 def test_a_dry_run_says_that_a_check_contradicts_the_rule() -> None:
@@ -212,8 +215,8 @@ def test_a_dry_run_shows_other_names_and_what_a_person_removes_or_adds(
     model = Scripted(lambda request: "")
     shown = describe_rule.show_other_names(cats, model, config)
     assert shown.startswith("kitty, kitten (and what")
-    plain = FeedbackConfig(check='not contains "cat"')
-    assert "kitten" not in describe_rule.show_other_names(cats, model, plain)
+    given = replace(cats, given_check='not contains "cat"')
+    assert "kitten" not in describe_rule.show_other_names(given, model, FeedbackConfig())
 
 
 def test_a_dry_run_shows_a_request_in_scope_and_its_neighbor() -> None:
@@ -231,18 +234,18 @@ def test_a_dry_run_shows_a_request_in_scope_and_its_neighbor() -> None:
 def test_the_reading_of_a_rule_is_told() -> None:
     count = len(REQUESTS_ABOUT["services"]["wifi"]["requests"])
     boss = understand("In emails to my boss stay under 40 words.", check="max_words=39")
-    assert describe_reading(boss, "") == [
+    assert describe_reading(boss) == [
         'the rule holds for "emails to my boss"; there: stay under 40 words',
         'recognized: the check is "max_words=39"',
     ]
     cats = understand("Do not talk about cats.", topic="cats", check='not contains "cat"')
-    assert describe_reading(cats, "") == ["the rule forbids a subject: cats"]
+    assert describe_reading(cats) == ["the rule forbids a subject: cats"]
     tea = understand("When asked about tea, be brief.", topic="tea", words=("oolong", "matcha"))
-    assert "kinds of tea are asked about, too: oolong, matcha" in describe_reading(tea, "")
-    assert not any("come with" in line for line in describe_reading(tea, ""))
+    assert "kinds of tea are asked about, too: oolong, matcha" in describe_reading(tea)
+    assert not any("come with" in line for line in describe_reading(tea))
     wifi = understand("When asked about the wifi, be brief.", topic="wifi")
     told = f"worked requests: {count} about wifi come with the program"
-    assert told in describe_reading(wifi, "")
+    assert told in describe_reading(wifi)
     plan = describe_rule.describe_plan(wifi, FeedbackConfig())
     assert plan["worked_requests"] == f"{count} about wifi come with the program"
 
@@ -283,7 +286,8 @@ def test_customers_topics_fill_up_what_the_model_lists_and_no_known_list(
     rule: str, answer: str, first: tuple[str, ...], has_customers: bool
 ) -> None:
     model = Scripted(lambda request: " the tour, zoo maps, tickets", lambda prompt, text: 0.0)
-    found = list_topics_of_askers(model, read_rule(rule), answer, 0)
+    effect = Effect("", statement=answer, is_answer=bool(answer))
+    found = list_topics_of_askers(model, replace(understand(rule), effect=effect), 0)
     assert tuple(found[:1]) == first
     assert ("delivery" in found) is has_customers
 
@@ -302,7 +306,7 @@ def test_customers_topics_fill_up_what_the_model_lists_and_no_known_list(
     ],
 )
 def test_the_run_says_that_a_ban_elsewhere_is_not_taught(rule: str, said: str) -> None:
-    lines = describe_reading(understand(rule), "")
+    lines = describe_reading(understand(rule))
     assert f'not taught: that other answers do not do so ("{said}")' in lines
 
 
@@ -315,9 +319,7 @@ def test_a_demand_with_only_in_it_bans_nothing_elsewhere() -> None:
         "When asked about delivery, say that we deliver only if paid.",
         'In texts to Zoe, write "only when it rains".',
     ):
-        assert not any(
-            line.startswith("not taught") for line in describe_reading(understand(rule), "")
-        )
+        assert not any(line.startswith("not taught") for line in describe_reading(understand(rule)))
 
 
 def test_the_run_says_what_language_a_subject_has() -> None:
@@ -326,20 +328,20 @@ def test_the_run_says_what_language_a_subject_has() -> None:
         topic="opening hours",
         forbidden=False,
     )
-    assert "requests are written in English, about: opening hours" in describe_reading(hours, "")
+    assert "requests are written in English, about: opening hours" in describe_reading(hours)
     moths = understand("Sprich nicht über Schmetterlinge.", topic="Schmetterlinge")
-    assert any("with --also" in line for line in describe_reading(moths, ""))
+    assert any("with --also" in line for line in describe_reading(moths))
     soccer = understand("Sprich nicht über Fußball.", topic="Fußball")
     english = understand("Do not talk about butterflies.", topic="butterflies")
     for known in (soccer, english):
-        assert not any("English" in line for line in describe_reading(known, ""))
+        assert not any("English" in line for line in describe_reading(known))
 
 
 def test_a_rule_that_names_a_kind_of_text_says_that_it_holds_in_every_answer() -> None:
     told = 'every answer; for definitions alone, add --when "definitions"'
     wide = understand("Keep definitions to a single sentence.", check="max_sentences=1")
-    assert f"the rule holds in {told}" in describe_reading(wide, "")
+    assert f"the rule holds in {told}" in describe_reading(wide)
     assert describe_rule.describe_plan(wide, FeedbackConfig())["holds_in"] == told
     narrow = understand("In definitions use a single sentence.", check="max_sentences=1")
-    assert not any("every answer" in line for line in describe_reading(narrow, ""))
+    assert not any("every answer" in line for line in describe_reading(narrow))
     assert "holds_in" not in describe_rule.describe_plan(narrow, FeedbackConfig())

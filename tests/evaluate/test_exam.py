@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +33,7 @@ from selfteach.methods.feedback.conversations import (
     measure_conversations,
 )
 from selfteach.methods.feedback.exam import RuleScorer
+from selfteach.methods.understood_rule import NO_RULE
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Measure, Message, Request, make_prompt
 from selfteach.run.display import SilentDisplay
@@ -87,8 +89,8 @@ def session(folder: Path, model: Scripted, **changes: Any) -> Any:
         "base": base,
         "model": Base(),
     }
-    fields |= {"situation": None, "request_judge": None, "forbidden_topic": "cats", "effect": None}
-    fields |= {"subject": Subject("cats"), "may_change": lambda answer: False}
+    fields |= {"request_judge": None, "may_change": lambda answer: False}
+    fields |= {"understood": replace(NO_RULE, subject=Subject("cats"))}
     return SimpleNamespace(**(fields | {"base_logits": proof, "rule": "A rule."} | changes))
 
 

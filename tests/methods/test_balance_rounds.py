@@ -14,6 +14,7 @@ import pytest
 from selfteach.config import FeedbackConfig
 from selfteach.methods.feedback import method as feedback
 from selfteach.methods.feedback.method import RuleTraining
+from selfteach.methods.understood_rule import NO_RULE
 from selfteach.records import Example, make_prompt
 from selfteach.run.display import SilentDisplay
 from talker import FEW, feedback_command, open_ledger, run_json
@@ -56,7 +57,7 @@ def test_examples_of_later_rounds_have_the_first_teacher_context(
     notes = {"teacher_context": "worked"}
     session: Any = SimpleNamespace(
         rule="Be brief.",
-        forbidden_topic="",
+        understood=NO_RULE,
         run=SimpleNamespace(ledger=SimpleNamespace(get_note=notes.get)),
     )
     nothing: Any = None

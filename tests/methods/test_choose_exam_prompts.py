@@ -15,11 +15,11 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.exam import Arm, plan_second_sample
 from selfteach.evaluate.scopes import TARGET
 from selfteach.generate.ask import SIMILAR, GeneratedPrompt
-from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.methods.feedback.choose_exam_prompts import choose_exam_prompts
 from selfteach.methods.feedback.write_rule_prompts import compute_shares
+from selfteach.methods.understood_rule import NO_RULE
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
@@ -53,8 +53,7 @@ def open_session(folder: Path, *, target: int = 10, written: str = "cats") -> An
         run=SimpleNamespace(ledger=ledger),
         display=SilentDisplay(),
         config=FeedbackConfig(exam={"target": target}),
-        situation=None,
-        subject=Subject(""),
+        understood=NO_RULE,
         request_judge=None,
         asked=model,
     )

@@ -33,6 +33,7 @@ from selfteach.methods.corrections.critic import (
     find_text_fault,
 )
 from selfteach.methods.corrections.split import CorrectionParts
+from selfteach.methods.understood_rule import NO_RULE, UnderstoodRule
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     Completion,
@@ -422,7 +423,7 @@ class FakeSession:
     base: Any = None
     teacher: Any = None
     rule: str = ""
-    subject: Subject | None = None
+    understood: UnderstoodRule = NO_RULE
 
 
 def test_a_criticism_about_a_subject_is_judged_as_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -443,7 +444,7 @@ def test_a_criticism_about_a_subject_is_judged_as_a_rule(monkeypatch: pytest.Mon
     one = Critic(session.base, LIMITS, "full of foxes", edits, writer)
     criticisms_to_corrections.choose_judge(session, one, [QUESTION])
     assert one.judge == "the judge"
-    assert (asked["session"].rule, asked["session"].subject) == ("full of foxes", foxes)
+    assert (asked["session"].rule, asked["session"].understood.subject) == ("full of foxes", foxes)
     assert [(p.text, p.scope) for p in asked["prompts"]] == [
         ("What is tea?", "target"),
         ("What is tea?", "general"),

@@ -51,16 +51,17 @@ from selfteach.methods.feedback.plan_work import (
     PLAN,
     SHOWN_SHARE,
     count_outside,
+    plan_rule,
     plan_work,
-    read_words,
 )
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
-from selfteach.methods.feedback.understand_rule import UnderstoodRule, understand_rule
+from selfteach.methods.feedback.understand_rule import understand_rule
 from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.methods.plan_parts import count_asked, plan_run
 from selfteach.methods.tasks.plan_work import plan_invention
 from selfteach.methods.tasks.plan_work import plan_work as plan_tasks
+from selfteach.methods.understood_rule import UnderstoodRule
 from selfteach.models.hf import HfModel
 from selfteach.models.memory_account import PipelineMemory
 from selfteach.records import Example, JsonObject, make_prompt
@@ -161,7 +162,7 @@ def test_the_plan_of_a_method_is_found_without_the_method(name: str) -> None:
 def test_only_a_subject_or_a_condition_has_something_beside_it(
     rule: str, check: str, is_everywhere: bool
 ) -> None:
-    words = read_words(rule, FeedbackConfig(check=check))
+    words = plan_rule(rule, FeedbackConfig(check=check))
     assert words.is_everywhere is is_everywhere
 
 
@@ -183,7 +184,7 @@ def test_neighbors_about_words_of_the_topics_name_and_shared_words_are_planned(
     rule: str, more: int
 ) -> None:
     config = FeedbackConfig(ask={"near": 100, "general": 40})
-    words = read_words(rule, config)
+    words = plan_rule(rule, config)
     assert count_outside(words, config) == (0 if words.is_everywhere else 140 + more)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +25,7 @@ from selfteach.methods import runner
 from selfteach.methods.feedback import method
 from selfteach.methods.feedback.choose_exam_prompts import add_prompts_outside
 from selfteach.methods.feedback.exam import find_open_scopes
+from selfteach.methods.understood_rule import NO_RULE
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request
 from selfteach.run.display import SilentDisplay
@@ -152,11 +153,8 @@ def open_session(folder: Path, situation: Any = None, judge: Any = None) -> Any:
         run=SimpleNamespace(ledger=ledger),
         display=SilentDisplay(),
         config=FeedbackConfig(exam={"more_outside": 9}),
-        subject=Subject(""),
-        situation=situation,
-        forbidden_topic="",
+        understood=replace(NO_RULE, situation=situation),
         request_judge=judge,
-        effect=None,
     )
 
 

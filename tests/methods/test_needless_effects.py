@@ -8,6 +8,7 @@ import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +34,7 @@ from selfteach.methods.feedback.write_more_prompts import (
     write_prompts_to_try,
 )
 from selfteach.methods.feedback.write_rule_prompts import list_requests_for_texts
+from selfteach.methods.understood_rule import NO_RULE
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, get_user_text
 from selfteach.run.display import SilentDisplay
@@ -54,10 +56,11 @@ def open_session(folder: Path, base: Scripted, **changes: Any) -> Any:
         "run": SimpleNamespace(ledger=ledger),
         "display": SilentDisplay(),
         "config": FeedbackConfig(),
-        "subject": Subject("opening hours", siblings=("parking",), forbidden=False),
-        "forbidden_topic": "",
-        "effect": None,
-        "situation": read_situation("asked about opening hours"),
+        "understood": replace(
+            NO_RULE,
+            subject=Subject("opening hours", siblings=("parking",), forbidden=False),
+            situation=changes.pop("situation", read_situation("asked about opening hours")),
+        ),
         "request_judge": None,
     }
     return SimpleNamespace(**(fields | changes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -23,6 +24,7 @@ from selfteach.methods.feedback.write_rule_prompts import (
     list_requests_for_texts,
     write_situation_prompts,
 )
+from selfteach.methods.understood_rule import NO_RULE
 
 
 class Session:
@@ -30,6 +32,7 @@ class Session:
 
     def __init__(self, target: int = 160, near: int = 120) -> None:
         self.config = FeedbackConfig(ask={"target": target, "near": near, "general": 0})
+        self.understood = NO_RULE
 
 
 def test_worked_requests_for_the_kind_are_in_scope_and_those_for_others_are_near() -> None:
@@ -47,7 +50,7 @@ def test_worked_requests_for_the_kind_are_in_scope_and_those_for_others_are_near
 def test_those_for_others_that_are_no_near_prompts_are_tried_outside() -> None:
     situation = read_situation("in cover letters")
     session: Any = Session()
-    session.situation = situation
+    session.understood = replace(NO_RULE, situation=situation)
     learned = {prompt.text for prompt in list_requests_for_texts(session, situation, "near")}
     tried = [prompt.text for prompt in list_more_neighbors(session)]
     assert not learned & set(tried)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from selfteach.generate.worked_requests import (
     find_worked_topics,
     get_requests_beside,
 )
+from selfteach.materials.rule import Rule
 from selfteach.materials.situation import Situation
 from selfteach.methods.feedback import write_rule_prompts
 from selfteach.methods.feedback.prompts_in_scope import (
@@ -38,6 +40,7 @@ from selfteach.methods.feedback.write_rule_prompts import (
     list_worked_targets,
     write_prompts,
 )
+from selfteach.methods.understood_rule import NO_RULE, UnderstoodRule
 from selfteach.run.ledger import Ledger
 from selfteach.select.prompt_format import find_format_fault
 
@@ -47,9 +50,8 @@ WIFI = "When a guest asks about the wifi, say that the password is at the front 
 def open_session(rule: str, subject: Subject, near: int = 200, target: int = 240) -> Any:
     config = FeedbackConfig(ask={"near": near, "target": target})
     situation = Situation("about", topic=subject.topic)
-    return SimpleNamespace(
-        rule=rule, subject=subject, situation=situation, effect=None, config=config, base=None
-    )
+    understood = UnderstoodRule(Rule(rule, ""), situation, None, subject)
+    return SimpleNamespace(rule=rule, understood=understood, config=config, base=None)
 
 
 @pytest.fixture
@@ -115,12 +117,13 @@ def test_a_doubtful_neighbor_is_dropped_only_about_a_word_of_the_name() -> None:
     [("about", "wifi", "wifi"), ("task", "recipes", ""), ("about", "your name", "")],
 )
 def test_only_a_topic_to_ask_about_counts_as_one(kind: Any, topic: str, asked: str) -> None:
-    session: Any = SimpleNamespace(subject=ask_about(topic), situation=Situation(kind, topic=topic))
+    rule = replace(NO_RULE, subject=ask_about(topic), situation=Situation(kind, topic=topic))
+    session: Any = SimpleNamespace(understood=rule)
     assert get_asked_topic(session) == asked
 
 
 def test_a_forbidden_subject_has_no_askers() -> None:
-    session: Any = SimpleNamespace(subject=Subject("wifi"), situation=None)
+    session: Any = SimpleNamespace(understood=replace(NO_RULE, subject=Subject("wifi")))
     assert not get_asked_topic(session)
 
 
@@ -190,7 +193,7 @@ def test_a_worked_request_is_in_scope_whatever_a_judge_says(tmp_path: Path) -> N
         find_doubtful=lambda texts: [False] * len(texts),
     )
     ledger = Ledger(tmp_path / "run.db")
-    session: Any = SimpleNamespace(run=SimpleNamespace(ledger=ledger), subject=judge.subject)
+    session: Any = SimpleNamespace(run=SimpleNamespace(ledger=ledger))
     parts = {"train": [worked, written], "dev": [], "test": [named, worked]}
     kept = drop_wrong_side(session, parts, judge)
     ledger.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,17 +17,17 @@ from sat_again import check_same_figures
 from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt
+from selfteach.generate.subject import Subject
 from selfteach.judge import PromptAnswer, ThresholdJudge
 from selfteach.judge.check import CheckJudge, parse_check
-from selfteach.materials.effect import read_effect
 from selfteach.methods import calibrate_rule_judges
 from selfteach.methods.calibrate_rule_judges import (
-    add_other_names,
-    get_deciding_check,
     make_labelled_answers,
     note_calibration,
     with_max_false_positives,
 )
+from selfteach.methods.feedback.understand_rule import read_words
+from selfteach.methods.understood_rule import NO_RULE, add_other_names
 from selfteach.records import Completion, Request, make_prompt
 from selfteach.report.sections import describe_judges
 from selfteach.run.finished import CALIBRATION
@@ -68,12 +69,8 @@ class Length:
 def test_a_check_of_the_form_decides_unless_another_judge_is_named(
     settings: dict[str, Any], check: str
 ) -> None:
-    session: Any = SimpleNamespace(
-        config=FeedbackConfig.model_validate(settings),
-        forbidden_topic="",
-        effect=read_effect("Answer in one sentence."),
-    )
-    assert get_deciding_check(session) == check
+    found = read_words("Answer in one sentence.", FeedbackConfig.model_validate(settings))
+    assert found.deciding_check == check
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(2.5, 19.0), (30.0, 30.0)])
@@ -128,7 +125,7 @@ def test_a_teacher_writes_the_answers_with_and_against_a_manner(
     session: Any = SimpleNamespace(
         base=models["base"],
         teacher=models["teacher"] if has_teacher else None,
-        forbidden_topic=topic,
+        understood=replace(NO_RULE, subject=Subject(topic)),
         rule="Use layman's terms.",
         config=FeedbackConfig(),
     )
@@ -146,7 +143,7 @@ def test_a_labelled_answer_that_was_lost_is_left_out() -> None:
     session: Any = SimpleNamespace(
         base=None,
         teacher=Losing(lambda request: "It is."),
-        forbidden_topic="",
+        understood=NO_RULE,
         rule="Use layman's terms.",
         config=FeedbackConfig(),
     )

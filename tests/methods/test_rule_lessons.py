@@ -52,7 +52,6 @@ from selfteach.methods.feedback import (
 )
 from selfteach.methods.feedback.exam import make_header
 from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, probe_prompts
-from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.feedback.write_more_prompts import write_name_prompts
 from selfteach.methods.feedback.write_rule_prompts import (
@@ -62,6 +61,7 @@ from selfteach.methods.feedback.write_rule_prompts import (
     write_twins,
 )
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import UnderstoodRule, get_check, make_topic_detector
 from selfteach.models.recorded import Recorded
 from selfteach.records import Completion, Example, Prompt, Request, get_user_text, make_prompt
 from selfteach.run.display import SilentDisplay
@@ -85,23 +85,36 @@ def open_session(folder: Path, **changes: Any) -> Any:
         def print_line(self, text: str) -> None:
             lines.append(text)
 
+    config = FeedbackConfig(check='not contains "cat"', search=SearchConfig(answers=1))
+    config = changes.pop("config", config)
+    topic = changes.pop("forbidden_topic", "cats")
+    understood = UnderstoodRule(
+        read_rule("Do not talk about cats."),
+        changes.pop("situation", None),
+        changes.pop("effect", None),
+        changes.pop("subject", Subject("cats", forbidden=bool(topic))),
+        config.check,
+        config.judge.name,
+    )
     fields: dict[str, Any] = {
         "base": Recorded(ledger, model, model),
         "run": SimpleNamespace(ledger=ledger),
         "display": Lines(),
         "lines": lines,
-        "config": FeedbackConfig(check='not contains "cat"', search=SearchConfig(answers=1)),
+        "config": config,
         "rule": "Do not talk about cats.",
-        "subject": Subject("cats"),
-        "forbidden_topic": "cats",
-        "effect": None,
-        "situation": None,
+        "understood": understood,
         "teacher": None,
         "request_judge": RequestJudge(
             model, Subject("cats"), parse_check('not contains "cat"'), math.inf
         ),
     }
     return SimpleNamespace(**(fields | changes))
+
+
+def bind(session: Any, **changes: Any) -> None:
+    """Let the session's rule be understood otherwise."""
+    session.understood = replace(session.understood, **changes)
 
 
 def probe(text: str, *answers: str, scope: str = "target", finish: str = "stop") -> ProbedPrompt:
@@ -246,7 +259,7 @@ def test_anchors_of_a_rule_of_form_are_as_long_as_its_lessons(tmp_path: Path) ->
     short, long = (Example(str(n), "in_scope", "x", "word " * n, "") for n in (10, 60))
     assert make_anchors.find_reach(session, [short, long, long]) == 61
     assert make_anchors.find_reach(session, [short]) == session.config.probe.anchor_tokens
-    session.forbidden_topic = "cats"
+    bind(session, subject=Subject("cats"))
     assert make_anchors.find_reach(session, [long]) == session.config.probe.anchor_tokens
 
 
@@ -267,7 +280,7 @@ def test_a_base_that_is_sure_of_the_forbidden_thing_has_no_other_honest_answer(
     model = Scripted(lambda request: "A cat." if request.draw < cats else "A dog.")
     session.base = Recorded(session.run.ledger, model, model)
     probed = [probe("Who barks?", "Dogs."), probe("Who purrs?", greedy, scope=scope)]
-    for check in (get_check(session), None):
+    for check in (get_check(session.understood), None):
         found = search_answers.find_confident_violations(session, probed, CATS, check)
         assert found == ({"Who purrs?"} if is_sure else set())
 
@@ -326,7 +339,9 @@ def test_a_limit_in_a_situation_is_learned_from_brief_answers(tmp_path: Path) ->
     assert search_answers.answer_briefly(session, by_text, None) == {}
     everywhere = open_session(tmp_path, base=session.base)
     assert search_answers.answer_briefly(everywhere, by_text, limit) == {}
-    taught = open_session(tmp_path, base=None, situation=session.situation, teacher=model)
+    taught = open_session(
+        tmp_path, base=None, situation=session.understood.situation, teacher=model
+    )
     assert search_answers.answer_briefly(taught, by_text, limit) == {}
 
 
@@ -340,7 +355,7 @@ def test_an_answer_that_the_rule_gives_is_the_lesson_unless_somebody_else_decide
     assert search_answers.choose_given_answer(session, check) == "We close at six."
     assert search_answers.choose_given_answer(session, parse_check('contains "seven"')) == ""
     taught = open_session(
-        tmp_path, effect=effect, situation=session.situation, teacher=session.base
+        tmp_path, effect=effect, situation=session.understood.situation, teacher=session.base
     )
     assert search_answers.choose_given_answer(taught, check) == ""
     written = open_session(tmp_path, effect=effect, situation=read_situation("emails to my boss"))
@@ -423,7 +438,7 @@ def test_a_shortened_answer_says_something(tmp_path: Path) -> None:
     assert faults == [SAYS_NOTHING, ""]
     message = (make_prompt("Tell my boss in an email that I am ill."), "I am ill.")
     assert search_answers.add_empty_answers(session, [""], [message]) == [SAYS_NOTHING]
-    session.situation = read_situation("emails to my boss")
+    bind(session, situation=read_situation("emails to my boss"))
     assert search_answers.add_empty_answers(session, [""], [message]) == [""]
 
 
@@ -462,7 +477,7 @@ def test_a_message_must_say_something_of_its_occasion(tmp_path: Path) -> None:
     session = open_session(
         tmp_path, forbidden_topic="", effect=Effect("max_words=9"), config=config
     )
-    session.situation = SimpleNamespace(kind="writing")
+    bind(session, situation=SimpleNamespace(kind="writing"))
     greeting = "Dear boss, all is well."
     whole = f"{greeting} The cat is ill. Best wishes to you and yours."
     probed = [probe("Tell my boss.", whole)]
@@ -484,7 +499,7 @@ def test_a_message_must_say_something_of_its_occasion(tmp_path: Path) -> None:
 def test_a_message_may_name_its_occasion_in_the_words_of_the_rule(tmp_path: Path) -> None:
     effect = read_effect('Say "guests" instead of "customers".')
     session = open_session(tmp_path, forbidden_topic="", effect=effect)
-    session.situation = SimpleNamespace(kind="writing")
+    bind(session, situation=SimpleNamespace(kind="writing"))
     probed = [probe("Tell Ben.", "Hello Ben, the cat misses our customers.")]
     probed[0] = replace(probed[0], prompt=replace(probed[0].prompt, subject="we miss customers"))
     occasions = answer_faults.find_occasions(session, probed)
@@ -583,15 +598,15 @@ def test_later_prompts_that_leave_the_condition_are_dropped(tmp_path: Path) -> N
     session = open_session(tmp_path, forbidden_topic="")
     texts = ["Do cats purr?", "Is tea hot?", "Write a note to Maddie."]
     prompts = [GeneratedPrompt(text, "target", "plain", "") for text in texts]
-    session.situation = read_situation("asked about cats")
+    bind(session, situation=read_situation("asked about cats"))
     assert [p.text for p in prompts_in_scope.drop_strays(session, prompts)] == texts[:1]
-    session.situation = read_situation("writing notes to Maddie")
+    bind(session, situation=read_situation("writing notes to Maddie"))
     assert [p.text for p in prompts_in_scope.drop_strays(session, prompts)] == texts[2:]
-    session.situation = read_situation("writing notes to Maddie about tea")
+    bind(session, situation=read_situation("writing notes to Maddie about tea"))
     assert prompts_in_scope.drop_strays(session, prompts) == []
     dropped = session.run.ledger.read_outcomes("scope", "dropped")
     assert {outcome.reason for _, outcome in dropped} == {prompts_in_scope.WRONG_SIDE}
-    session.situation = None
+    bind(session, situation=None)
     assert prompts_in_scope.drop_strays(session, prompts) == prompts
 
 
@@ -609,13 +624,13 @@ def test_words_that_a_check_forbids_are_written_about(
     tmp_path: Path, effect: str, words: list[str]
 ) -> None:
     session = open_session(tmp_path, forbidden_topic="")
-    session.config = session.config.model_copy(update={"check": read_effect(effect).check})
+    bind(session, effect=read_effect(effect), given_check="")
     assert list_words_to_avoid(session) == words
 
 
 def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
-    session.subject = Subject("opening hours", forbidden=False)
+    bind(session, subject=Subject("opening hours", forbidden=False))
 
     def score(prompt: Prompt, text: str) -> float:
         named = {"Until when?": 0.0, others[0]: -1.0}
@@ -667,11 +682,11 @@ def test_requests_that_the_answer_fits_do_not_name_the_topic(tmp_path: Path) -> 
     model = Scripted(lambda request: said[request.draw % 4], lambda prompt, text: len(prompt) % 7)
     session = open_session(tmp_path, forbidden_topic="", config=FeedbackConfig(ask={"target": 12}))
     session.base = Recorded(session.run.ledger, model, model)
-    session.subject = Subject("wifi", ("wi-fi",), forbidden=False, kinds=("internet",))
+    bind(session, subject=Subject("wifi", ("wi-fi",), forbidden=False, kinds=("internet",)))
     pool = OverlapIndex(["Is tea hot?"])
     assert write_answered_prompts(session, pool) == [], "the rule gives no answer"
-    session.situation = read_situation("asked about wifi")
-    session.effect = read_effect('Say "At the desk.".')
+    bind(session, situation=read_situation("asked about wifi"))
+    bind(session, effect=read_effect('Say "At the desk.".'))
     found = write_answered_prompts(session, pool)
     assert 0 < len(found) <= 2
     assert {p.text for p in found} <= {"Can I get a code?", "Can I get a code here?"}
@@ -686,7 +701,7 @@ def test_requests_that_the_answer_fits_do_not_name_the_topic(tmp_path: Path) -> 
     assert pool.texts[-1] == "Is the internet free?", "no later exam prompt is like it"
     parts["test"] = [GeneratedPrompt("Is the internet free??", "target", "question", "wifi")]
     assert write_kind_twins(session, parts, known, OverlapIndex()) == []
-    session.subject = replace(session.subject, forbidden=True)
+    bind(session, subject=replace(session.understood.subject, forbidden=True))
     parts["test"] = []
     assert write_kind_twins(session, parts, known, OverlapIndex()) == []
 
@@ -713,7 +728,7 @@ def test_what_belongs_to_a_topic_needs_less_to_be_about_it(
     tmp_path: Path, subject: Subject, near: str, far: str, other: str
 ) -> None:
     session = open_session(tmp_path, forbidden_topic="")
-    session.subject = subject
+    bind(session, subject=subject)
     others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
     scores = dict.fromkeys(others[: len(others) // 5], -2.0)
     scores |= {near: -2.5, far: -5.0, other: -2.5}
@@ -729,9 +744,9 @@ def test_what_belongs_to_a_topic_needs_less_to_be_about_it(
 
 def test_where_the_rule_gives_the_answer_a_request_must_lead_to_it(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="")
-    session.subject = Subject("opening hours", forbidden=False)
-    session.situation = read_situation("asked about opening hours")
-    session.effect = read_effect("Say that we close at six.")
+    bind(session, subject=Subject("opening hours", forbidden=False))
+    bind(session, situation=read_situation("asked about opening hours"))
+    bind(session, effect=read_effect("Say that we close at six."))
 
     def score(prompt: Prompt, text: str) -> float:
         is_answer = text == " We close at six."
@@ -741,7 +756,7 @@ def test_where_the_rule_gives_the_answer_a_request_must_lead_to_it(tmp_path: Pat
     others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
     judge = prompts_in_scope.make_asked_judge(session, others)
     assert judge.find_about(["Are you open?", "Open a jar."]) == [True, False]
-    session.effect = None
+    bind(session, effect=None)
     judge = prompts_in_scope.make_asked_judge(session, others)
     assert judge.find_about(["Are you open?", "Open a jar."]) == [False, False]
 
@@ -751,7 +766,7 @@ def test_a_neighbor_about_a_word_of_the_topics_name_must_not_be_doubtful(
 ) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     names = ("opening", "hours")
-    session.subject = Subject("opening hours", forbidden=False, name_words=names)
+    bind(session, subject=Subject("opening hours", forbidden=False, name_words=names))
     scores = {"Your hours?": -0.5, "Open a jar.": -9.0}
     others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
     scores[others[0]] = 0.0
@@ -786,9 +801,9 @@ def test_a_neighbor_about_a_word_of_the_topics_name_must_not_be_doubtful(
 def test_what_strays_from_the_topic_becomes_a_neighbor(tmp_path: Path, gives_answer: bool) -> None:
     """Only what is surely about something else does: not a doubtful request, and no kind."""
     session = open_session(tmp_path, forbidden_topic="")
-    session.subject = Subject("opening hours", forbidden=False, kinds=("closing",))
-    session.situation = read_situation("asked about opening hours")
-    session.effect = read_effect("Say that we close at six.") if gives_answer else None
+    bind(session, subject=Subject("opening hours", forbidden=False, kinds=("closing",)))
+    bind(session, situation=read_situation("asked about opening hours"))
+    bind(session, effect=read_effect("Say that we close at six.") if gives_answer else None)
     others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
     topics = dict.fromkeys(others[::4], -2.0)
     topics |= {"Until when?": 0.0, "Any door?": -3.9, "The closing act?": -9.0, "Open a jar.": -9.0}
@@ -897,10 +912,11 @@ def test_only_what_a_check_forbids_names_the_subject(
     tmp_path: Path, check: str, naming: list[str] | None
 ) -> None:
     texts = ["Do cats purr?", "A cat!", "What is tea made of?"]
-    names = make_topic_detector(open_session(tmp_path, config=FeedbackConfig(check=check)))
+    session = open_session(tmp_path, config=FeedbackConfig(check=check))
+    names = make_topic_detector(session.understood)
     assert (list(filter(names, texts)) if names else None) == naming
     other = open_session(tmp_path, forbidden_topic="", config=FeedbackConfig(check=check))
-    assert make_topic_detector(other) is None
+    assert make_topic_detector(other.understood) is None
 
 
 def test_a_rejected_answer_is_no_beginning_of_the_accepted_one(tmp_path: Path) -> None:
@@ -945,14 +961,14 @@ def test_the_form_of_answers_does_not_make_a_request_one_about_the_subject(
         {p.prompt.text: p for p in (long, unnamed)},
         {unnamed.prompt.id},
         ThresholdJudge(CheckJudge(config.check), 0.5),
-        get_check(session),
+        get_check(session.understood),
     )
     assert [trace.kind for trace in traces] == ["repair only", "repair only"]
 
 
 def test_two_forbidden_subjects_have_twins_and_a_judge(tmp_path: Path) -> None:
     session = open_session(tmp_path, forbidden_topic="cats or dogs")
-    session.subject = Subject("cats or dogs", siblings=("cows",))
+    bind(session, subject=Subject("cats or dogs", siblings=("cows",)))
     texts = ["How do cats sleep?", "Do cats like dogs?", "Who purrs?"]
     targets = [GeneratedPrompt(text, "target", "question", "cats") for text in texts]
     parts: dict[str, list[GeneratedPrompt]] = {"train": targets, "dev": [], "test": []}
@@ -994,7 +1010,7 @@ def test_other_names_enter_the_check_that_decides(
         tmp_path, config=FeedbackConfig(**config), effect=Effect(effect) if effect else None
     )
     other_names.find_other_names(session, [])
-    found = get_check(session)
+    found = get_check(session.understood)
     assert found == parse_check(check)
     names = session.run.ledger.get_note("other_names")
     assert session.lines == ([f"other names of cats: {', '.join(names)}"] if names else [])
@@ -1146,7 +1162,7 @@ def test_effects_outside_the_condition_cost_an_objective_too(tmp_path: Path) -> 
     recorded = Recorded(session.run.ledger, tuned, tuned)
     prompts = [GeneratedPrompt(text, "near", "plain", "") for text in "abcd"]
     assert dev_answers.measure_needless(session, recorded, prompts, CATS) == 0.0
-    session.situation = read_situation("texts to Maddie")
+    bind(session, situation=read_situation("texts to Maddie"))
     assert dev_answers.measure_needless(session, recorded, prompts, CATS) == 0.5
 
 
@@ -1236,7 +1252,7 @@ def test_other_names_that_few_prompts_have_get_prompts_of_their_own(tmp_path: Pa
     dropped = session.run.ledger.read_outcomes("prompts about other names", "dropped")
     assert {outcome.reason for _, outcome in dropped} == {"does not name it"}
     assert write_name_prompts(session, ["Kitty"], parts, pool)["train"] == []
-    session.subject = Subject("cats", siblings=("dogs",))
+    bind(session, subject=Subject("cats", siblings=("dogs",)))
     twins = write_twins(session, parts, ["Kitty", "Felix"], found, pool)
     assert [p.text for p in twins] == ["Where is dogs today?", "Why is dogs so loud?"]
     assert {p.scope for p in twins} == {"near"}
@@ -1358,7 +1374,7 @@ def test_a_decline_fails_on_dev_where_a_rule_forbids_nothing(tmp_path: Path) -> 
     prompts = [GeneratedPrompt(text, "target", "plain", "") for text in "ab"]
     failed = dev_answers.find_dev_failures(session, recorded, make_prompt, prompts, CATS)
     assert failed == {"a": True, "b": False}, "the base declines b as well"
-    session.forbidden_topic = "cats"
+    bind(session, subject=Subject("cats"))
     failed = dev_answers.find_dev_failures(session, recorded, make_prompt, prompts, CATS)
     assert not any(failed.values())
 
@@ -1371,7 +1387,7 @@ def test_the_form_of_a_rule_names_no_subject(
     )
     session = open_session(tmp_path, config=FeedbackConfig(), effect=effect)
     texts = ["Tell me a joke!", "Do cats purr", "What is tea made of?"]
-    find_subject = make_topic_detector(session)
+    find_subject = make_topic_detector(session.understood)
     assert find_subject is not None
     assert list(filter(find_subject, texts)) == ["Do cats purr"]
 
@@ -1383,10 +1399,10 @@ def test_the_form_of_a_rule_names_no_subject(
 
     monkeypatch.setattr(other_names, "select_other_names", select_names)
     assert other_names.find_other_names(session, []) == ["kitty"]
-    find_subject = make_topic_detector(session)
+    find_subject = make_topic_detector(session.understood)
     assert find_subject is not None
     assert list(filter(find_subject, [*texts, "A kitty!"])) == ["Do cats purr", "A kitty!"]
-    check = get_check(session)
+    check = get_check(session.understood)
     assert check is not None
     assert [check.keeps(text) for text in ("A dog?", "A dog.", "A kitty?", "Oh! A dog?")] == [
         True,

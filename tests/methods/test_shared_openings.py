@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from selfteach.methods.feedback.shared_openings import (
     find_shared_openings,
     write_opening_prompts,
 )
+from selfteach.methods.understood_rule import NO_RULE
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request
 from selfteach.run.display import SilentDisplay
@@ -58,7 +60,9 @@ def open_recorded_session(folder: Path) -> SimpleNamespace:
         run=SimpleNamespace(ledger=ledger),
         display=SilentDisplay(),
         config=FeedbackConfig(ask={"near": 30}),
-        subject=Subject("opening hours", siblings=("parking",), forbidden=False),
+        understood=replace(
+            NO_RULE, subject=Subject("opening hours", siblings=("parking",), forbidden=False)
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from selfteach.materials.effect import read_effect
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback import shared_words, write_rule_prompts
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
+from selfteach.methods.understood_rule import NO_RULE
 from selfteach.models.recorded import Recorded
 from selfteach.records import Prompt, Request
 from selfteach.run.display import SilentDisplay
@@ -69,18 +71,21 @@ def test_neighbors_about_shared_words_have_them(tmp_path: Path, topic: str):
         run=SimpleNamespace(ledger=ledger),
         display=SilentDisplay(),
         config=FeedbackConfig(ask={"near": 12}),
-        subject=Subject(topic, forbidden=False, name_words=("hours",)),
-        situation=read_situation("asked about opening hours"),
-        effect=read_effect("Say that we close at six."),
+        understood=replace(
+            NO_RULE,
+            subject=Subject(topic, forbidden=False, name_words=("hours",)),
+            situation=read_situation("asked about opening hours"),
+            effect=read_effect("Say that we close at six."),
+        ),
     )
     in_scope = [GeneratedPrompt(text, "target", "question", "") for text in IN_SCOPE]
     near = [GeneratedPrompt(text, "near", "question", "prices") for text in NEIGHBORS]
     written = write_rule_prompts.write_word_neighbors(session, in_scope, near, lambda text: "")
     if topic == "your name":
-        assert (written, session.subject.name_words) == ([], ("hours",))
+        assert (written, session.understood.subject.name_words) == ([], ("hours",))
         return
     words = ("close", "six", "open", "gate", "day")
-    assert set(session.subject.name_words) == {"hours", *words}
+    assert set(session.understood.subject.name_words) == {"hours", *words}
     about_words = [prompt for prompt in written if prompt.form != BEGUN]
     assert len(about_words) == 12 // shared_words.NEAR_PER_SHARED
     assert all(prompt.scope == "near" and prompt.subject in prompt.text for prompt in about_words)

@@ -26,6 +26,7 @@ from selfteach.methods.finetune.method import choose_objectives
 from selfteach.methods.finetune.read_datasets import refuse_too_little
 from selfteach.methods.finetune.split_examples import FinetuneData
 from selfteach.methods.lora_rate import choose_lora_rate, find_lora_rate, lower_lora_rate
+from selfteach.methods.understood_rule import NO_RULE
 from selfteach.records import Example, make_prompt
 from selfteach.train.on_policy import sample_only_for
 
@@ -197,9 +198,7 @@ def test_a_choice_of_auto_samples_only_where_it_distills() -> None:
 def test_a_rule_s_own_samples_are_refused_with_another_objective() -> None:
     def choose(**train: object) -> float:
         config = FeedbackConfig.model_validate({"train": {"on_policy": 0.5, **train}})
-        session: Any = SimpleNamespace(
-            config=config, rule="", effect=None, situation=None, forbidden_topic="", subject=None
-        )
+        session: Any = SimpleNamespace(config=config, rule="", understood=NO_RULE)
         choose_training(session)
         found: float = session.config.train.on_policy
         return found

@@ -7,7 +7,6 @@ that calibration finds good enough.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -17,7 +16,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.subject import names_topic
 from selfteach.judge import AnyJudge, PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges, find_bound
-from selfteach.judge.check import NAMES_OF_CHECK, CheckJudge
+from selfteach.judge.check import CheckJudge
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
@@ -25,7 +24,6 @@ from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.records import JsonMapping, Request, SamplingParams, make_prompt
 from selfteach.run.finished import CALIBRATION
-from selfteach.select.other_names import quote
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def plan_labelled_answers(
     they are. A rule of form has no subject: the same requests are answered against it and with it,
     by the teacher if there is one (`get_label_writer`).
     """
-    topic = session.forbidden_topic
+    topic = session.understood.forbidden_topic
     by_scope = group_by_scope(prompts)
     targets = by_scope["target"]
     if topic:
@@ -84,7 +82,7 @@ def get_label_writer(session: Session) -> Recorded:
     ("Use layman's terms."), so a teacher writes where there is one. To talk about a subject is
     easy, and the base's own answers are the ones that are judged.
     """
-    if session.forbidden_topic or session.teacher is None:
+    if session.understood.forbidden_topic or session.teacher is None:
         return session.base
     return session.teacher
 
@@ -106,28 +104,6 @@ def make_labelled_answers(
     return rows
 
 
-def get_deciding_check(session: Session) -> str:
-    """Return the check that decides alone, or "": the person gave it, or a rule of form suggests
-    it and no other judge is named.
-    """
-    is_other_named = session.config.judge.name not in NAMES_OF_CHECK
-    if session.config.check or session.forbidden_topic or is_other_named:
-        return str(session.config.check)
-    return session.effect.check if session.effect else ""
-
-
-def add_other_names(check: str, names: Sequence[str]) -> str:
-    """Return the check of a forbidden subject that counts other names of it as well.
-
-    Args:
-        check: the one of the subject's own name; "" for the other names alone.
-    """
-    conditions = [f'not contains "{quote(name)}"' for name in names]
-    has_choice = re.search(r"\bor\b", check, re.I) is not None
-    own = [f"({check})" if has_choice else check] if check else []
-    return " and ".join([*own, *conditions])
-
-
 def choose_judges(
     session: Session,
     prompts: Sequence[GeneratedPrompt],
@@ -144,15 +120,15 @@ def choose_judges(
         DataError: no judge is good enough.
         UsageError: the configuration names a judge that there is not.
     """
-    check = get_deciding_check(session)
+    check = session.understood.deciding_check
     if check:
         check_judge = ThresholdJudge(CheckJudge(check), 0.5)
         return RuleJudges(check_judge, check_judge)
     setup = JudgeSetup(
         session.base,
         session.rule,
-        subject=session.subject,
-        check=session.effect.check if session.effect else "",
+        subject=session.understood.subject,
+        check=session.understood.check,
         teacher=session.teacher,
     )
     candidates = find_judges(setup, session.config.judge.name)

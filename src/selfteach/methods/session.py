@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 from selfteach import registry
 from selfteach.errors import UsageError
 from selfteach.evaluate.exam import PROBE_PAIRS
-from selfteach.generate.subject import Subject
 from selfteach.judge.request_judge import RequestJudge
-from selfteach.materials.effect_checks import Effect
-from selfteach.materials.situation import Situation
+from selfteach.methods.understood_rule import NO_RULE, UnderstoodRule
 from selfteach.models import Scorer
 from selfteach.models.engines import (
     AUTO,
@@ -65,10 +63,8 @@ class Session:
         model: the base itself.
         base: the base, with the ledger's memory.
         base_logits: logits of the base when it was loaded, which the exam compares with later ones.
-        subject: what the requests of a rule are about.
-        situation: where a rule holds; None if it holds everywhere.
-        effect: what a rule demands of an answer, if its form is recognized.
-        request_judge: decides which requests are about the subject, if there is one.
+        understood: what was understood of a rule, and what decides it.
+        request_judge: decides which requests are about the rule's subject, if there is one.
         samples: whether models answer; where they only score, no engine is opened.
     """
 
@@ -80,16 +76,9 @@ class Session:
     base: Recorded
     base_logits: list[torch.Tensor]
     teacher: Recorded | None = None
-    subject: Subject = field(default_factory=lambda: Subject(""))
-    situation: Situation | None = None
-    effect: Effect | None = None
+    understood: UnderstoodRule = NO_RULE
     request_judge: RequestJudge | None = None
     samples: bool = True
-
-    @property
-    def forbidden_topic(self) -> str:
-        """Return the topic that a rule forbids, or ""."""
-        return self.subject.topic if self.subject.forbidden else ""
 
     def may_change(self, answer: str) -> bool:
         """Return False: a run teaches one thing, and its exam knows what that changes."""

@@ -27,12 +27,14 @@ from selfteach.judge.request_judge import LikenessJudge, calibrate_likeness
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks
+from selfteach.materials.rule import Rule
 from selfteach.methods.calibrate_rule_judges import choose_judges, note_calibration
 from selfteach.methods.corrections.amounts import count_similar_prompts
 from selfteach.methods.corrections.critic import Critic, CriticLimits
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import UnderstoodRule
 from selfteach.models.ordered import sample_in_order
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -214,7 +216,13 @@ def calibrate_judge(session: Session, critic: Critic, prompts: Sequence[Turns]) 
         for scope in scopes
         for prompt in prompts
     ]
-    of_rule = replace(session, rule=words, subject=subject, teacher=teacher)
+    rule = UnderstoodRule(
+        Rule(words, ""),
+        subject=subject,
+        given_check=session.config.check,
+        judge_name=session.config.judge.name,
+    )
+    of_rule = replace(session, rule=words, understood=rule, teacher=teacher)
     return choose_judges(of_rule, asked).exam
 
 

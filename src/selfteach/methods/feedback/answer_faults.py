@@ -17,8 +17,8 @@ from selfteach.judge.occasion import names_occasion
 from selfteach.judge.stray_answers import find_stray_answers
 from selfteach.judge.word_edits import replace_words
 from selfteach.methods.feedback.probe import ProbedPrompt
-from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import get_check
 from selfteach.models.ordered import score_in_order
 from selfteach.models.tokens import TOO_LONG_WITH_TEXT
 from selfteach.records import Continuations, LogProb, get_user_text, make_prompt
@@ -64,9 +64,9 @@ def find_faults(
         others: other prompts, which an answer must not fit better.
         occasions: what a message is about, by request.
     """
-    check = get_check(session)
-    statement = session.effect.statement if session.effect else ""
-    may_decline = not session.forbidden_topic and is_decline(statement)
+    check = get_check(session.understood)
+    statement = session.understood.statement
+    may_decline = not session.understood.forbidden_topic and is_decline(statement)
     rows = list(zip(pairs, strategies, strict=True))
     scored = [pair for pair, strategy in rows if pair[1].strip() and strategy not in UNSCORED]
     items = [Continuations(prompt, (text,), end=True) for prompt, text in scored]
@@ -193,7 +193,8 @@ def find_least_fluency(session: Session, fluency: Mapping[str, float]) -> float:
 
 def is_about_messages(session: Session) -> bool:
     """Return whether a rule holds for messages that are to be written."""
-    return session.situation is not None and session.situation.kind == "writing"
+    situation = session.understood.situation
+    return situation is not None and situation.kind == "writing"
 
 
 def find_occasions(session: Session, probed: Collection[ProbedPrompt]) -> dict[str, str]:
@@ -204,7 +205,7 @@ def find_occasions(session: Session, probed: Collection[ProbedPrompt]) -> dict[s
     """
     if not is_about_messages(session):
         return {}
-    replacements = session.effect.replacements if session.effect else ()
+    replacements = session.understood.replacements
     built = [p for p in probed if p.prompt.form != SIMILAR]  # the others have no occasion
     occasions = {p.prompt.text: widen_occasion(p.prompt.subject, replacements) for p in built}
     named = [names_occasion(one.text, p.prompt.subject) for p in built for one in p.violations]

@@ -10,7 +10,6 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.methods.anchor_weights import ANCHOR_WEIGHT, HIGH_ANCHOR_WEIGHT
 from selfteach.methods.feedback.dev_answers import measure_kept, measure_needless
-from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.training_settings import (
     OBJECTIVE,
     UNLIKELIHOOD,
@@ -18,6 +17,7 @@ from selfteach.methods.feedback.training_settings import (
 )
 from selfteach.methods.session import Session
 from selfteach.methods.train_plan import tune, without_taught_weights
+from selfteach.methods.understood_rule import get_check
 from selfteach.methods.worked_turns import make_worked_turns
 from selfteach.records import (
     Example,
@@ -66,12 +66,12 @@ def choose_objectives(
 
 def choose_weights(session: Session, choice: str) -> ObjectiveWeights:
     """Return the weights of a choice for the rule of a session."""
-    has_condition = session.situation is not None
-    is_everywhere = not has_condition and not session.forbidden_topic
+    rule = session.understood
+    is_everywhere = not rule.has_condition and not rule.forbidden_topic
     return parse_objective_weights(
         choice,
-        has_condition=has_condition,
-        is_form=is_everywhere and get_check(session) is not None,
+        has_condition=rule.has_condition,
+        is_form=is_everywhere and get_check(rule) is not None,
     )
 
 
@@ -120,8 +120,8 @@ def try_objectives(
     for name, write_prompt in contexts.items():
         gate[name] = measure_kept(session, session.base, write_prompt, targets, judge)
     context = max(contexts, key=lambda name: gate[name])
-    has_condition = session.situation is not None
-    usual = choose_objective(session.effect, get_check(session), has_condition=has_condition)
+    rule = session.understood
+    usual = choose_objective(rule.effect, get_check(rule), has_condition=rule.has_condition)
     candidates = [usual, "sft"]
     if gate[context] > gate["base"]:
         candidates += ["distill", "distill+dpo"]

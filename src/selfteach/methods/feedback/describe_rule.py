@@ -13,28 +13,26 @@ from selfteach.generate.situations import build_requests
 from selfteach.judge.check import NAMES_OF_CHECK, keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
 from selfteach.materials.check_conflict import find_conflict
-from selfteach.materials.effect import read_effect, split_unread
-from selfteach.materials.forbidden_topics import can_forbid
+from selfteach.materials.effect import split_unread
 from selfteach.materials.situation import (
     Situation,
     has_built_requests,
     has_known_requests,
     name_written_topic,
 )
-from selfteach.methods.calibrate_rule_judges import add_other_names
 from selfteach.methods.feedback.prompts_in_scope import make_topic_check
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.say_plainly import is_unread
 from selfteach.methods.feedback.understand_rule import (
     ALSO_NEEDS_CHECK,
     ALSO_NOT_USED,
-    UnderstoodRule,
-    check_rule,
     describe_wide_scope,
     describe_worked_requests,
+    read_words,
     state_otherwise,
     understand_rule,
 )
+from selfteach.methods.understood_rule import UnderstoodRule, add_other_names
 from selfteach.models import Sampler
 from selfteach.records import JsonObject, make_prompt
 from selfteach.select.other_names import add_given_names, sketch_other_names
@@ -114,14 +112,16 @@ PLAIN_WORDS = (
 """What a preview without the teacher cannot show."""
 
 
-def describe_text(text: str, config: FeedbackConfig, *, forbids: bool | None = None) -> JsonObject:
+def describe_text(text: str, config: FeedbackConfig) -> JsonObject:
     """Return what the words of a rule say without a model: where it holds, what it demands, and
     what decides it.
-
-    Args:
-        forbids: whether the rule forbids a subject; None where its words must tell.
     """
-    rule = check_rule(text, config)
+    return describe_words(read_words(text, config), config)
+
+
+def describe_words(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
+    """Return where a rule holds, what it demands, and what decides it."""
+    rule = found.rule
     lines: JsonObject = {"when": rule.scope, "then": rule.effect} if rule.scope else {}
     if read_as := state_otherwise(rule):
         lines["read_as"] = read_as
@@ -130,43 +130,34 @@ def describe_text(text: str, config: FeedbackConfig, *, forbids: bool | None = N
     asks_teacher = bool(config.teacher) and is_unread(rule, config)
     if asks_teacher:
         lines["plain_words"] = PLAIN_WORDS
-    effect = read_effect(rule.effect)
-    may_forbid = not rule.scope and (effect.topics if effect else can_forbid(rule.effect))
-    if config.also and not may_forbid:
+    if config.also and not found.may_forbid:
         lines["other_names"] = ALSO_NOT_USED
-    check = config.check or (effect.check if effect else "")
-    if forbids is None:
-        forbids = not rule.scope and effect is not None and bool(effect.topics)
-    lines |= describe_names(config, check, forbids=forbids, may_forbid=bool(may_forbid))
-    if check and forbids:
-        check = add_other_names(check, config.also)
-    if config.judge.name not in NAMES_OF_CHECK:
-        lines["decided_by"] = f"the judge {config.judge.name}"
-    else:
-        unchecked = BY_TEACHER if asks_teacher else UNCHECKED
-        lines["decided_by"] = f"the check {check}" if check else unchecked
-        if effect and effect.unchecked and not config.check:
-            lines["not_checked"] = "; ".join(effect.unchecked)
-        part, unread = (None, []) if check else split_unread(rule.effect)
-        if part:
-            lines["no_check_for"] = list_texts(unread)
-            lines["check_of_the_rest"] = f"{part.check} (give it with --check to decide by it)"
-        if config.check and (conflict := find_conflict(config.check, rule, keeps_check)):
-            lines["conflict"] = conflict
+    lines |= describe_names(found, config)
+    if found.judge_name not in NAMES_OF_CHECK:
+        return lines | {"decided_by": f"the judge {found.judge_name}"}
+    named = replace(found, other_names=tuple(config.also)) if found.forbidden_topic else found
+    unchecked = BY_TEACHER if asks_teacher else UNCHECKED
+    lines["decided_by"] = f"the check {named.check}" if named.check else unchecked
+    if found.unchecked:
+        lines["not_checked"] = "; ".join(found.unchecked)
+    part, unread = (None, []) if found.check else split_unread(rule.effect)
+    if part:
+        lines["no_check_for"] = list_texts(unread)
+        lines["check_of_the_rest"] = f"{part.check} (give it with --check to decide by it)"
+    if found.given_check and (conflict := find_conflict(found.given_check, rule, keeps_check)):
+        lines["conflict"] = conflict
     return lines
 
 
-def describe_names(
-    config: FeedbackConfig, check: str, *, forbids: bool, may_forbid: bool
-) -> JsonObject:
+def describe_names(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     """Return what the names do that the person adds (--also) and removes (--not)."""
     lines: JsonObject = {}
-    if config.also and forbids:
+    if config.also and found.forbidden_topic:
         named = f"forbidden as the subject is: {', '.join(config.also)}"
-        lines["also"] = named if check else ALSO_NEEDS_CHECK
-    if config.not_also and not (forbids or may_forbid):
+        lines["also"] = named if found.check else ALSO_NEEDS_CHECK
+    if config.not_also and not (found.forbidden_topic or found.may_forbid):
         lines["not"] = "--not is not used: the rule forbids no subject"
-    elif config.not_also and config.check:
+    elif config.not_also and found.given_check:
         lines["not"] = "--not is not used: beside --check no other names are looked for"
     elif config.not_also:
         lines["not"] = f"no name of the subject, if the run finds it: {', '.join(config.not_also)}"
@@ -179,7 +170,7 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     lines: JsonObject = {
         "subject": found.subject.topic or rule.scope or (EVERYTHING if found.effect else NO_SUBJECT)
     }
-    read = describe_text(rule.text, config, forbids=bool(found.forbidden_topic))
+    read = describe_words(found, config)
     decided = read.pop("decided_by")
     lines |= read
     if wider := describe_wide_scope(found):
@@ -196,19 +187,12 @@ def describe_plan(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     return {**lines, "decided_by": decided}
 
 
-def get_names_check(found: UnderstoodRule) -> str:
-    """Return the part of a read check that only what names its topics breaks; the whole check of a
-    rule that names none.
-    """
-    return (found.effect.names or found.effect.check) if found.effect else ""
-
-
 def show_other_names(found: UnderstoodRule, sampler: Sampler, config: FeedbackConfig) -> str:
     """Return the other names of a forbidden subject that need no answers of the base."""
-    named = get_names_check(found)
     listed: list[str] = []
-    if named and not config.check:
-        listed = sketch_other_names(sampler, found.subject, parse_check(named), config.seed)
+    if found.names_check and not found.given_check:
+        named = parse_check(found.names_check)
+        listed = sketch_other_names(sampler, found.subject, named, config.seed)
     names = add_given_names(listed, config.also, config.not_also)
     return f"{', '.join(names)} (and what {MORE_NAMES_NOTE})" if names else NAMES_NOTE
 
@@ -253,7 +237,7 @@ def make_filter(
     Args:
         also: other names of a forbidden subject.
     """
-    named = add_other_names(get_names_check(found), also)
+    named = add_other_names(found.names_check, also)
     check = parse_check(named) if found.forbidden_topic and named else None
     topic = check or (make_topic_check(found.subject) if found.subject.topic else None)
 

@@ -63,8 +63,8 @@ def find_dev_failures(
     asked = 2 * texts
     pairs = [(make_prompt(t), c.text) for t, c in zip(asked, completions, strict=True)]
     broken = judge.broken(pairs)
-    statement = session.effect.statement if session.effect else ""
-    if not (session.forbidden_topic or is_decline(statement)):
+    statement = session.understood.statement
+    if not (session.understood.forbidden_topic or is_decline(statement)):
         bare = [make_prompt(text) for text in texts]
         plain = make_requests(session, "dev", bare, 0.0) + make_requests(session, "dev", bare, 1.0)
         before = session.base.sample(plain)
@@ -106,5 +106,5 @@ def measure_needless(
     session.display.start_stage("dev answers", len(requests))
     before = session.base.sample(requests)
     after = model.sample(requests, session.display.advance)
-    of_effects = judge if session.situation else None
+    of_effects = judge if session.understood.situation else None
     return mean(flag_needless(written, before, after, of_effects))

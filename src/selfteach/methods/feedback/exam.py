@@ -43,7 +43,6 @@ from selfteach.methods.feedback.conversations import (
     measure_conversations,
     plan_conversations,
 )
-from selfteach.methods.feedback.other_names import OTHER_NAMES
 from selfteach.methods.feedback.prompts_in_scope import get_asked_topic
 from selfteach.methods.feedback.rule_drift import measure_rule_drift
 from selfteach.methods.session import Session
@@ -594,22 +593,22 @@ def make_scorer(
 ) -> RuleScorer:
     """Return the scorer of a rule's exam; built requests about one occasion are one group."""
     groups = {}
-    if has_built_requests(session.situation):
+    if has_built_requests(session.understood.situation):
         for prompt in written:
             if prompt.scope == TARGET and prompt.form != SIMILAR:
                 groups[prompt.text] = prompt.subject
     judged = session.request_judge
-    effect = session.effect
+    rule = session.understood
     return RuleScorer(
         judge,
         lambda: count_searched(session),
         find_about=judged.find_about if judged else find_none,
         group_of=groups,
-        is_conditional=session.situation is not None,
-        forbids=bool(session.forbidden_topic),
-        replacements=effect.replacements if effect else (),
-        statement=effect.statement if effect else "",
-        unchecked=effect.unchecked if effect and not session.config.check else (),
+        is_conditional=rule.has_condition,
+        forbids=bool(rule.forbidden_topic),
+        replacements=rule.replacements,
+        statement=rule.statement,
+        unchecked=rule.unchecked,
         topic=get_asked_topic(session),
         find_named=judged.find_named if judged else find_none,
     )
@@ -623,9 +622,9 @@ def make_header(session: Session, judge: ThresholdJudge) -> JsonObject:
         named = {row["name"]: row["auroc"] for row in report["candidates"]}
         auroc = named.get(report["chosen"])
     described: JsonObject = {"name": judge.name, "source": source, "auroc": auroc}
-    if source == "check" and session.forbidden_topic and not session.config.check:
-        others = session.run.ledger.get_note(OTHER_NAMES) or []
-        described["names"] = [session.forbidden_topic, *others]
+    rule = session.understood
+    if source == "check" and rule.forbidden_topic and not rule.given_check:
+        described["names"] = [rule.forbidden_topic, *rule.other_names]
     return {"method": "feedback", "rule": session.rule, "judge": described}
 
 

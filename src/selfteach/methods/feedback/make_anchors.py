@@ -156,7 +156,7 @@ def find_reach(session: Session, examples: Sequence[Example]) -> int:
     come as late as the answer's end: a short answer differs from a long one by where it stops.
     """
     least: int = session.config.probe.anchor_tokens
-    if session.forbidden_topic or not examples:
+    if session.understood.forbidden_topic or not examples:
         return least
     encode = session.model.encode_answer
     lengths: list[int] = sorted(len(encode(e.chosen, end=True)) for e in examples)

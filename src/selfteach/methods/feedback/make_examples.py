@@ -13,10 +13,10 @@ from selfteach.judge.violation import find_forbidden_words, find_violation
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_about_subject
 from selfteach.methods.feedback.repair_answers import count_shared
-from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.feedback.search_answers import search_compliant_answers
 from selfteach.methods.feedback.training_settings import forbids_texts, may_train_unlikelihood
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import get_check
 from selfteach.records import Completion, Example, digest, make_prompt, prompt_to_json
 from selfteach.run.ledger import OpenFunnel
 from selfteach.train.encode_and_batch import FORBIDDEN
@@ -35,7 +35,7 @@ def make_violation_examples(
     One that is about the subject after all is dropped.
     """
     in_scope = [p for p in probed if p.violations]
-    check = get_check(session)
+    check = get_check(session.understood)
     examples: list[Example] = []
     with session.run.ledger.open_funnel("search", (p.prompt.id for p in in_scope)) as funnel:
         about = find_about_subject(session, [p.prompt for p in in_scope])

@@ -258,9 +258,9 @@ class RuleTraining:
             reach = find_reach(self.session, found)
             anchors = make_rule_anchors(self.session, probed, reach)
             self.examples += found + anchors
-            if self.session.forbidden_topic:
+            if self.session.understood.forbidden_topic:
                 self.examples += make_later_anchors(self.session, found, anchors, self.judges.exam)
-            if found and self.session.forbidden_topic and not self.rounds:
+            if found and self.session.understood.forbidden_topic and not self.rounds:
                 self.examples += make_short_anchors(self.session, self.pool, self.judges.exam)
             self.traces += traces
         return bool(found)
@@ -284,7 +284,7 @@ class RuleTraining:
         with self.session.run.time_stage("balance"):
             grown = self.balance(tuned)
         tries = self.session.config.balance.outside_tries
-        if self.session.situation and self.tries_outside < tries:
+        if self.session.understood.situation and self.tries_outside < tries:
             self.tries_outside += 1
             with self.session.run.time_stage(name_needless_stage(self.tries_outside)):
                 grown = self.hold_outside(tuned) or grown

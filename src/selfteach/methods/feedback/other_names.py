@@ -8,7 +8,6 @@ from dataclasses import replace
 from selfteach.evaluate.scopes import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge.check import parse_check
-from selfteach.methods.calibrate_rule_judges import add_other_names
 from selfteach.methods.feedback.probe import make_probe_requests
 from selfteach.methods.feedback.understand_rule import ALSO_NEEDS_CHECK, ALSO_NOT_USED
 from selfteach.methods.session import Session
@@ -25,37 +24,25 @@ def find_other_names(session: Session, prompts: Sequence[GeneratedPrompt]) -> li
     gave gets those of `also` alone.
     """
     config = session.config
-    suggested = session.effect.check if session.effect else ""
-    names_check = session.effect.names if session.effect else ""
-    names_check = names_check or suggested
-    if not session.forbidden_topic:
+    rule = session.understood
+    if not rule.forbidden_topic:
         if config.also:
             session.display.print_line(ALSO_NOT_USED)
         return []
-    if not (config.check or suggested):
+    if not rule.check:
         if config.also:
             session.display.print_line(ALSO_NEEDS_CHECK)
         return []
     found: list[str] = []
-    if not config.check:
+    if not rule.given_check:
         said = collect_answers(session, prompts)
-        base, known = session.base, parse_check(names_check)
-        found = select_other_names(base, base, session.subject, known, said, config.seed)
+        base, known = session.base, parse_check(rule.names_check)
+        found = select_other_names(base, base, rule.subject, known, said, config.seed)
     names = add_given_names(found, config.also, config.not_also)
     session.run.ledger.set_note(OTHER_NAMES, names)
-    if not names:
-        return []
-    shown = ", ".join(names)
-    session.display.print_line(f"other names of {session.forbidden_topic}: {shown}")
-    if config.check:
-        check = add_other_names(config.check, names)
-        session.config = config.model_copy(update={"check": check})
-    elif session.effect:
-        session.effect = replace(
-            session.effect,
-            check=add_other_names(suggested, names),
-            names=add_other_names(names_check, names),
-        )
+    if names:
+        session.display.print_line(f"other names of {rule.forbidden_topic}: {', '.join(names)}")
+        session.understood = replace(rule, other_names=tuple(names))
     return names
 
 

@@ -10,19 +10,16 @@ from selfteach.generate.asked_for import list_requests_for_others
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
 from selfteach.generate.worked_requests import find_related_topics, find_worked_topics
-from selfteach.judge.check import NAMES_OF_CHECK, parse_check
-from selfteach.materials.effect import read_effect
-from selfteach.materials.forbidden_topics import can_forbid
-from selfteach.materials.rule import read_rule
-from selfteach.materials.situation import has_built_requests, has_known_requests, read_situation
+from selfteach.materials.situation import has_built_requests, has_known_requests
 from selfteach.methods.feedback.amounts import name_needless_stage
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.training_settings import EPOCHS, choose_epochs, complete_training
-from selfteach.methods.feedback.understand_rule import find_askers, get_answer
+from selfteach.methods.feedback.understand_rule import find_askers, read_words
 from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
+from selfteach.methods.understood_rule import get_check
 from selfteach.run.workload import PlannedStage
 
 ASKED_PER_PROMPT = 1.6
@@ -137,7 +134,7 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     The shares are means of 10 runs of rules with the default model (`python -m bench.time_left`).
     How many answers break the rule is known only later; the search depends on it most.
     """
-    rule = read_words(text, config)
+    rule = plan_rule(text, config)
     prompts = count_prompts(rule, config)
     read = 0 if rule.is_checked else READ_TOKENS * (prompts.targets + prompts.others)
     return [
@@ -148,31 +145,23 @@ def plan_work(text: str, config: FeedbackConfig) -> list[PlannedStage]:
     ]
 
 
-def read_words(text: str, config: FeedbackConfig) -> RuleWords:
+def plan_rule(text: str, config: FeedbackConfig) -> RuleWords:
     """Read a rule and the settings without a model."""
-    rule = read_rule(text, config.when, config.then)
-    effect = read_effect(rule.effect)
-    form = effect.check if effect else ""
-    has_scope = bool(rule.scope)
-    forbids = bool(effect.topics if effect else can_forbid(rule.effect)) and not has_scope
-    is_auto = config.judge.name in NAMES_OF_CHECK
-    is_checked = bool(config.check or (form and not forbids and is_auto))
-    situation = read_situation(rule.scope) if has_scope else None
+    rule = read_words(text, config)
+    situation = rule.situation
     topic = situation.topic if situation and situation.kind == "about" else ""
-    check = str(config.check or form)
     is_asked = bool(topic) and not has_known_requests(topic)
-    askers = find_askers(text, get_answer(situation, effect))
     others = list_requests_for_others(situation.genre) if situation else []
-    is_known = bool(askers or find_worked_topics(topic) or find_related_topics(topic))
+    is_known = bool(find_askers(rule) or find_worked_topics(topic) or find_related_topics(topic))
     return RuleWords(
-        has_scope,
+        rule.has_condition,
         is_built=has_built_requests(situation),
-        is_checked=is_checked,
-        is_everywhere=not has_scope and not forbids,
+        is_checked=bool(rule.deciding_check),
+        is_everywhere=not rule.has_condition and not rule.may_forbid,
         name_words=() if has_known_requests(topic) else list_name_words(topic),
         is_asked=is_asked,
         is_worked=bool(others) if has_built_requests(situation) else is_asked and is_known,
-        epochs=choose_epochs(parse_check(check) if check else None, has_condition=has_scope),
+        epochs=choose_epochs(get_check(rule), has_condition=rule.has_condition),
     )
 
 

@@ -12,14 +12,13 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import PromptAnswer, ViolationJudge
 from selfteach.methods.calibrate_rule_judges import (
     RuleJudges,
-    get_deciding_check,
     get_label_writer,
     plan_labelled_answers,
 )
 from selfteach.methods.feedback.prompts_in_scope import drop_strays
-from selfteach.methods.feedback.rule_check import make_topic_detector
 from selfteach.methods.feedback.write_more_prompts import LIST_LENGTH, write_similar_prompts
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import make_topic_detector
 from selfteach.records import Completion, Request, SamplingParams, make_prompt
 from selfteach.text import REPLACEMENT
 
@@ -58,7 +57,7 @@ def sample_base_answers(session: Session, prompts: Sequence[GeneratedPrompt]) ->
     call, which fills the batches. The ledger keeps the completions.
     """
     requests = [request for prompt in prompts for request in make_probe_requests(session, prompt)]
-    if not get_deciding_check(session) and get_label_writer(session) is session.base:
+    if not session.understood.deciding_check and get_label_writer(session) is session.base:
         requests += [request for request, _ in plan_labelled_answers(session, prompts)]
     session.display.start_stage("probe", len(requests))
     session.base.sample(requests, session.display.advance)
@@ -86,12 +85,12 @@ def probe_prompts(
     an answer about whales.
     """
     answered = sample_probe_answers(session, prompts)
-    names_subject = make_topic_detector(session) or (lambda text: True)
+    names_subject = make_topic_detector(session.understood) or (lambda text: True)
     targets = [row for row in answered if row[0].scope == TARGET]
     elsewhere = [row for row in answered if row[0].scope != TARGET]
     probed = judge_answers([row for row in targets if names_subject(row[0].text)], judges.training)
     probed += judge_answers([row for row in targets if not names_subject(row[0].text)], judges.exam)
-    if session.situation is None:
+    if not session.understood.has_condition:
         probed += judge_answers(elsewhere, judges.exam)
     else:  # outside a situation no answer can break the rule
         probed += [ProbedPrompt(prompt, row, (False,) * len(row)) for prompt, row in elsewhere]
@@ -143,7 +142,7 @@ def probe_more_prompts(
 
 def select_unnamed(session: Session, texts: Sequence[str]) -> list[str]:
     """Return the prompts that do not name a forbidden subject: it comes up in the answers alone."""
-    names_subject = make_topic_detector(session)
+    names_subject = make_topic_detector(session.understood)
     return [text for text in texts if names_subject and not names_subject(text)]
 
 
@@ -156,7 +155,7 @@ def make_probe_requests(session: Session, prompt: GeneratedPrompt) -> list[Reque
     """Return the requests for the base's answers to one prompt, the greedy one first."""
     config = session.config.probe
     is_target = prompt.scope == TARGET
-    is_whole = is_target or not session.forbidden_topic
+    is_whole = is_target or not session.understood.forbidden_topic
     max_tokens = config.max_tokens if is_whole else config.anchor_tokens
     requests = []
     for number in range(config.samples if is_target else 1):

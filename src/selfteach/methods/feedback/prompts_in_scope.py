@@ -25,9 +25,9 @@ from selfteach.materials.closed_questions import is_closed_question
 from selfteach.materials.inflection import list_verb_forms, to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION, is_message_kind, list_talk_words
 from selfteach.materials.situation import is_topical_text, name_written_topic
-from selfteach.methods.feedback.rule_check import get_subject_check, make_topic_detector
-from selfteach.methods.feedback.understand_rule import WHEN_CURE, get_answer, name_asked_topic
+from selfteach.methods.feedback.understand_rule import WHEN_CURE, name_asked_topic
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import get_subject_check, make_topic_detector
 from selfteach.select.other_names import quote
 
 WRONG_SIDE = "is on the other side of the condition"
@@ -65,10 +65,10 @@ def choose_request_judge(
     Where a rule holds for a topic, a score alone lets in what the model wrote beside the topic:
     see `make_asked_judge`.
     """
-    subject = session.subject
+    subject = session.understood.subject
     if not subject.topic:
         return None
-    if not session.forbidden_topic:
+    if not session.understood.forbidden_topic:
         apart = [p.text for p in prompts if p.scope != TARGET and not may_be_asked(p, subject)]
         return make_asked_judge(session, apart)
     names = (subject.topic, *list_alternatives(subject.topic))
@@ -77,7 +77,7 @@ def choose_request_judge(
     judge, report = calibrate_request_judge(
         session.base,
         subject,
-        get_subject_check(session),
+        get_subject_check(session.understood),
         own[:MAX_CALIBRATED],
         others[:MAX_CALIBRATED],
     )
@@ -97,8 +97,8 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     Args:
         elsewhere: the requests that were written about something else.
     """
-    subject = session.subject
-    answer = get_answer(session.situation, session.effect)
+    subject = session.understood.subject
+    answer = session.understood.answer
     names = make_topic_check(subject)
     outside = [text for text in elsewhere if names.keeps(text)]
     if len(outside) < MIN_ELSEWHERE or is_message_kind(subject.topic):
@@ -137,7 +137,7 @@ class NoClosedQuestion:
 
 def get_asked_topic(session: Session) -> str:
     """Return the topic of a rule that holds where somebody asks about it, or ""."""
-    return name_asked_topic(session.situation, session.subject)
+    return name_asked_topic(session.understood)
 
 
 def make_topic_check(subject: Subject) -> Check:
@@ -188,7 +188,7 @@ def keep_prompts_in_scope(
         DataError: no request meets the condition.
         UsageError: an objective is to be chosen on dev, and no request to try it on is left there.
     """
-    if session.forbidden_topic:
+    if session.understood.forbidden_topic:
         kept = drop_naming(session, parts)
     elif session.request_judge is None:
         kept = dict(parts)
@@ -246,8 +246,9 @@ def drop_wrong_side(
                 kept[name] += [prompt] if right else []
     for name in ("train", "test"):
         if not any(prompt.scope == TARGET for prompt in kept[name]):
+            topic = session.understood.subject.topic
             raise DataError(
-                f'the model wrote no requests that meet the condition "{session.subject.topic}".',
+                f'the model wrote no requests that meet the condition "{topic}".',
                 cure=WHEN_CURE,
             )
     return kept
@@ -260,7 +261,7 @@ def drop_naming(
 
     Its other names were found after the prompts were written.
     """
-    names_subject = make_topic_detector(session)
+    names_subject = make_topic_detector(session.understood)
     if names_subject is None:
         return dict(parts)
     outside = [p for p in chain.from_iterable(parts.values()) if p.scope != TARGET]
@@ -287,14 +288,15 @@ def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[Ge
 
     The model writes them by continuing a list, and may leave the topic or write to somebody else.
     """
-    situation = session.situation
+    situation = session.understood.situation
     judge = session.request_judge
     if situation is None:
         return list(prompts)
     if situation.kind == "writing":
         missing = [make_absence_check(situation.names)]
         if topic := name_written_topic(situation):
-            missing.append(make_absence_check(list_name_forms([topic, *session.subject.words])))
+            words = [topic, *session.understood.subject.words]
+            missing.append(make_absence_check(list_name_forms(words)))
         inside = [not any(one.keeps(prompt.text) for one in missing) for prompt in prompts]
     elif is_topical_text(situation):
         names_genre = make_absence_check(list_name_forms([situation.genre]))
@@ -339,7 +341,7 @@ def find_insiders(judge: RequestJudge, prompts: Sequence[GeneratedPrompt]) -> li
 def drop_insiders(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[GeneratedPrompt]:
     """Return the prompts that are outside the condition of a rule, of prompts written as such."""
     judge = session.request_judge
-    if judge is None or session.forbidden_topic:
+    if judge is None or session.understood.forbidden_topic:
         return list(prompts)
     inside = find_insiders(judge, prompts)
     record_scope(session, prompts, inside, WRONG_SIDE)
@@ -349,7 +351,7 @@ def drop_insiders(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[
 def find_about_subject(session: Session, prompts: Sequence[GeneratedPrompt]) -> set[str]:
     """Return the ids of prompts that are about a forbidden subject."""
     judge = session.request_judge
-    if judge is None or not session.forbidden_topic:
+    if judge is None or not session.understood.forbidden_topic:
         return set()
     about = judge.find_about([prompt.text for prompt in prompts])
     return {prompt.id for prompt in compress(prompts, about)}
@@ -360,7 +362,7 @@ def find_naming_subject(session: Session, prompts: Sequence[GeneratedPrompt]) ->
 
     Without a check nothing tells a name, and those count that are about the subject.
     """
-    names_subject = make_topic_detector(session)
+    names_subject = make_topic_detector(session.understood)
     if names_subject is None:
         return find_about_subject(session, prompts)
     return {prompt.id for prompt in prompts if names_subject(prompt.text)}

@@ -17,8 +17,8 @@ from selfteach.judge.sentence_edits import drop_cut_off_end
 from selfteach.methods.brief_answers import limits_length
 from selfteach.methods.feedback.answer_faults import is_about_messages
 from selfteach.methods.feedback.probe import ProbedPrompt
-from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import get_check
 from selfteach.records import Completion
 from selfteach.sentences import keep_whole_sentences
 
@@ -37,18 +37,16 @@ def make_repair(
     Args:
         occasions: what a message is about, by request.
     """
-    check = get_check(session)
-    effect = session.effect
-    if check is None or session.forbidden_topic:
+    rule = session.understood
+    check = get_check(rule)
+    if check is None or rule.forbidden_topic:
         return lambda pairs: leave_out_violations([text for _, text in pairs], judge.broken)
-    replacements = effect.replacements if effect else ()
-    statement = effect.statement if effect else ""
     is_brief = limits_length(check) and not is_about_messages(session)
 
     def repair(pairs: Sequence[tuple[str, str]]) -> list[str]:
         found = []
         for i, (request, text) in enumerate(pairs):
-            options = repair_answer(check, text, replacements, statement)
+            options = repair_answer(check, text, rule.replacements, rule.statement)
             telling = [o for o in options if names_occasion(o, occasions.get(request, ""))]
             if is_brief:
                 telling = [o for o in telling if not says_nothing(request, o)] or telling

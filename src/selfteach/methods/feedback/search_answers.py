@@ -33,10 +33,9 @@ from selfteach.methods.feedback.repair_answers import (
     make_repair,
     repair_own_answers,
 )
-from selfteach.methods.feedback.rule_check import get_subject_check
 from selfteach.methods.feedback.training_settings import replaces_words
-from selfteach.methods.feedback.understand_rule import get_answer
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import get_subject_check
 from selfteach.records import Request, SamplingParams, get_user_text, make_prompt
 
 MIN_BEGINNING_WORDS = 3
@@ -62,10 +61,11 @@ def search_compliant_answers(
         about: the ids of prompts that are about a forbidden subject.
     """
     session.display.start_stage("search", len(by_text), "found")
-    begun = find_beginnings(by_text, check) if check and not session.forbidden_topic else {}
+    rule = session.understood
+    begun = find_beginnings(by_text, check) if check and not rule.forbidden_topic else {}
     declined = set()
-    names = get_subject_check(session) if check else None
-    if session.forbidden_topic:
+    names = get_subject_check(rule) if check else None
+    if rule.forbidden_topic:
         declined = {text for text, p in by_text.items() if is_to_decline(p, about, names)}
     occasions = find_occasions(session, by_text.values())
     repair = make_repair(session, judge, occasions)
@@ -74,7 +74,7 @@ def search_compliant_answers(
     least = find_least_fluency(session, fluency)
     repairs = repair_own_answers(by_text, declined, repair, fluency, least)
     brief = answer_briefly(session, by_text, check)
-    if session.forbidden_topic:
+    if rule.forbidden_topic:
         unrepaired = [p for p in answered if not repairs.get(p.prompt.text)]
         declined |= find_confident_violations(session, unrepaired, judge, names)
         repairs |= keep_greedy_answers(unrepaired)
@@ -87,7 +87,7 @@ def search_compliant_answers(
 
     traces = plan_search(
         list(by_text),
-        bool(session.forbidden_topic) or replaces_words(session.effect),
+        bool(rule.forbidden_topic) or replaces_words(rule.effect),
         declined=declined,
         begun=begun,
         repairs=repairs,
@@ -116,7 +116,7 @@ def add_empty_answers(
     no more than the words of its request, and an answer may be what the rule tells to say.
     """
     may_repeat = is_about_messages(session)
-    told = split_words(session.effect.statement) if session.effect else []
+    told = split_words(session.understood.statement)
     found = []
     for fault, (prompt, text) in zip(faults, pairs, strict=True):
         is_empty = only_promises(text) if may_repeat else says_nothing(get_user_text(prompt), text)
@@ -130,7 +130,7 @@ def choose_given_answer(session: Session, check: Check | None) -> str:
 
     A teacher writes its own answers, and what a person's check refuses is none.
     """
-    answer = get_answer(session.situation, session.effect)
+    answer = session.understood.answer
     if session.teacher or (check and not check.keeps(answer)):
         return ""
     return answer
@@ -144,7 +144,7 @@ def answer_briefly(
     What is left of a long email after its first sentence says nothing. A limit on all answers keeps
     to repairs: the less they change, the less such a model drifts.
     """
-    situation = session.situation
+    situation = session.understood.situation
     if check is None or situation is None or session.teacher or not limits_length(check):
         return {}
     prompts = {text: make_prompt(text) for text in by_text}

@@ -66,7 +66,7 @@ def write_opening_prompts(
     Whether one of them is about the topic after all, the judge of requests decides later.
     """
     count = session.config.ask.near // NEAR_PER_OPENING
-    topics = (*session.subject.siblings, *EVERYDAY_TOPICS)
+    topics = (*session.understood.subject.siblings, *EVERYDAY_TOPICS)
     generated = generate_begun_prompts(
         session.base, openings, topics, "near", count, find_fault, session.config.seed
     )

@@ -91,7 +91,7 @@ def write_shared_word_prompts(
 
     return write_scope_prompts(
         session,
-        replace(session.subject, siblings=tuple(words), name_words=()),
+        replace(session.understood.subject, siblings=tuple(words), name_words=()),
         "near",
         config.near // NEAR_PER_SHARED,
         range(config.rounds),

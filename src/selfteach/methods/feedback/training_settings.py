@@ -12,9 +12,9 @@ from selfteach.judge.check import Check
 from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.effect_checks import Effect
 from selfteach.methods.brief_answers import limits_words
-from selfteach.methods.feedback.rule_check import get_check
 from selfteach.methods.lora_rate import find_lora_rate
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import get_check
 
 EPOCHS = 2
 MORE_EPOCHS = 4
@@ -125,13 +125,13 @@ def choose_training(session: Session) -> None:
         UsageError: the settings name `unlikelihood`, and the rule forbids no text; or
             `train.on_policy` would do nothing.
     """
-    check = get_check(session)
-    has_condition = session.situation is not None
+    rule = session.understood
+    check = get_check(rule)
     train = complete_training(
         session.config.train,
-        forbids_subject=bool(session.forbidden_topic),
-        epochs=choose_epochs(check, has_condition=has_condition),
-        objective=choose_objective(session.effect, check, has_condition=has_condition),
+        forbids_subject=bool(rule.forbidden_topic),
+        epochs=choose_epochs(check, has_condition=rule.has_condition),
+        objective=choose_objective(rule.effect, check, has_condition=rule.has_condition),
         lora_rate=find_lora_rate(session.config.model, LORA_RATE),
     )
     is_named = UNLIKELIHOOD in str(train.objective).split("+")

@@ -6,7 +6,7 @@ import math
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
@@ -53,6 +53,7 @@ from selfteach.materials.text_kinds import find_named_kind
 from selfteach.methods.feedback.say_plainly import is_unread, say_plainly
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import NO_SUBJECT, UnderstoodRule
 from selfteach.models import Sampler, Scorer
 from selfteach.text import list_texts, shorten_text
 
@@ -72,27 +73,6 @@ WHEN_CURE = (
     "Say with --when to whom something is written, or what is asked about, in a noun or two, for "
     'instance --when "emails to my boss" or --when "opening hours".'
 )
-
-
-@dataclass(frozen=True)
-class UnderstoodRule:
-    """Hold what was read of a rule.
-
-    Attributes:
-        situation: where it holds; None if it holds everywhere.
-        effect: what it demands, if its form is recognized.
-        subject: what its requests are about.
-    """
-
-    rule: Rule
-    situation: Situation | None
-    effect: Effect | None
-    subject: Subject
-
-    @property
-    def forbidden_topic(self) -> str:
-        """Return the topic that the rule forbids, or ""."""
-        return self.subject.topic if self.subject.forbidden else ""
 
 
 def check_rule(text: str, config: FeedbackConfig) -> Rule:
@@ -120,61 +100,74 @@ def understand_rule(
     Raises:
         DataError: see `check_rule`.
     """
+    found = read_words(text, config)
+    if found.situation:
+        subject = find_subject_of_requests(model, found, found.situation, config.seed, scorer)
+        return replace(found, subject=subject)
+    topic = find_forbidden_topic(model, found.rule, found.effect, config)
+    if not topic:
+        return replace(found, subject=NO_SUBJECT)
+    if scorer:
+        return replace(found, subject=describe_topic(model, scorer, topic, config.seed))
+    return replace(found, subject=sketch_topic(model, topic, config.seed))
+
+
+def read_words(text: str, config: FeedbackConfig) -> UnderstoodRule:
+    """Read a rule without a model. Of a subject nothing is known but the topics that the words of a
+    recognized effect forbid.
+
+    Raises:
+        DataError: see `check_rule`.
+    """
     rule = check_rule(text, config)
     effect = read_effect(rule.effect)
-    if not rule.scope:
-        topic = find_forbidden_topic(model, rule, effect, config)
-        if not topic:
-            subject = Subject("")
-        elif scorer:
-            subject = describe_topic(model, scorer, topic, config.seed)
-        else:
-            subject = sketch_topic(model, topic, config.seed)
-        return UnderstoodRule(rule, None, effect, subject)
-    situation = read_known_situation(rule.scope)
-    subject = Subject("", forbidden=False)
-    topic = name_topic(situation)
-    if has_known_requests(topic):
-        subject = describe_known_topic(topic)
-    elif topic:
-        answer = get_answer(situation, effect)
-        asked = list_topics_of_askers(model, rule, answer, config.seed)
-        if scorer:
-            subject = describe_asked_topic(model, scorer, topic, config.seed, asked)
-        else:
-            subject = sketch_topic(model, topic, config.seed, forbidden=False, asked=asked)
-    elif scorer and (written_about := name_written_topic(situation)):
-        words = describe_asked_topic(model, scorer, written_about, config.seed).words
-        subject = Subject("", words, forbidden=False)
-    return UnderstoodRule(rule, situation, effect, subject)
+    situation = read_known_situation(rule.scope) if rule.scope else None
+    topic = name_topics(effect) if effect and not situation else ""
+    subject = Subject(topic, forbidden=situation is None)
+    return UnderstoodRule(rule, situation, effect, subject, config.check, config.judge.name)
 
 
-def list_topics_of_askers(model: Sampler, rule: Rule, answer: str, seed: int) -> Sequence[str]:
-    """Return what those who ask about a topic ask about otherwise, as far as it is known.
+def find_subject_of_requests(
+    model: Sampler,
+    rule: UnderstoodRule,
+    situation: Situation,
+    seed: int,
+    scorer: Scorer | None = None,
+) -> Subject:
+    """Return what the requests of a rule with a condition are about.
 
     Args:
-        answer: what the rule answers, or "".
+        scorer: see `understand_rule`.
     """
-    audience = find_askers(rule.text, answer)
+    topic = name_topic(situation)
+    if has_known_requests(topic):
+        return describe_known_topic(topic)
+    if topic:
+        asked = list_topics_of_askers(model, rule, seed)
+        if scorer:
+            return describe_asked_topic(model, scorer, topic, seed, asked)
+        return sketch_topic(model, topic, seed, forbidden=False, asked=asked)
+    words: tuple[str, ...] = ()
+    if scorer and (written_about := name_written_topic(situation)):
+        words = describe_asked_topic(model, scorer, written_about, seed).words
+    return Subject("", words, forbidden=False)
+
+
+def list_topics_of_askers(model: Sampler, rule: UnderstoodRule, seed: int) -> Sequence[str]:
+    """Return what those who ask about a topic ask about otherwise, as far as it is known."""
+    audience = find_askers(rule)
     if not audience:
         return ()
     asked = list_asked_topics(model, audience, seed)
     is_short = len(asked) <= MAX_ASKED_SIBLINGS  # the model has listed them
-    return [*asked, *CUSTOMERS_TOPICS] if answer and is_short else asked
+    return [*asked, *CUSTOMERS_TOPICS] if rule.answer and is_short else asked
 
 
-def find_askers(rule: str, answer: str) -> str:
+def find_askers(rule: UnderstoodRule) -> str:
     """Return who asks about a rule's topic, in the plural; "" where its words do not tell. Where it
     gives an answer, they are customers then.
     """
-    return read_audience(rule) or ("customers" if answer else "")
-
-
-def get_answer(situation: Situation | None, effect: Effect | None) -> str:
-    """Return the answer that a rule gives to questions about a topic, or ""."""
-    if situation is None or situation.kind != "about" or effect is None:
-        return ""
-    return effect.statement if effect.is_answer else ""
+    return read_audience(rule.rule.text) or ("customers" if rule.answer else "")
 
 
 def find_forbidden_topic(
@@ -190,6 +183,11 @@ def find_forbidden_topic(
         topic = extract_topic(model, rule.effect, config.seed) if can_forbid(rule.effect) else ""
         is_forbidden = can_forbid_topic(rule.effect, topic) and not is_part_of_text(topic)
         return topic if is_forbidden else ""
+    return name_topics(effect)
+
+
+def name_topics(effect: Effect) -> str:
+    """Return the topics that an effect forbids, in words: "cats, dogs or birds"; or ""."""
     *others, last = effect.topics or ("",)
     return f"{', '.join(others)} or {last}" if others else last
 
@@ -202,12 +200,10 @@ def bind_rule(session: Session, text: str) -> Rule:
     """
     use_plain_words(session, text)
     found = understand_rule(session.base, text, session.config, session.base)
-    session.situation = found.situation
-    session.effect = found.effect
-    session.subject = found.subject
+    session.understood = found
     allow_longer_answers(session)
     choose_training(session)
-    for line in describe_reading(found, session.config.check):
+    for line in describe_reading(found):
         session.display.print_line(line)
     return found.rule
 
@@ -246,12 +242,8 @@ def read_known_situation(scope: str) -> Situation:
     return situation
 
 
-def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
-    """Return the lines that say how a rule was read.
-
-    Args:
-        check: the one that the person gave, or "".
-    """
+def describe_reading(found: UnderstoodRule) -> list[str]:
+    """Return the lines that say how a rule was read."""
     rule = found.rule
     lines = []
     if rule.scope:
@@ -263,8 +255,8 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
             lines.append(f"{named}, too: {kinds}")
         if worked := describe_worked_requests(found):
             lines.append(f"worked requests: {worked}")
-        if answer := get_answer(found.situation, found.effect):
-            lines.append(f"the answer there: {answer}")
+        if found.answer:
+            lines.append(f"the answer there: {found.answer}")
     elif found.forbidden_topic:
         lines.append(f"the rule forbids a subject: {found.forbidden_topic}")
     if note := describe_foreign_subject(found):
@@ -275,15 +267,15 @@ def describe_reading(found: UnderstoodRule, check: str) -> list[str]:
         lines.append(f"the rule is read as: {read_as}")
     if wider := describe_wide_scope(found):
         lines.append(f"the rule holds in {wider}")
-    suggested = found.effect.check if found.effect else ""
-    if check:
-        if conflict := find_conflict(check, rule, keeps_check):
+    if found.given_check:
+        if conflict := find_conflict(found.given_check, rule, keeps_check):
             lines.append(conflict)
-    elif suggested and not found.forbidden_topic:
-        lines.append(f'recognized: the check is "{shorten_text(suggested, SHOWN_CHECK)}"')
-    if found.effect and found.effect.unchecked and not check:
-        lines.append(f"no check decides this part: {'; '.join(found.effect.unchecked)}")
-    part, unread = (None, []) if found.effect or check else split_unread(rule.effect)
+    elif found.check and not found.forbidden_topic:
+        lines.append(f'recognized: the check is "{shorten_text(found.check, SHOWN_CHECK)}"')
+    if found.unchecked:
+        lines.append(f"no check decides this part: {'; '.join(found.unchecked)}")
+    is_known = found.effect or found.given_check
+    part, unread = (None, []) if is_known else split_unread(rule.effect)
     if part:
         lines.append(f"no check is known for: {list_texts(unread)}")
         lines.append(f'the rest is decided by --check "{part.check}", if you give it')
@@ -299,40 +291,32 @@ def describe_wide_scope(found: UnderstoodRule) -> str:
     return f'every answer; for {kinds} alone, add --when "{kinds}"' if kinds else ""
 
 
-def name_asked_topic(situation: Situation | None, subject: Subject) -> str:
+def name_asked_topic(rule: UnderstoodRule) -> str:
     """Return the topic of a rule that holds where somebody asks about it; "" if it is a form of
     request, or the model itself.
     """
-    is_asked = situation is not None and situation.kind == "about" and not subject.is_form
-    return subject.topic if is_asked and not has_known_requests(subject.topic) else ""
+    is_asked = rule.situation is not None and rule.situation.kind == "about"
+    topic = "" if rule.subject.is_form else rule.subject.topic
+    return topic if is_asked and not has_known_requests(topic) else ""
 
 
-def list_worked_requests(
-    rule: str, situation: Situation | None, effect: Effect | None, subject: Subject
-) -> list[str]:
+def list_worked_requests(rule: UnderstoodRule) -> list[str]:
     """Return the worked requests about the topic of a condition. Where a rule says who asks, or
     gives an answer, they are put to a service.
     """
-    addressees = list_addressees(rule, situation, effect)
-    return list_requests_about(name_asked_topic(situation, subject), addressees)
+    return list_requests_about(name_asked_topic(rule), list_addressees(rule))
 
 
-def list_requests_to_judge(
-    rule: str, situation: Situation | None, effect: Effect | None, subject: Subject
-) -> list[str]:
+def list_requests_to_judge(rule: UnderstoodRule) -> list[str]:
     """Return the worked requests about what the topic of a condition is a part of: some about
     delivery are about delivery times, and the judge of requests says which.
     """
-    addressees = list_addressees(rule, situation, effect)
-    return list_related_requests(name_asked_topic(situation, subject), addressees)
+    return list_related_requests(name_asked_topic(rule), list_addressees(rule))
 
 
-def list_addressees(
-    rule: str, situation: Situation | None, effect: Effect | None
-) -> tuple[str, ...]:
+def list_addressees(rule: UnderstoodRule) -> tuple[str, ...]:
     """Return to whom requests about the topic of a condition are put."""
-    is_service = find_askers(rule, get_answer(situation, effect))
-    return (SERVICES,) if is_service else (SERVICES, ASSISTANTS)
+    return (SERVICES,) if find_askers(rule) else (SERVICES, ASSISTANTS)
 
 
 def describe_worked_requests(found: UnderstoodRule) -> str:
@@ -343,12 +327,9 @@ def describe_worked_requests(found: UnderstoodRule) -> str:
         kind = get_text_kind(found.situation.genre)
         count = len(kind.requests)
         return f'{count} for "{kind.name}" come with the program' if count else ""
-    rule = found.rule.text
-    worked = list_worked_requests(rule, found.situation, found.effect, found.subject)
-    if worked:
+    if worked := list_worked_requests(found):
         return f"{len(worked)} about {found.subject.topic} come with the program"
-    related = list_requests_to_judge(rule, found.situation, found.effect, found.subject)
-    if related:
+    if related := list_requests_to_judge(found):
         return (
             f"of {len(related)} that come with the program, those that are about "
             f"{found.subject.topic}"
@@ -380,8 +361,7 @@ def state_otherwise(rule: Rule) -> str:
 
 def allow_longer_answers(session: Session) -> None:
     """Let answers be long enough to break a bound of their length, and to keep it."""
-    check = session.config.check or (session.effect.check if session.effect else "")
-    tokens = count_tokens_needed(check)
+    tokens = count_tokens_needed(session.understood.check)
     config = session.config
     changes = {}
     for name in ("probe", "search", "exam"):

@@ -24,7 +24,6 @@ from selfteach.generate.subject import Subject
 from selfteach.judge.check import Check
 from selfteach.materials.situation import Situation, has_built_requests
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
-from selfteach.methods.feedback.rule_check import make_topic_detector
 from selfteach.methods.feedback.write_rule_prompts import (
     count_exam_forms,
     keep_asked_prompts,
@@ -32,6 +31,7 @@ from selfteach.methods.feedback.write_rule_prompts import (
     write_twins,
 )
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import make_topic_detector
 from selfteach.methods.write_prompts import group_by_scope, make_novelty_check, write_scope_prompts
 from selfteach.run.stage_labels import label_stage
 from selfteach.select.clusters import compute_quotas
@@ -101,7 +101,7 @@ def write_prompts_to_try(
     config = session.config
     outside = config.balance.outside
     near = outside // 2
-    is_built = has_built_requests(session.situation)
+    is_built = has_built_requests(session.understood.situation)
     most = near if is_built else outside
     worked = list_more_neighbors(session)[(turn - 1) * most : turn * most]
     asked = keep_asked_prompts(session, worked, pool) if worked else []
@@ -132,20 +132,20 @@ def _write_outside(
         for_exam: whether some near prompts have a form that only the exam has.
     """
     config = session.config.ask
-    situation = session.situation
+    situation = session.understood.situation
     rounds = range(first, first + config.rounds)
-    names_subject = make_topic_detector(session)
+    names_subject = make_topic_detector(session.understood)
     kept: list[GeneratedPrompt] = []
     for scope, count in counts.items():
         if scope == "near" and situation and has_built_requests(situation):
             kept += build_more_neighbors(session, situation, written, count, for_exam=for_exam)
             continue
-        subject = session.subject if scope == "near" else Subject("")
-        is_talk = asks_for_nothing(session.subject, scope)
+        subject = session.understood.subject if scope == "near" else Subject("")
+        is_talk = asks_for_nothing(session.understood.subject, scope)
         find_fault = make_novelty_check(pool, config.max_overlap, names_subject, is_talk=is_talk)
         has_exam_forms = for_exam and count_exam_forms(session, scope) > 0
         of_exam = count // EXAM_FORM_SHARE if has_exam_forms else 0
-        parts = [(count - of_exam, choose_forms(session.subject, situation, scope))]
+        parts = [(count - of_exam, choose_forms(session.understood.subject, situation, scope))]
         if of_exam:
             parts.append((of_exam, EXAM_REQUESTS))
         for number, forms in parts:
@@ -300,7 +300,7 @@ def _write_from_lists(
     session.display.start_stage(label, len(lists), "prompts")
     kept: list[GeneratedPrompt] = []
     find_fault = make_novelty_check(
-        pool, session.config.ask.max_overlap, is_talk=asks_for_nothing(session.subject)
+        pool, session.config.ask.max_overlap, is_talk=asks_for_nothing(session.understood.subject)
     )
     generated = generate_similar_prompts(
         session.base, stage, lists, find_fault, session.config.seed, turn

@@ -60,7 +60,6 @@ from selfteach.methods.feedback.prompts_in_scope import (
     make_topic_check,
 )
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
-from selfteach.methods.feedback.rule_check import get_check, make_topic_detector
 from selfteach.methods.feedback.shared_openings import (
     find_shared_openings,
     write_opening_prompts,
@@ -68,11 +67,11 @@ from selfteach.methods.feedback.shared_openings import (
 from selfteach.methods.feedback.shared_words import find_shared_words, write_shared_word_prompts
 from selfteach.methods.feedback.understand_rule import (
     find_askers,
-    get_answer,
     list_requests_to_judge,
     list_worked_requests,
 )
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import get_check, make_topic_detector
 from selfteach.methods.write_prompts import (
     keep_usable_prompts,
     make_novelty_check,
@@ -112,11 +111,11 @@ def write_rule_prompts(session: Session, pool: OverlapIndex) -> dict[str, list[G
 
     Every kept prompt goes into `pool`.
     """
-    situation = session.situation
+    situation = session.understood.situation
     if situation and has_built_requests(situation):
         return write_situation_prompts(session, situation, pool)
     parts = split_written_prompts(session, write_prompts(session, pool))
-    if topic := session.subject.topic:
+    if topic := session.understood.subject.topic:
         targets = [prompt for prompt in parts["train"] if prompt.scope == "target"]
         names = list_alternatives(topic)
         parts["train"] += write_twins(session, parts, names, targets, pool)
@@ -131,7 +130,7 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
     exam's prompts have forms that no training prompt has.
     """
     found: dict[Scope, list[GeneratedPrompt]] = {}
-    subject = session.subject
+    subject = session.understood.subject
     config = session.config.ask
     worked = {"target": list_worked_targets(session), "near": list_worked_neighbors(session)}
     targets = config.target - sum(prompt.form == ASKED for prompt in worked["target"])
@@ -146,7 +145,7 @@ def write_prompts(session: Session, pool: OverlapIndex) -> dict[Scope, list[Gene
         find_fault = make_novelty_check(
             pool,
             config.max_overlap,
-            None if scope == "target" else make_topic_detector(session),
+            None if scope == "target" else make_topic_detector(session.understood),
             is_talk=asks_for_nothing(subject, scope),
         )
         own: list[GeneratedPrompt] = []
@@ -167,10 +166,9 @@ def list_worked_targets(session: Session) -> list[GeneratedPrompt]:
     of one: at most MAX_WORKED_SHARE of `ask.target`. Those about a part of a topic may be about
     something else.
     """
-    words = (session.rule, session.situation, session.effect, session.subject)
     form = ASKED
-    if not (texts := list_worked_requests(*words)):
-        texts, form = list_requests_to_judge(*words), RELATED
+    if not (texts := list_worked_requests(session.understood)):
+        texts, form = list_requests_to_judge(session.understood), RELATED
     most = int(session.config.ask.target * MAX_WORKED_SHARE)
     if len(texts) > most:
         texts = random.Random(session.config.seed).sample(texts, most)
@@ -193,7 +191,7 @@ def list_more_neighbors(session: Session) -> list[GeneratedPrompt]:
     """Return the worked requests outside a condition that training has not: those about other
     topics that `list_worked_neighbors` leaves, or those for other kinds of text.
     """
-    situation = session.situation
+    situation = session.understood.situation
     if situation is not None and has_built_requests(situation):
         used = {prompt.text for prompt in list_requests_for_texts(session, situation, "near")}
         texts = [text for text in list_requests_for_others(situation.genre) if text not in used]
@@ -212,15 +210,14 @@ def list_requests_of_askers(session: Session) -> list[GeneratedPrompt]:
     """Return what those who ask about a topic ask about otherwise. Where a rule gives an answer and
     nobody of a known kind is named, customers ask.
     """
-    answer = get_answer(session.situation, session.effect)
-    requests = get_requests_by(find_askers(session.rule, answer))
-    if answer and not requests:
+    requests = get_requests_by(find_askers(session.understood))
+    if session.understood.answer and not requests:
         requests = get_requests_by("customers")
     ranked = [
         (place, GeneratedPrompt(text, "near", ASKED, topic))
         for topic, texts in requests.items()
         for place, text in enumerate(texts)
-        if topic in session.subject.siblings
+        if topic in session.understood.subject.siblings
     ]
     ranked.sort(key=itemgetter(0))  # the topics take turns
     return [prompt for _, prompt in ranked]
@@ -233,7 +230,7 @@ def list_requests_about_others(session: Session) -> list[GeneratedPrompt]:
     """
     topic = get_asked_topic(session)
     known = find_worked_topics(topic) or find_related_topics(topic)
-    if find_askers(session.rule, get_answer(session.situation, session.effect)):
+    if find_askers(session.understood):
         addressee = SERVICES
     elif known:
         addressee = known[0][0]
@@ -269,7 +266,7 @@ def write_word_neighbors(
     """Return neighbors about the words that requests about a topic share, and those that begin as
     they do; none where the rule forbids the topic, or the worked requests are about it.
     """
-    subject = session.subject
+    subject = session.understood.subject
     if subject.forbidden or subject.is_form or not near or has_known_requests(subject.topic):
         return []
     in_scope = [prompt.text for prompt in targets]
@@ -278,11 +275,12 @@ def write_word_neighbors(
     if openings := find_shared_openings(in_scope, neighbors):
         session.run.ledger.set_note("shared openings", openings)
         written += write_opening_prompts(session, openings, find_fault)
-    answer = get_answer(session.situation, session.effect)
+    answer = session.understood.answer
     if words := find_shared_words(session.base, subject, answer, in_scope, neighbors):
         session.run.ledger.set_note("shared words", words)
         written += write_shared_word_prompts(session, words, find_fault)
-        session.subject = replace(subject, name_words=(*subject.name_words, *words))
+        known = replace(subject, name_words=(*subject.name_words, *words))
+        session.understood = replace(session.understood, subject=known)
     return written
 
 
@@ -293,8 +291,8 @@ def write_answered_prompts(session: Session, pool: OverlapIndex) -> list[Generat
     There are none where the rule gives no answer, or the model itself is asked about.
     """
     config = session.config
-    subject = session.subject
-    answer = get_answer(session.situation, session.effect)
+    subject = session.understood.subject
+    answer = session.understood.answer
     if not answer or has_known_requests(subject.topic):
         return []
     label = label_stage(STAGE)
@@ -324,7 +322,8 @@ def list_form_counts(session: Session, scope: Scope, count: int) -> list[tuple[i
     in those that only the exam has, if there are such.
     """
     held_out = count_exam_forms(session, scope) if count else 0
-    parts = [(count - held_out, choose_forms(session.subject, session.situation, scope))]
+    rule = session.understood
+    parts = [(count - held_out, choose_forms(rule.subject, rule.situation, scope))]
     return [*parts, (held_out, EXAM_REQUESTS)] if held_out else parts
 
 
@@ -337,10 +336,11 @@ def sample_first_rounds(
     Args:
         parts: see `list_form_counts`.
     """
+    subject, seed = session.understood.subject, session.config.seed
     requests = []
     for scope, of_scope in parts.items():
         for count, forms in of_scope:
-            requests += plan_requests(session.subject, scope, count, 0, session.config.seed, forms)
+            requests += plan_requests(subject, scope, count, 0, seed, forms)
     session.display.start_stage("ask", len(requests), "prompts")
     session.base.sample(requests, session.display.advance)
 
@@ -349,7 +349,7 @@ def count_exam_forms(session: Session, scope: str) -> int:
     """Return how many exam prompts of a scope have forms that training never used. The model itself
     is asked about in few ways, and has none.
     """
-    if scope == "general" or has_known_requests(session.subject.topic):
+    if scope == "general" or has_known_requests(session.understood.subject.topic):
         return 0
     return int(getattr(session.config.ask, scope)) // PROMPTS_PER_EXAM_FORM
 
@@ -370,7 +370,8 @@ def write_twins(
     Args:
         names: of the topic; each one that a prompt has is replaced.
     """
-    return _replace_names(session, parts, names, targets, session.subject.siblings, "near", pool)
+    siblings = session.understood.subject.siblings
+    return _replace_names(session, parts, names, targets, siblings, "near", pool)
 
 
 def write_kind_twins(
@@ -385,9 +386,9 @@ def write_kind_twins(
     Otherwise the name alone is what is learned. A kind of a forbidden subject is another name of
     it, and has prompts of its own (`write_name_prompts`). Every twin goes into `pool`.
     """
-    if session.subject.forbidden:
+    if session.understood.subject.forbidden:
         return []
-    topic, kinds = session.subject.topic, session.subject.kinds
+    topic, kinds = session.understood.subject.topic, session.understood.subject.kinds
     some = targets[::PROMPTS_PER_KIND_TWIN]
     names = list_alternatives(topic)
     return _replace_names(session, parts, names, some, kinds, "target", pool)
@@ -492,8 +493,8 @@ def write_all_occasions(session: Session, situation: Situation) -> list[Occasion
     words = list_words_to_avoid(session)
     of_topic: list[Occasion] = []
     if topic := name_written_topic(situation):
-        words = [topic, *session.subject.words]
-        of_topic = list(list_occasions_of_topic([*worked], topic, session.subject.words))
+        words = [topic, *session.understood.subject.words]
+        of_topic = list(list_occasions_of_topic([*worked], topic, session.understood.subject.words))
         count += sum(map(len, worked.values()))  # which are about something else
     known = OverlapIndex()
 
@@ -523,7 +524,7 @@ def write_all_occasions(session: Session, situation: Situation) -> list[Occasion
 
 def list_words_to_avoid(session: Session) -> list[str]:
     """Return the words, not the marks, that the check of a rule forbids wherever they stand."""
-    check = get_check(session)
+    check = get_check(session.understood)
     texts = list_forbidden_texts(check) if check else []
     return [text.strip("*") for text in texts if has_content_word(text)]
 
