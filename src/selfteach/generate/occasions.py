@@ -36,6 +36,10 @@ LABELS = {
 }
 WORD_LABEL = "Word"
 OCCASION_SAMPLING = SamplingParams(0.9, 0.95, max_tokens=20, stop=("\n",))
+MOST_BESIDE_WORDS = 16
+"""Worked occasions of a form beside those that must have a word, which the model writes: more of
+them would leave no room.
+"""
 NUM_SHOWN = 8
 """Worked occasions in each list that the model continues."""
 OVERSAMPLING = 2
@@ -76,6 +80,15 @@ def list_worked_occasions(situation: Situation) -> WorkedOccasions:
     if forms[0] in ("subject", "text"):
         return {forms[0]: get_text_kind(situation.genre).subjects or _TABLES["text_subjects"]}
     return {form: _TABLES[form] for form in forms}
+
+
+def sample_occasions(worked: WorkedOccasions, seed: int) -> WorkedOccasions:
+    """Return at most MOST_BESIDE_WORDS occasions of each form."""
+    dice = random.Random(f"{seed} occasions beside words")
+    return {
+        form: dice.sample(texts, min(MOST_BESIDE_WORDS, len(texts)))
+        for form, texts in worked.items()
+    }
 
 
 def list_occasions_of_topic(

@@ -29,6 +29,7 @@ from selfteach.generate.occasions import (
     find_occasion_fault,
     list_occasions_of_topic,
     list_worked_occasions,
+    sample_occasions,
     write_occasions,
 )
 from selfteach.generate.situations import build_requests
@@ -495,6 +496,9 @@ def write_all_occasions(session: Session, situation: Situation) -> list[Occasion
     if topic := name_written_topic(situation):
         words = [topic, *session.understood.subject.words]
         of_topic = list(list_occasions_of_topic([*worked], topic, session.understood.subject.words))
+    if words and "clause" in worked:
+        worked = sample_occasions(worked, session.config.seed)
+    if topic:
         count += sum(map(len, worked.values()))  # which are about something else
     known = OverlapIndex()
 
