@@ -29,11 +29,11 @@ from selfteach.methods.calibrate_rule_judges import RuleJudges
 from selfteach.methods.feedback import method, write_more_prompts
 from selfteach.methods.feedback.method import RuleTraining
 from selfteach.methods.feedback.needless_effects import find_needless_effects
+from selfteach.methods.feedback.worked_prompts import list_requests_for_texts
 from selfteach.methods.feedback.write_more_prompts import (
     write_exam_prompts_outside,
     write_prompts_to_try,
 )
-from selfteach.methods.feedback.write_rule_prompts import list_requests_for_texts
 from selfteach.methods.understood_rule import NO_RULE
 from selfteach.models.recorded import Recorded
 from selfteach.records import Request, get_user_text

@@ -19,11 +19,8 @@ from selfteach.generate.asked_for import (
 )
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback import write_rule_prompts
-from selfteach.methods.feedback.write_rule_prompts import (
-    list_more_neighbors,
-    list_requests_for_texts,
-    write_situation_prompts,
-)
+from selfteach.methods.feedback.worked_prompts import list_more_neighbors, list_requests_for_texts
+from selfteach.methods.feedback.write_rule_prompts import write_situation_prompts
 from selfteach.methods.understood_rule import NO_RULE
 
 

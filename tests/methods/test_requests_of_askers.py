@@ -24,22 +24,22 @@ from selfteach.generate.worked_requests import (
 )
 from selfteach.materials.rule import Rule
 from selfteach.materials.situation import Situation
-from selfteach.methods.feedback import write_rule_prompts
+from selfteach.methods.feedback import worked_prompts, write_rule_prompts
 from selfteach.methods.feedback.prompts_in_scope import (
     drop_wrong_side,
     find_insiders,
-    get_asked_topic,
     make_topic_check,
     may_stray,
 )
-from selfteach.methods.feedback.write_rule_prompts import (
+from selfteach.methods.feedback.understand_rule import name_asked_topic
+from selfteach.methods.feedback.worked_prompts import (
     RELATED,
     list_requests_about_others,
     list_requests_of_askers,
     list_worked_neighbors,
     list_worked_targets,
-    write_prompts,
 )
+from selfteach.methods.feedback.write_rule_prompts import write_prompts
 from selfteach.methods.understood_rule import NO_RULE, UnderstoodRule
 from selfteach.run.ledger import Ledger
 from selfteach.select.prompt_format import find_format_fault
@@ -59,7 +59,7 @@ def _sizes_are_close(monkeypatch: pytest.MonkeyPatch) -> None:
     def keep(scorer: object, topic: str, others: list[str]) -> list[str]:
         return [name for name in others if name != "sizes"]
 
-    monkeypatch.setattr(write_rule_prompts, "leave_out_close_topics", keep)
+    monkeypatch.setattr(worked_prompts, "leave_out_close_topics", keep)
 
 
 def ask_about(topic: str, *siblings: str) -> Subject:
@@ -119,12 +119,12 @@ def test_a_doubtful_neighbor_is_dropped_only_about_a_word_of_the_name() -> None:
 def test_only_a_topic_to_ask_about_counts_as_one(kind: Any, topic: str, asked: str) -> None:
     rule = replace(NO_RULE, subject=ask_about(topic), situation=Situation(kind, topic=topic))
     session: Any = SimpleNamespace(understood=rule)
-    assert get_asked_topic(session) == asked
+    assert name_asked_topic(session.understood) == asked
 
 
 def test_a_forbidden_subject_has_no_askers() -> None:
     session: Any = SimpleNamespace(understood=replace(NO_RULE, subject=Subject("wifi")))
-    assert not get_asked_topic(session)
+    assert not name_asked_topic(session.understood)
 
 
 def test_a_message_without_a_topic_has_no_worked_neighbors() -> None:
@@ -190,6 +190,7 @@ def test_a_worked_request_is_in_scope_whatever_a_judge_says(tmp_path: Path) -> N
         subject=ask_about("wifi"),
         find_strays=lambda texts: [True] * len(texts),
         find_about=lambda texts: ["wifi" in text for text in texts],
+        find_surely_about=lambda texts: ["wifi" in text for text in texts],
         find_doubtful=lambda texts: [False] * len(texts),
     )
     ledger = Ledger(tmp_path / "run.db")

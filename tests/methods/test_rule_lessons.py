@@ -47,6 +47,7 @@ from selfteach.methods.feedback import (
     repair_answers,
     report_notes,
     search_answers,
+    worked_prompts,
     write_more_prompts,
     write_rule_prompts,
 )
@@ -759,6 +760,42 @@ def test_where_the_rule_gives_the_answer_a_request_must_lead_to_it(tmp_path: Pat
     bind(session, effect=None)
     judge = prompts_in_scope.make_asked_judge(session, others)
     assert judge.find_about(["Are you open?", "Open a jar."]) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("topic", "kept"),
+    [("opening hours", ["Until when are you open on Sundays?"]), ("opening nights", None)],
+    ids=["worked requests", "none"],
+)
+def test_in_scope_is_what_also_reads_like_worked_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, topic: str, kept: list[str] | None
+) -> None:
+    """Every request fits the topic here, by its nats; so only the worked ones tell."""
+    monkeypatch.setattr(worked_prompts, "leave_out_close_topics", lambda base, topic, names: names)
+    session = open_session(tmp_path, forbidden_topic="")
+    bind(session, subject=Subject(topic, forbidden=False))
+    bind(session, situation=read_situation(f"asked about {topic}"))
+
+    def score(prompt: Prompt, text: str) -> float:
+        return 3.0 if text == f" {topic}" and "Request: Is tea" not in str(prompt) else -3.0
+
+    model = Scripted({}, score)
+    session.base = Recorded(session.run.ledger, model, model)
+    others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
+    session.request_judge = prompts_in_scope.make_asked_judge(session, others)
+    texts = [
+        "Until when are you open on Sundays?",
+        "Could you give me a more detailed description of how the gates open?",
+    ]
+    named = f"What about the {topic}?"
+    found = [GeneratedPrompt(text, "target", "question", topic) for text in [*texts, named]]
+    parts = {"train": found, "dev": [], "test": found}
+    in_scope = prompts_in_scope.keep_prompts_in_scope(session, parts)["train"]
+    assert [prompt.text for prompt in in_scope] == [*(kept or texts), named]
+    alike = prompts_in_scope.drop_strays(session, found)
+    assert [prompt.text for prompt in alike] == [*(kept or texts), named]
+    near = [replace(prompt, scope="near") for prompt in found]
+    assert prompts_in_scope.drop_insiders(session, near) == [], "none may be a neighbor"
 
 
 def test_a_neighbor_about_a_word_of_the_topics_name_must_not_be_doubtful(

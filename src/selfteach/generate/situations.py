@@ -1,12 +1,12 @@
 """Requests for a rule that holds in a situation: "In emails to my boss stay under 40 words."
 
 A request joins a frame ("Write an email to my boss: ..."), a way to name the addressee, and an
-occasion ("I will be late tomorrow") that the model writes by continuing a list. A neighbor has the
-same parts and another addressee, so the side of every request is known by construction. The exam
-has frames, occasions and addressees of its own.
+occasion ("I will be late tomorrow"). A neighbor has the same parts and another addressee, so the
+side of every request is known by construction. The exam has frames, occasions and addressees of its
+own.
 
 Source: the conditional rules and the three scopes of C3PO (arXiv 2402.10893). Departs: there a
-large model writes the requests; here the model writes the occasions only, because a small one
+large model writes the requests; here the model writes at most the occasions, because a small one
 loses the addressee in longer requests.
 """
 

@@ -30,6 +30,7 @@ from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.generate.subject import Subject, list_other_topics
 from selfteach.judge.calibrate import find_bound
 from selfteach.judge.check import Check
+from selfteach.judge.worked_judge import FindAlike
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, JsonObject
@@ -123,6 +124,8 @@ class RequestJudge:
         doubt: the total from which a request that was not written about the topic may be about it.
         far_total, far_answer: a request that was written about the topic is about something else
             where its total is below the one and its answer's score below the other.
+        find_alike: returns which requests read like worked ones about the topic, where the program
+            has some.
     """
 
     scorer: Scorer
@@ -136,6 +139,7 @@ class RequestJudge:
     doubt: float = math.inf
     far_total: float = -math.inf
     far_answer: float = math.inf
+    find_alike: FindAlike | None = None
 
     def find_about(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it is about the topic."""
@@ -148,6 +152,16 @@ class RequestJudge:
         for i, score in zip(left, scores, strict=True):
             named[i] = self._is_about(texts[i], score)
         return named
+
+    def find_surely_about(self, texts: Sequence[str]) -> list[bool]:
+        """Return for each request whether it is about the topic, and where it does not name it,
+        whether it also reads like worked ones about it, if there are some.
+        """
+        about = self.find_about(texts)
+        if self.find_alike is None:
+            return about
+        named, alike = self.find_named(texts), self.find_alike(texts)
+        return [a and (n or w) for a, n, w in zip(about, named, alike, strict=True)]
 
     def find_named(self, texts: Sequence[str]) -> list[bool]:
         """Return for each request whether it names the topic."""

@@ -43,8 +43,8 @@ from selfteach.methods.feedback.conversations import (
     measure_conversations,
     plan_conversations,
 )
-from selfteach.methods.feedback.prompts_in_scope import get_asked_topic
 from selfteach.methods.feedback.rule_drift import measure_rule_drift
+from selfteach.methods.feedback.understand_rule import name_asked_topic
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import group_by_scope
 from selfteach.records import (
@@ -609,7 +609,7 @@ def make_scorer(
         replacements=rule.replacements,
         statement=rule.statement,
         unchecked=rule.unchecked,
-        topic=get_asked_topic(session),
+        topic=name_asked_topic(session.understood),
         find_named=judged.find_named if judged else find_none,
     )
 

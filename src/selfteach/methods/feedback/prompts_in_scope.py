@@ -21,11 +21,13 @@ from selfteach.judge.request_judge import (
     calibrate_request_judge,
     compare_requests,
 )
+from selfteach.judge.worked_judge import learn_worked_requests
 from selfteach.materials.closed_questions import is_closed_question
 from selfteach.materials.inflection import list_verb_forms, to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION, is_message_kind, list_talk_words
 from selfteach.materials.situation import is_topical_text, name_written_topic
-from selfteach.methods.feedback.understand_rule import WHEN_CURE, name_asked_topic
+from selfteach.methods.feedback.understand_rule import WHEN_CURE, list_worked_requests
+from selfteach.methods.feedback.worked_prompts import list_requests_about_others
 from selfteach.methods.session import Session
 from selfteach.methods.understood_rule import get_subject_check, make_topic_detector
 from selfteach.select.other_names import quote
@@ -55,6 +57,10 @@ ANSWER_QUANTILE = 0.95
 names neither the topic nor a kind. Without it 40 of 75 such lessons about opening hours were about
 something else ("Do you have a shop with a window?").
 """
+
+
+MAX_WORKED_OTHERS = 600
+"""Worked requests about other topics that those about the topic are told from."""
 
 
 def choose_request_judge(
@@ -92,7 +98,8 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
     where the rule gives one, better than nearly all requests about something else do: "Until when
     are you open?", and not "I cannot open my door.". A request that names a kind of the topic, or
     the verb behind it ("park" of parking), must predict it better than most of them do. Of a kind
-    of message the words decide alone.
+    of message the words decide alone. Where there are worked requests about the topic, a request
+    without its name must read like them, too, to be in scope.
 
     Args:
         elsewhere: the requests that were written about something else.
@@ -110,6 +117,8 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
         for share in (ELSEWHERE_QUANTILE, DOUBT_QUANTILE, KIND_QUANTILE)
     )
     kinds = [*list_name_forms(subject.kinds), *list_verb_forms(subject.topic)]
+    about = list_worked_requests(session.understood)
+    others = list_requests_about_others(session)[:MAX_WORKED_OTHERS] if about else []
     judge = RequestJudge(
         session.base,
         subject,
@@ -119,6 +128,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
         kinds=make_absence_check(kinds) if kinds else None,
         kind_threshold=kind_threshold,
         doubt=doubt,
+        find_alike=learn_worked_requests(about, [p.text for p in others]) if others else None,
     )
     if not answer:
         return replace(judge, far_total=median(totals))
@@ -133,11 +143,6 @@ class NoClosedQuestion:
     def keeps(self, answer: str) -> bool:
         """Return whether the text is none."""
         return not is_closed_question(answer)
-
-
-def get_asked_topic(session: Session) -> str:
-    """Return the topic of a rule that holds where somebody asks about it, or ""."""
-    return name_asked_topic(session.understood)
 
 
 def make_topic_check(subject: Subject) -> Check:
@@ -219,8 +224,9 @@ def check_dev_part(session: Session, dev: Sequence[GeneratedPrompt]) -> None:
 def drop_wrong_side(
     session: Session, parts: Mapping[str, list[GeneratedPrompt]], judge: RequestJudge
 ) -> dict[str, list[GeneratedPrompt]]:
-    """Return the parts without the prompts on the wrong side of a condition. A neighbor about a
-    word of the topic's name must not even be doubtful.
+    """Return the parts without the prompts on the wrong side of a condition. A prompt in scope must
+    surely be about the topic, and a neighbor about a word of the topic's name must not even be
+    doubtful.
 
     A prompt that was written about the topic and is surely about something else becomes a neighbor:
     "How do I open the door?" beside opening hours. It is the kind that people ask, and that takes
@@ -239,9 +245,11 @@ def drop_wrong_side(
                 for prompt, strayed in zip(own, strays, strict=True)
             ]
             kept[name] = []
-            for prompt, inside in zip(placed, find_insiders(judge, placed), strict=True):
+            sure = judge.find_surely_about([prompt.text for prompt in placed])
+            insiders = find_insiders(judge, placed)
+            for prompt, inside, surely in zip(placed, insiders, sure, strict=True):
                 is_worked = prompt.scope == TARGET and prompt.form == ASKED
-                right = is_worked or inside is (prompt.scope == TARGET)
+                right = is_worked or (surely if prompt.scope == TARGET else not inside)
                 funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
                 kept[name] += [prompt] if right else []
     for name in ("train", "test"):
@@ -302,7 +310,7 @@ def drop_strays(session: Session, prompts: Sequence[GeneratedPrompt]) -> list[Ge
         names_genre = make_absence_check(list_name_forms([situation.genre]))
         inside = [not names_genre.keeps(prompt.text) for prompt in prompts]
     elif judge is not None:
-        inside = judge.find_about([prompt.text for prompt in prompts])
+        inside = judge.find_surely_about([prompt.text for prompt in prompts])
     else:
         return list(prompts)
     record_scope(session, prompts, [not one for one in inside], WRONG_SIDE)

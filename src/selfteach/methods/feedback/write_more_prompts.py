@@ -24,10 +24,10 @@ from selfteach.generate.subject import Subject
 from selfteach.judge.check import Check
 from selfteach.materials.situation import Situation, has_built_requests
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
+from selfteach.methods.feedback.worked_prompts import list_more_neighbors
 from selfteach.methods.feedback.write_rule_prompts import (
     count_exam_forms,
     keep_asked_prompts,
-    list_more_neighbors,
     write_twins,
 )
 from selfteach.methods.session import Session
