@@ -9,6 +9,8 @@ import re
 import pytest
 
 from scripted import Scripted
+from selfteach.config import FeedbackConfig
+from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
 from selfteach.generate import situations
 from selfteach.generate.asked_for import list_other_kinds
@@ -166,6 +168,13 @@ def test_the_forms_of_occasion_fit_what_is_written(scope: str, forms: tuple[str,
 def test_every_worked_occasion_is_usable(form: str) -> None:
     faults = [find_occasion_fault(Occasion(form, text)) for text in TABLES[form]]  # type: ignore[arg-type]
     assert faults == [""] * len(TABLES[form])
+
+
+@pytest.mark.parametrize("form", ["clause", "purpose", "topic"])
+def test_no_two_worked_occasions_are_alike(form: str) -> None:
+    pool = OverlapIndex()
+    most = FeedbackConfig().ask.max_overlap
+    assert [text for text in TABLES[form] if not pool.add_if_new(text, most)[0]] == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from selfteach.generate.few_shot import REQUESTS_ABOUT
@@ -9,26 +11,12 @@ from selfteach.generate.worked_requests import SERVICES, get_requests_beside
 from selfteach.judge.worked_judge import learn_worked_requests
 
 
-@pytest.mark.parametrize(
-    ("topic", "alike", "others"),
-    [
-        (
-            "opening hours",
-            ["What time does the front door open tomorrow?", "Are you open on Saturday?"],
-            [
-                "Could you give me a more detailed description of how the gates open?",
-                "Do you sell tea towels?",
-            ],
-        ),
-        (
-            "refunds",
-            ["I was charged twice. When do I get my money back?"],
-            ["Can you explain the warranty?", "Do you have a blue one?"],
-        ),
-    ],
-)
-def test_requests_of_people_are_told_apart(topic: str, alike: list[str], others: list[str]) -> None:
-    beside = [text for texts in get_requests_beside(topic, SERVICES).values() for text in texts[:5]]
-    find_alike = learn_worked_requests(REQUESTS_ABOUT[SERVICES][topic]["requests"], beside)
-    assert find_alike([*alike, *others]) == [True] * len(alike) + [False] * len(others)
+@pytest.mark.parametrize("topic", ["opening hours", "refunds", "wifi"])
+def test_unseen_requests_of_people_are_told_apart(topic: str) -> None:
+    worked = REQUESTS_ABOUT[SERVICES][topic]["requests"]
+    beside = list(chain.from_iterable(get_requests_beside(topic, SERVICES).values()))
+    find_alike = learn_worked_requests(worked[20:], beside[::20])
+    assert sum(find_alike(worked[:20])) >= 14
+    unseen = beside[7::20]
+    assert sum(find_alike(unseen)) <= 0.08 * len(unseen)
     assert find_alike([]) == []

@@ -20,7 +20,7 @@ from scripted import Scripted
 from selfteach.config import FeedbackConfig, SearchConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
-from selfteach.generate.ask import SIMILAR, GeneratedPrompt, plan_requests
+from selfteach.generate.ask import SIMILAR, TWIN, GeneratedPrompt, plan_requests
 from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.occasions import Occasion
 from selfteach.generate.search import SearchTrace, Try
@@ -53,10 +53,10 @@ from selfteach.methods.feedback import (
 )
 from selfteach.methods.feedback.exam import make_header
 from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, probe_prompts
+from selfteach.methods.feedback.rule_occasions import list_words_to_avoid
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.feedback.write_more_prompts import write_name_prompts
 from selfteach.methods.feedback.write_rule_prompts import (
-    list_words_to_avoid,
     write_answered_prompts,
     write_kind_twins,
     write_twins,
@@ -626,7 +626,7 @@ def test_words_that_a_check_forbids_are_written_about(
 ) -> None:
     session = open_session(tmp_path, forbidden_topic="")
     bind(session, effect=read_effect(effect), given_check="")
-    assert list_words_to_avoid(session) == words
+    assert list_words_to_avoid(session.understood) == words
 
 
 def test_a_word_of_the_topic_is_no_proof_that_a_request_is_about_it(tmp_path: Path) -> None:
@@ -763,38 +763,42 @@ def test_where_the_rule_gives_the_answer_a_request_must_lead_to_it(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("topic", "kept"),
-    [("opening hours", ["Until when are you open on Sundays?"]), ("opening nights", None)],
-    ids=["worked requests", "none"],
+    ("topic", "has_worked"),
+    [("opening hours", True), ("opening nights", False), ("opening hours or vouchers", False)],
 )
-def test_in_scope_is_what_also_reads_like_worked_requests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, topic: str, kept: list[str] | None
+def test_in_scope_is_what_fits_the_topic_and_reads_like_worked_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, topic: str, has_worked: bool
 ) -> None:
-    """Every request fits the topic here, by its nats; so only the worked ones tell."""
+    """Every request but the second one fits the topic, by its nats."""
     monkeypatch.setattr(worked_prompts, "leave_out_close_topics", lambda base, topic, names: names)
     session = open_session(tmp_path, forbidden_topic="")
     bind(session, subject=Subject(topic, forbidden=False))
     bind(session, situation=read_situation(f"asked about {topic}"))
+    unfit = "What time do you close on Sundays?"
 
     def score(prompt: Prompt, text: str) -> float:
-        return 3.0 if text == f" {topic}" and "Request: Is tea" not in str(prompt) else -3.0
+        asks = "Request: Is tea" not in str(prompt) and unfit not in str(prompt)
+        return 3.0 if text == f" {topic}" and asks else -3.0
 
     model = Scripted({}, score)
     session.base = Recorded(session.run.ledger, model, model)
     others = [f"Is tea {i} hot?" for i in range(prompts_in_scope.MIN_ELSEWHERE)]
     session.request_judge = prompts_in_scope.make_asked_judge(session, others)
-    texts = [
-        "Until when are you open on Sundays?",
-        "Could you give me a more detailed description of how the gates open?",
+    alike = "Until when are you open on Sundays?"
+    unlike = "Could you give me a more detailed description of how the gates open?"
+    named = f"Sing a song with {topic} in it."
+    prompts = [
+        GeneratedPrompt(text, "target", "question", topic) for text in (alike, unfit, unlike, named)
     ]
-    named = f"What about the {topic}?"
-    found = [GeneratedPrompt(text, "target", "question", topic) for text in [*texts, named]]
-    parts = {"train": found, "dev": [], "test": found}
-    in_scope = prompts_in_scope.keep_prompts_in_scope(session, parts)["train"]
-    assert [prompt.text for prompt in in_scope] == [*(kept or texts), named]
-    alike = prompts_in_scope.drop_strays(session, found)
-    assert [prompt.text for prompt in alike] == [*(kept or texts), named]
-    near = [replace(prompt, scope="near") for prompt in found]
+    twin = GeneratedPrompt("Could you describe a gate for me?", "target", TWIN, "gates")
+    prompts.append(twin)
+    parts = {"train": prompts, "dev": [], "test": prompts}
+    found = prompts_in_scope.keep_prompts_in_scope(session, parts)["train"]
+    in_scope = [alike, named] if has_worked else [alike, unlike, named]
+    assert [p.text for p in found if p.scope == "target"] == [*in_scope, twin.text]
+    later = prompts_in_scope.drop_strays(session, prompts[:-1])
+    assert [prompt.text for prompt in later] == in_scope
+    near = [replace(prompt, scope="near") for prompt in (prompts[0], prompts[2])]
     assert prompts_in_scope.drop_insiders(session, near) == [], "none may be a neighbor"
 
 

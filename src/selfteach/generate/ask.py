@@ -31,6 +31,8 @@ PromptForms = Mapping[str, Sequence[tuple[str, str]]]
 ASKED = "asked"
 """The form of a worked request, in the manner of people: about the topic of a condition, or beside
 it."""
+TWIN = "twin"
+"""The form of a prompt that is a target prompt with a sibling, or a kind, in the topic's place."""
 SIMILAR = "similar"
 """The form of a prompt that is like a few given ones."""
 LINE_SAMPLING = SamplingParams(temperature=0.8, top_p=0.95, max_tokens=40, stop=("\n",))

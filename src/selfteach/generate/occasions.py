@@ -38,10 +38,6 @@ LABELS = {
 }
 WORD_LABEL = "Word"
 OCCASION_SAMPLING = SamplingParams(0.9, 0.95, max_tokens=20, stop=("\n",))
-MOST_BESIDE_WORDS = 16
-"""Worked occasions of a form beside those that must have a word, which the model writes: more of
-them would leave no room.
-"""
 NUM_SHOWN = 8
 """Worked occasions in each list that the model continues."""
 OVERSAMPLING = 2
@@ -84,11 +80,11 @@ def list_worked_occasions(situation: Situation) -> WorkedOccasions:
     return {form: _TABLES[form] for form in forms}
 
 
-def sample_occasions(worked: WorkedOccasions, seed: int) -> WorkedOccasions:
-    """Return at most MOST_BESIDE_WORDS occasions of each form."""
+def sample_occasions(worked: WorkedOccasions, most: int, seed: int) -> WorkedOccasions:
+    """Return at most so many of the occasions, as many of each form."""
     dice = random.Random(f"{seed} occasions beside words")
     return {
-        form: dice.sample(texts, min(MOST_BESIDE_WORDS, len(texts)))
+        form: dice.sample(texts, min(most // len(worked), len(texts)))
         for form, texts in worked.items()
     }
 

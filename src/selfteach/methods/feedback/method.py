@@ -3,7 +3,8 @@
   1  read the rule, where needed in a teacher's plain words, and let the model name its subject
      (`read_rule`, `say_plainly`, `understand_rule`)
   2  ask: the model writes requests in three scopes, and requests of people come with the program;
-     they are split into train, dev and test at once (`write_rule_prompts`, `worked_prompts`)
+     they are split into train, dev and test at once (`write_rule_prompts`, `worked_prompts`,
+     `rule_occasions`)
   3  judge: every candidate judge is calibrated before it is used; the best one decides
      (`other_names`, `prompts_in_scope`)
   4  probe: the base answers; a prompt is in scope exactly where it breaks the rule (`probe`)

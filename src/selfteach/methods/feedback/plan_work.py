@@ -14,6 +14,7 @@ from selfteach.materials.situation import has_built_requests, has_known_requests
 from selfteach.methods.feedback.amounts import name_needless_stage
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
+from selfteach.methods.feedback.rule_occasions import plan_rule_occasions
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.training_settings import EPOCHS, choose_epochs, complete_training
@@ -52,8 +53,8 @@ about; and the tokens of each.
 EXPLANATIONS = 120
 EXPLANATION_TOKENS = 32
 """Requests for explanations of words that may be other names of a subject."""
-OCCASIONS_PER_PROMPT = 0.75
-"""Requests for the occasions of a rule that holds where somebody is written to."""
+ASKED_PER_OCCASION = 1.5
+"""Requests for an occasion that does not come with the package."""
 TARGET_ANSWERS = 2
 """Exam answers of an arm to a target prompt: greedy and sampled."""
 NUM_WAYS = 2
@@ -92,6 +93,7 @@ class RuleWords:
         is_worked: whether worked requests about other topics, or for other kinds of text, are at
             hand.
         epochs: how often its examples are seen where no setting says so.
+        missing_occasions: how many occasions of built requests the model writes.
     """
 
     has_scope: bool
@@ -102,6 +104,7 @@ class RuleWords:
     is_asked: bool = False
     is_worked: bool = False
     epochs: int = EPOCHS
+    missing_occasions: int = 0
 
     @property
     def forbids_subject(self) -> bool:
@@ -152,16 +155,21 @@ def plan_rule(text: str, config: FeedbackConfig) -> RuleWords:
     topic = situation.topic if situation and situation.kind == "about" else ""
     is_asked = bool(topic) and not has_known_requests(topic)
     others = list_requests_for_others(situation.genre) if situation else []
+    is_built = has_built_requests(situation)
+    missing = 0
+    if situation and is_built:
+        missing = plan_rule_occasions(rule, situation, config.ask.target, config.seed).missing
     is_known = bool(find_askers(rule) or find_worked_topics(topic) or find_related_topics(topic))
     return RuleWords(
         rule.has_condition,
-        is_built=has_built_requests(situation),
+        is_built=is_built,
         is_checked=bool(rule.deciding_check),
         is_everywhere=not rule.has_condition and not rule.may_forbid,
         name_words=() if has_known_requests(topic) else list_name_words(topic),
         is_asked=is_asked,
-        is_worked=bool(others) if has_built_requests(situation) else is_asked and is_known,
+        is_worked=bool(others) if is_built else is_asked and is_known,
         epochs=choose_epochs(get_check(rule), has_condition=rule.has_condition),
+        missing_occasions=missing,
     )
 
 
@@ -203,7 +211,7 @@ def plan_questions(
     beside = count_outside(rule, config)
     asked = int(ASKED_PER_PROMPT * (ask.target + beside))
     if rule.is_built:
-        asked = int(OCCASIONS_PER_PROMPT * ask.target + GENERAL_ASKED * ask.general)
+        asked = int(ASKED_PER_OCCASION * rule.missing_occasions + GENERAL_ASKED * ask.general)
     lists = LISTS_OF_ASKED if rule.has_scope else LISTS_OF_NAMES
     if rule.is_built or rule.is_everywhere:
         lists = 0

@@ -13,7 +13,7 @@ import numpy as np
 
 from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.scopes import TARGET
-from selfteach.generate.ask import ASKED, GeneratedPrompt
+from selfteach.generate.ask import ASKED, TWIN, GeneratedPrompt
 from selfteach.generate.subject import Subject, list_alternatives
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.request_judge import (
@@ -26,8 +26,8 @@ from selfteach.materials.closed_questions import is_closed_question
 from selfteach.materials.inflection import list_verb_forms, to_singular
 from selfteach.materials.message_kinds import CLOSED_QUESTION, is_message_kind, list_talk_words
 from selfteach.materials.situation import is_topical_text, name_written_topic
-from selfteach.methods.feedback.understand_rule import WHEN_CURE, list_worked_requests
-from selfteach.methods.feedback.worked_prompts import list_requests_about_others
+from selfteach.methods.feedback.understand_rule import WHEN_CURE
+from selfteach.methods.feedback.worked_prompts import list_worked_sides
 from selfteach.methods.session import Session
 from selfteach.methods.understood_rule import get_subject_check, make_topic_detector
 from selfteach.select.other_names import quote
@@ -57,10 +57,6 @@ ANSWER_QUANTILE = 0.95
 names neither the topic nor a kind. Without it 40 of 75 such lessons about opening hours were about
 something else ("Do you have a shop with a window?").
 """
-
-
-MAX_WORKED_OTHERS = 600
-"""Worked requests about other topics that those about the topic are told from."""
 
 
 def choose_request_judge(
@@ -117,8 +113,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
         for share in (ELSEWHERE_QUANTILE, DOUBT_QUANTILE, KIND_QUANTILE)
     )
     kinds = [*list_name_forms(subject.kinds), *list_verb_forms(subject.topic)]
-    about = list_worked_requests(session.understood)
-    others = list_requests_about_others(session)[:MAX_WORKED_OTHERS] if about else []
+    worked, others = list_worked_sides(session)
     judge = RequestJudge(
         session.base,
         subject,
@@ -128,7 +123,7 @@ def make_asked_judge(session: Session, elsewhere: Sequence[str]) -> RequestJudge
         kinds=make_absence_check(kinds) if kinds else None,
         kind_threshold=kind_threshold,
         doubt=doubt,
-        find_alike=learn_worked_requests(about, [p.text for p in others]) if others else None,
+        find_alike=learn_worked_requests(worked, others) if worked else None,
     )
     if not answer:
         return replace(judge, far_total=median(totals))
@@ -224,9 +219,8 @@ def check_dev_part(session: Session, dev: Sequence[GeneratedPrompt]) -> None:
 def drop_wrong_side(
     session: Session, parts: Mapping[str, list[GeneratedPrompt]], judge: RequestJudge
 ) -> dict[str, list[GeneratedPrompt]]:
-    """Return the parts without the prompts on the wrong side of a condition. A prompt in scope must
-    surely be about the topic, and a neighbor about a word of the topic's name must not even be
-    doubtful.
+    """Return the parts without the prompts on the wrong side of a condition. A neighbor about a
+    word of the topic's name must not even be doubtful.
 
     A prompt that was written about the topic and is surely about something else becomes a neighbor:
     "How do I open the door?" beside opening hours. It is the kind that people ask, and that takes
@@ -248,8 +242,7 @@ def drop_wrong_side(
             sure = judge.find_surely_about([prompt.text for prompt in placed])
             insiders = find_insiders(judge, placed)
             for prompt, inside, surely in zip(placed, insiders, sure, strict=True):
-                is_worked = prompt.scope == TARGET and prompt.form == ASKED
-                right = is_worked or (surely if prompt.scope == TARGET else not inside)
+                right = is_on_right_side(prompt, inside=inside, surely=surely)
                 funnel.decide(prompt.id, "" if right else WRONG_SIDE, {"text": prompt.text})
                 kept[name] += [prompt] if right else []
     for name in ("train", "test"):
@@ -260,6 +253,23 @@ def drop_wrong_side(
                 cure=WHEN_CURE,
             )
     return kept
+
+
+def is_on_right_side(prompt: GeneratedPrompt, *, inside: bool, surely: bool) -> bool:
+    """Return whether a prompt has the scope that it was written for.
+
+    A worked request in scope always has. With a kind in the place of the topic's name ("internet"
+    for wifi) a prompt need not read like the worked ones, which hold few kinds.
+
+    Args:
+        inside: whether it is, or may be, about the topic.
+        surely: whether it surely is.
+    """
+    if prompt.scope != TARGET:
+        return not inside
+    if prompt.form == ASKED:
+        return True
+    return inside if prompt.form == TWIN else surely
 
 
 def drop_naming(

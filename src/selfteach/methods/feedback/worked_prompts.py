@@ -9,7 +9,7 @@ from typing import Literal
 
 from selfteach.generate.ask import ASKED, GeneratedPrompt
 from selfteach.generate.asked_for import get_text_kind, list_requests_for_others
-from selfteach.generate.subject import get_requests_by, leave_out_close_topics
+from selfteach.generate.subject import get_requests_by, leave_out_close_topics, list_alternatives
 from selfteach.generate.worked_requests import (
     SERVICES,
     find_related_topics,
@@ -28,6 +28,8 @@ from selfteach.methods.session import Session
 RELATED = "about a common topic of which the rule's is a part"
 MAX_WORKED_SHARE = 0.6
 """At most so many of the target prompts are worked ones."""
+MAX_OTHERS = 600
+"""Worked requests about other topics that those about the topic are told from."""
 MIN_NEAR_PER_ASKED = 2
 """At most one near prompt in so many is a worked one."""
 
@@ -115,6 +117,20 @@ def list_requests_about_others(session: Session) -> list[GeneratedPrompt]:
     ]
     random.Random(session.config.seed).shuffle(prompts)
     return prompts
+
+
+def list_worked_sides(session: Session) -> tuple[list[str], list[str]]:
+    """Return worked requests about the topic of a condition, and about others. Both are empty where
+    a name of the topic has none ("refunds or vouchers"), or they are put to different addressees.
+    """
+    topic = name_asked_topic(session.understood)
+    known = find_worked_topics(topic)
+    is_whole = all(map(find_worked_topics, list_alternatives(topic)))
+    if not (known and is_whole and len({addressee for addressee, _ in known}) == 1):
+        return [], []
+    about = list_worked_requests(session.understood)
+    others = [prompt.text for prompt in list_requests_about_others(session)]
+    return (about, others[:MAX_OTHERS]) if about and others else ([], [])
 
 
 def list_requests_for_texts(

@@ -14,6 +14,7 @@ from selfteach.errors import DataError
 from selfteach.generate.answered_requests import STAGE, write_answered_requests
 from selfteach.generate.ask import (
     ASKED,
+    TWIN,
     GeneratedPrompt,
     PromptForms,
     Scope,
@@ -25,9 +26,6 @@ from selfteach.generate.few_shot import EXAM_REQUESTS
 from selfteach.generate.occasions import (
     Occasion,
     find_occasion_fault,
-    list_occasions_of_topic,
-    list_worked_occasions,
-    sample_occasions,
     write_occasions,
 )
 from selfteach.generate.situations import build_requests
@@ -35,20 +33,18 @@ from selfteach.generate.subject import (
     Subject,
     list_alternatives,
 )
-from selfteach.judge.occasion import has_content_word
 from selfteach.judge.request_judge import compare_requests
-from selfteach.judge.violation import list_forbidden_texts
 from selfteach.materials.situation import (
     Situation,
     has_built_requests,
     has_known_requests,
-    name_written_topic,
 )
 from selfteach.methods.feedback.prompts_in_scope import (
     check_dev_part,
     make_topic_check,
 )
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
+from selfteach.methods.feedback.rule_occasions import plan_rule_occasions
 from selfteach.methods.feedback.shared_openings import (
     find_shared_openings,
     write_opening_prompts,
@@ -60,7 +56,7 @@ from selfteach.methods.feedback.worked_prompts import (
     list_worked_targets,
 )
 from selfteach.methods.session import Session
-from selfteach.methods.understood_rule import get_check, make_topic_detector
+from selfteach.methods.understood_rule import make_topic_detector
 from selfteach.methods.write_prompts import (
     keep_usable_prompts,
     make_novelty_check,
@@ -70,8 +66,6 @@ from selfteach.records import digest, make_prompt
 from selfteach.run.stage_labels import label_stage
 from selfteach.select.clusters import SPLIT_NAMES, split_prompts
 
-TWIN = "twin"
-"""The form of a prompt that is a target prompt with a sibling, or a kind, in the topic's place."""
 PROMPTS_PER_KIND_TWIN = 3
 """One target prompt in so many is asked again about a kind of the topic."""
 TARGETS_PER_ANSWERED = 6
@@ -83,10 +77,6 @@ SPARE_FACTOR = 1.05
 """The exam holds so many times the prompts that it asks for: names of the subject that are found
 later drop some."""
 MAX_TEST_SHARE = 0.5
-PROMPTS_PER_OCCASION = 2
-"""Requests in scope that are built of one occasion, on average."""
-MIN_OCCASIONS = 12
-"""Each part of the split gets two of them at least."""
 T = TypeVar("T")
 
 
@@ -368,17 +358,7 @@ def write_situation_prompts(
 def write_all_occasions(session: Session, situation: Situation) -> list[Occasion]:
     """Let the model write the occasions of a situation, and count what is dropped."""
     config = session.config.ask
-    count = max(config.target // PROMPTS_PER_OCCASION, MIN_OCCASIONS)
-    worked = list_worked_occasions(situation)
-    words = list_words_to_avoid(session)
-    of_topic: list[Occasion] = []
-    if topic := name_written_topic(situation):
-        words = [topic, *session.understood.subject.words]
-        of_topic = list(list_occasions_of_topic([*worked], topic, session.understood.subject.words))
-    if words and "clause" in worked:
-        worked = sample_occasions(worked, session.config.seed)
-    if topic:
-        count += sum(map(len, worked.values()))  # which are about something else
+    plan = plan_rule_occasions(session.understood, situation, config.target, session.config.seed)
     known = OverlapIndex()
 
     def find_fault(occasion: Occasion) -> str:
@@ -387,29 +367,28 @@ def write_all_occasions(session: Session, situation: Situation) -> list[Occasion
         return "" if known.add_if_new(occasion.text, config.max_overlap)[0] else "like another"
 
     stage = label_stage("ask occasion")
-    session.display.start_stage(stage, count, "occasions")
+    session.display.start_stage(stage, plan.count, "occasions")
     kept: list[Occasion] = []
-    for occasion in of_topic:
+    for occasion in plan.of_topic:
         known.add(occasion.text)
-    given = ((occasion, "") for occasion in of_topic)
+    given = ((occasion, "") for occasion in plan.of_topic)
     written = write_occasions(
-        session.base, worked, count, find_fault, config.rounds, session.config.seed, words
+        session.base,
+        plan.worked,
+        plan.count,
+        find_fault,
+        config.rounds,
+        session.config.seed,
+        plan.words,
     )
     with session.run.ledger.open_funnel(stage) as funnel:
         for occasion, fault in chain(given, written):
             funnel.decide(digest(["occasion", occasion.text]), fault, {"text": occasion.text})
             if not fault:
                 kept.append(occasion)
-                if len(kept) <= count:  # the worked occasions alone may be more
+                if len(kept) <= plan.count:  # the worked occasions alone may be more
                     session.display.advance()
     return kept
-
-
-def list_words_to_avoid(session: Session) -> list[str]:
-    """Return the words, not the marks, that the check of a rule forbids wherever they stand."""
-    check = get_check(session.understood)
-    texts = list_forbidden_texts(check) if check else []
-    return [text.strip("*") for text in texts if has_content_word(text)]
 
 
 def split_occasions(session: Session, occasions: Sequence[Occasion]) -> dict[str, list[Occasion]]:
