@@ -76,6 +76,18 @@ def test_nothing_is_scored_where_every_request_is_named() -> None:
     assert judge.find_strays(["A cat?", "Is tea hot?"]) == [False, False]
 
 
+def test_what_names_the_topic_need_not_read_like_worked_requests() -> None:
+    def fits(prompt: Prompt, text: str) -> float:
+        return 9.0 if text == f" {CATS.topic}" else 0.0
+
+    judge = RequestJudge(
+        Scripted({}, fits), CATS, NAMES, 0.0, find_alike=lambda texts: ["purr" in t for t in texts]
+    )
+    texts = ["A cat, please.", "What purrs?", "What barks?"]
+    assert judge.find_about(texts) == [True, True, True]
+    assert judge.find_surely_about(texts) == [True, True, False]
+
+
 def test_the_answer_tells_apart_what_shares_the_topic() -> None:
     """Both requests call cats to mind; only one of them is answered by the rule's answer."""
 
