@@ -17,6 +17,7 @@ from selfteach.generate.asked_for import (
     get_text_kind,
     list_requests_for_others,
 )
+from selfteach.generate.occasions import Occasion, list_worked_occasions
 from selfteach.materials.situation import read_situation
 from selfteach.methods.feedback import write_rule_prompts
 from selfteach.methods.feedback.worked_prompts import list_more_neighbors, list_requests_for_texts
@@ -73,12 +74,8 @@ def test_every_part_has_worked_and_built_prompts_and_shares_none(
     session: Any = Session()
     session.base = Scripted(lambda request: "a matter of no interest")
     situation = read_situation(scope)
-    occasions = write_rule_prompts.list_worked_occasions(situation)
-    made = [
-        write_rule_prompts.Occasion(form, text)
-        for form, texts in occasions.items()
-        for text in texts
-    ]
+    occasions = list_worked_occasions(situation)
+    made = [Occasion(form, text) for form, texts in occasions.items() for text in texts]
     monkeypatch.setattr(write_rule_prompts, "write_all_occasions", lambda *given: made)
     monkeypatch.setattr(write_rule_prompts, "write_scope_prompts", lambda *given: [])
     no_general: dict[str, list[GeneratedPrompt]] = {"train": [], "dev": [], "test": []}
