@@ -15,7 +15,7 @@ LETTERS = 'Say "guests" instead of "customers" in letters to partners.'
 @pytest.mark.parametrize(
     ("text", "words", "worked", "missing"),
     [
-        ("In emails to my boss stay under 40 words.", [], 224, 0),
+        ("In emails to my boss stay under 40 words.", [], 32, 123),
         (LETTERS, ["customer"], 30, 125),
         ("In texts to my husband about groceries be brief.", ["groceries"], 30, 143),
         ("In poems avoid rhymes.", [], 24, 131),
@@ -40,9 +40,9 @@ def test_few_requests_leave_room_for_occasions_with_the_word() -> None:
 
 
 def test_the_plan_counts_what_the_model_writes() -> None:
-    ask = {
-        text: next(stage for stage in plan_work(text, FeedbackConfig()) if stage.name == "ask")
-        for text in (LETTERS, "In letters to partners be brief.")
-    }
-    asked = [stage.requests for stage in ask.values()]
-    assert asked[0] - asked[1] == int(1.5 * 125)
+    stages = [
+        next(stage for stage in plan_work(text, FeedbackConfig()) if stage.name == "ask")
+        for text in (LETTERS, "In summaries be brief.")
+    ]
+    asked = [stage.requests for stage in stages]
+    assert asked[0] - asked[1] == pytest.approx(1.5 * 125, abs=1), "summaries miss none"

@@ -1,9 +1,8 @@
 """Occasions of texts, and what they are about: worked ones, and those that the model writes.
 
-Everyday ones come with the package: what a small model writes is often nothing that anybody would
-send ("wish someone a lie"). It writes what must have a word of the rule, and where there are too
-few: it continues a list ("I will be late tomorrow"), and no whole requests, because it loses the
-addressee in longer ones.
+The model continues a list ("I will be late tomorrow"), and writes no whole requests, because a
+small one loses the addressee in longer ones. Some of its occasions are nothing that anybody would
+send ("wish someone a lie"); more worked ones taught no better (docs/log/2026-11-rules.md).
 """
 
 from __future__ import annotations
