@@ -79,15 +79,6 @@ def list_worked_occasions(situation: Situation) -> WorkedOccasions:
     return {form: _TABLES[form] for form in forms}
 
 
-def sample_occasions(worked: WorkedOccasions, most: int, seed: int) -> WorkedOccasions:
-    """Return at most so many of the occasions, as many of each form."""
-    dice = random.Random(f"{seed} occasions beside words")
-    return {
-        form: dice.sample(texts, min(most // len(worked), len(texts)))
-        for form, texts in worked.items()
-    }
-
-
 def list_occasions_of_topic(
     forms: Sequence[OccasionForm], topic: str, words: Sequence[str] = ()
 ) -> Iterator[Occasion]:

@@ -158,7 +158,7 @@ def plan_rule(text: str, config: FeedbackConfig) -> RuleWords:
     is_built = has_built_requests(situation)
     missing = 0
     if situation and is_built:
-        missing = plan_rule_occasions(rule, situation, config.ask.target, config.seed).missing
+        missing = plan_rule_occasions(rule, situation, config.ask.target).missing
     is_known = bool(find_askers(rule) or find_worked_topics(topic) or find_related_topics(topic))
     return RuleWords(
         rule.has_condition,

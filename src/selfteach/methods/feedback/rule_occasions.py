@@ -10,7 +10,6 @@ from selfteach.generate.occasions import (
     WorkedOccasions,
     list_occasions_of_topic,
     list_worked_occasions,
-    sample_occasions,
 )
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.violation import list_forbidden_texts
@@ -21,8 +20,6 @@ PROMPTS_PER_OCCASION = 2
 """Requests in scope that are built of one occasion, on average."""
 MIN_OCCASIONS = 12
 """Each part of the split gets two of them at least."""
-OCCASIONS_PER_WORKED = 5
-"""Where occasions must have a word of the rule, one in so many is a worked one, which has none."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +46,11 @@ class OccasionPlan:
         return 0 if "text" in self.worked else max(self.count - known, 0)
 
 
-def plan_rule_occasions(
-    rule: UnderstoodRule, situation: Situation, target: int, seed: int
-) -> OccasionPlan:
+def plan_rule_occasions(rule: UnderstoodRule, situation: Situation, target: int) -> OccasionPlan:
     """Return what occasions a rule needs.
 
-    Those beside the topic of a rule are not counted.
+    Those beside the topic of a rule are not counted, and where they must have a word that it
+    forbids, the model writes half as many at least: no worked one has it.
 
     Args:
         target: how many requests in scope are wanted.
@@ -63,12 +59,13 @@ def plan_rule_occasions(
     worked = list_worked_occasions(situation)
     topic = name_written_topic(situation)
     words = [topic, *rule.subject.words] if topic else list_words_to_avoid(rule)
-    if words and "clause" in worked:
-        worked = sample_occasions(worked, count // OCCASIONS_PER_WORKED, seed)
-    if not topic:
-        return OccasionPlan(worked, [], words, count)
-    of_topic = list(list_occasions_of_topic([*worked], topic, rule.subject.words))
-    return OccasionPlan(worked, of_topic, words, count + sum(map(len, worked.values())))
+    num_worked = sum(map(len, worked.values()))
+    if topic:
+        of_topic = list(list_occasions_of_topic([*worked], topic, rule.subject.words))
+        return OccasionPlan(worked, of_topic, words, count + num_worked)
+    if words:
+        count = max(count, num_worked + count // 2)
+    return OccasionPlan(worked, [], words, count)
 
 
 def list_words_to_avoid(rule: UnderstoodRule) -> list[str]:

@@ -358,7 +358,7 @@ def write_situation_prompts(
 def write_all_occasions(session: Session, situation: Situation) -> list[Occasion]:
     """Let the model write the occasions of a situation, and count what is dropped."""
     config = session.config.ask
-    plan = plan_rule_occasions(session.understood, situation, config.target, session.config.seed)
+    plan = plan_rule_occasions(session.understood, situation, config.target)
     known = OverlapIndex()
 
     def find_fault(occasion: Occasion) -> str:
