@@ -216,12 +216,7 @@ def calibrate_judge(session: Session, critic: Critic, prompts: Sequence[Turns]) 
         for scope in scopes
         for prompt in prompts
     ]
-    rule = UnderstoodRule(
-        Rule(words, ""),
-        subject=subject,
-        given_check=session.config.check,
-        judge_name=session.config.judge.name,
-    )
+    rule = UnderstoodRule(Rule(words, ""), subject=subject)
     of_rule = replace(session, rule=words, understood=rule, teacher=teacher)
     return choose_judges(of_rule, asked).exam
 
