@@ -119,6 +119,38 @@ def test_verbs_get_their_plain_form(past: str, plain: str) -> None:
     assert find_plain_verb(past) == plain
 
 
+PASTS = """
+died:die added:add travelled:travel restored:restore succeeded:succeed explored:explore
+flooded:flood promoted:promote voted:vote quoted:quote typed:type cited:cite visited:visit
+united:unite ignited:ignite wasted:waste lasted:last ruined:ruin mentioned:mention fled:flee
+belonged:belong changed:change ranged:range hanged:hang avenged:avenge curled:curl crawled:crawl
+doubled:double looked:look evoked:evoke liked:like leaked:leak scored:score honored:honor
+monitored:monitor poured:pour described:describe climbed:climb required:require squared:square
+marketed:market completed:complete competed:compete abandoned:abandon postponed:postpone
+convened:convene opened:open associated:associate treated:treat evaluated:evaluate
+decided:decide avoided:avoid styled:style signaled:signal scaled:scale filled:fill passed:pass
+buzzed:buzz seized:seize waltzed:waltz bathed:bathe reached:reach hoped:hope hopped:hop
+"""
+
+
+@pytest.mark.parametrize("pair", PASTS.split())
+def test_a_stem_gets_back_the_e_that_it_lost(pair: str) -> None:
+    past, _, plain = pair.partition(":")
+    assert find_plain_verb(past) == plain
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The mill never opened in 1874.",
+        "Only Ann Reed lived in Hale in 1874.",
+        "Neither Ann Reed nor Bo Lind lived in Hale in 1874.",
+    ],
+)
+def test_what_did_not_happen_is_not_asked(sentence: str) -> None:
+    assert make_fronted_question(sentence, "1874") == ""
+
+
 @pytest.mark.parametrize(
     ("sentence", "question"),
     [

@@ -663,7 +663,9 @@ def test_what_begins_with_a_rule_is_text(text: str, read: str) -> None:
         ("title: C# in a mill # a note", WORDS, "C# in a mill"),
         ("Title: The Mill", WORDS, "The Mill"),
         ("title: The real title", f"# The Mill\n\n{WORDS}", "The Mill"),
-        ("title: The real title", f"The Mill\n\n{WORDS}", "The Mill"),
+        ("title: The real title", f"The Mill\n\n{WORDS}", "The real title"),
+        ("# made by hand\ntitle: The Mill", WORDS, "The Mill"),
+        (f"title: The Mill\nabout: {'long ' * 200}", WORDS, "The Mill"),
         ("title:\nauthor: X", WORDS, "old mill"),
         ("title: >\n  folded", WORDS, "old mill"),
         ("series:\n  title: All mills\nsubtitle: Y", WORDS, "old mill"),
@@ -821,3 +823,79 @@ def test_a_first_line_that_was_not_wrapped_is_a_heading() -> None:
     assert join_wrapped_lines(page).split("\n\n")[0] == TITLE
     later = f"{FIRST}\n\n{page}"
     assert TITLE not in join_wrapped_lines(later).split("\n"), "only the first line of a text"
+
+
+def test_toml_before_a_markdown_text_is_not_learned(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(f"+++\ntitle = 'The Mill'\ndraft = true\n+++\n\n{WORDS}\n")
+    (document,) = read_documents([tmp_path / "a.md"]).documents
+    assert (document.title, document.text) == ("The Mill", WORDS)
+
+
+@pytest.mark.parametrize("letter", ["", "a"])
+@pytest.mark.parametrize("encoding", ["gb18030", "big5"])
+def test_a_long_text_of_wide_characters_is_decoded_wherever_its_sample_ends(
+    encoding: str, letter: str
+) -> None:
+    sentence = "這個磨坊由安瑞德於一八七四年建成，用來磨小麥和玉米。"
+    text = letter + sentence * 2_000
+    assert decode_text(text.encode(encoding))[0] == text
+
+
+def test_a_broken_byte_leaves_the_rest_of_a_utf8_text_as_it_is(tmp_path: Path) -> None:
+    text = "Das Mühlrad in Köln wurde 1874 von Änne Öhler gebaut."
+    (tmp_path / "a.txt").write_bytes(text.encode() + b" Das Caf\xe9.")
+    (document,) = read_documents([tmp_path / "a.txt"]).documents
+    assert document.text == f"{text} Das Caf\ufffd."
+    assert document.notes == ("is UTF-8 but for 1 place, read as \ufffd",)
+
+
+def test_a_text_in_one_byte_letters_is_no_broken_utf8() -> None:
+    text = "Él nació en Perú; su niñez fue difícil. ¿Qué más?"
+    assert decode_text(text.encode("cp1252"))[0] == text
+
+
+def test_the_footnotes_and_formulas_of_a_docx(tmp_path: Path) -> None:
+    pytest.importorskip("docx")
+    from docx import Document
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    math = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    document = Document()
+    built = document.add_paragraph("The mill was built by Ann Reed")
+    built._p.append(parse_xml(f'<w:r {nsdecls("w")}><w:footnoteReference w:id="1"/></w:r>'))
+    built.add_run(".")
+    power = document.add_paragraph("Its power is ")
+    power._p.append(parse_xml(f"<m:oMath {math}><m:r><m:t>P = 48 kW</m:t></m:r></m:oMath>"))
+    power.add_run(" in spring, ")
+    sign = f'<w:r {nsdecls("w")}><w:sym w:font="Symbol" w:char="F0B1"/></w:r>'
+    power._p.append(parse_xml(sign))
+    power.add_run("2 kW.")
+    document.save(str(tmp_path / "a.docx"))
+    (read,) = read_documents([tmp_path / "a.docx"]).documents
+    assert read.text == (
+        "The mill was built by Ann Reed.\n\nIts power is P = 48 kW in spring, \ufffd2 kW."
+    )
+    assert read.notes == ("1 footnote left out",)
+
+
+def test_a_row_with_two_texts_learns_the_longer_one(tmp_path: Path) -> None:
+    rows = [
+        {"document": "The Handbook of the mill at Hale", "text": WORDS},
+        {"document": WORDS.upper(), "text": "manual.pdf", "title": "Manual"},
+        {"text": f"The Mill\n\n{WORDS.lower()}"},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    read = read_documents([tmp_path / "a.jsonl"]).documents
+    assert [one.title for one in read] == ["The Handbook of the mill at Hale", "Manual", "The Mill"]
+    assert [one.text for one in read][:2] == [WORDS, WORDS.upper()]
+
+
+def test_a_list_that_goes_on_over_a_page_keeps_its_items() -> None:
+    text, starts = join_pages(["The list:\n- oak", "- elm tree\n- ash"])
+    assert text == "The list:\n- oak\n- elm tree\n- ash"
+    assert text[starts[1] :] == "- elm tree\n- ash"
+
+
+def test_a_dash_at_the_beginning_of_a_page_may_go_on_with_a_sentence() -> None:
+    assert join_pages(["The mill stood until 1902", "- or 1903."])[0].endswith("1902 - or 1903.")

@@ -668,8 +668,9 @@ def test_without_a_dev_part_nothing_is_examined() -> None:
     ids=["anchors alone", "nothing beside the dev file"],
 )
 def test_where_there_is_nothing_to_learn_it_is_reported(material: FinetuneData) -> None:
-    with pytest.raises(DataError, match=r"there is nothing to learn from\..*Give more examples"):
-        split_dev(material, FinetuneConfig(dev_share=0.0))
+    for share in (0.0, 0.2):
+        with pytest.raises(DataError, match=r"there is nothing to learn from\..*Give more ex"):
+            split_dev(material, FinetuneConfig(dev_share=share))
 
 
 def test_pairs_that_teach_alone_are_judged_by_the_pairs(pairs: Path, tiny: Path) -> None:

@@ -151,6 +151,23 @@ def test_all_questions_of_people_are_held_out(session: Any) -> None:
     assert drop_overlong_questions(session, quiz) == []
 
 
+def test_one_question_about_two_passages_counts_twice(session: Any) -> None:
+    session.config = config.DocumentsConfig(exam={"questions": 3, "max_tokens": 4})
+    session.model = SimpleNamespace(context_tokens=1000, encode=lambda prompt: str(prompt).split())
+    chunks = [
+        split_chunks(Document(f"{name}.txt", name, f"{name} was built in 1790."), len)[0]
+        for name in ("Hale", "Wyle")
+    ]
+    quiz = [
+        HeldOutQuestion(text, ("1790",), chunk, "people")
+        for chunk in chunks
+        for text in ("When was it built?", "In which year?")
+    ]
+    assert drop_overlong_questions(session, quiz) == quiz
+    (funnel,) = session.run.ledger.funnel()
+    assert (funnel.accepted, funnel.reasons) == (3, {"held out, more than exam.questions": 1})
+
+
 def test_what_is_held_out_or_like_the_exam_is_accounted_for(session: Any) -> None:
     """Two facts: one of them gives the exam, in one wording; every wording of it, and what is like
     it, is dropped with that reason.

@@ -22,7 +22,12 @@ from rouge_score.rouge_scorer import RougeScorer
 from selfteach.dedup import filter, overlap, pool
 from selfteach.dedup.filter import OverlapFilter, SimilarText
 from selfteach.dedup.overlap import split_words
-from selfteach.dedup.rouge import compute_min_common, split_latin_words, to_exact_fraction
+from selfteach.dedup.rouge import (
+    WORD_SPLITTERS,
+    compute_min_common,
+    split_latin_words,
+    to_exact_fraction,
+)
 from selfteach.dedup.signatures import BITS, LANES, compute_signatures, fold_signatures
 
 pytestmark = pytest.mark.long
@@ -92,6 +97,19 @@ def decided(texts: Sequence[str], threshold: float, **more) -> list[tuple[int, f
 @settings(deadline=None)
 def test_words_are_those_of_rouge_score(text):
     assert split_latin_words(text) == tokenize.tokenize(text, None)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["Что такое GPS и кто его придумал?", "Нарисуй схему: почему GPS не работает"],
+        ["请用三句话解释什么是 AI。", "写一首关于 AI 和大海的诗"],
+    ],
+)
+def test_one_latin_word_makes_no_texts_in_other_letters_equal(texts: list[str]) -> None:
+    assert decided(texts, 0.7, words=WORD_SPLITTERS["rouge"]) == [None, None]
+    latin = ["Où est le café près de chez toi ?"] * 2
+    assert decided(latin, 0.7, words=WORD_SPLITTERS["rouge"]) == [None, (0, 1.0)]
 
 
 @given(unicode_texts, unicode_texts)

@@ -29,9 +29,22 @@ def split_latin_words(text: str) -> list[str]:
     return LATIN.findall(text.lower())
 
 
-WORD_SPLITTERS: dict[str, SplitWords] = {"rouge": split_latin_words, "unicode": split_words}
-"""Functions that split a text into words: as rouge_score does, or words of every script
-(`overlap.split_words`; the same for ASCII texts).
+def split_words_of_latin(text: str) -> list[str]:
+    """Return rouge_score's words of a text in Latin letters.
+
+    Departs: a text in other letters has none, also if it names something in Latin ones ("GPS"):
+    that would be all that two such texts are compared by.
+    """
+    if not text.isascii():
+        letters = list(filter(str.isalpha, text))
+        if 2 * sum(map(str.isascii, letters)) < len(letters):
+            return []
+    return split_latin_words(text)
+
+
+WORD_SPLITTERS: dict[str, SplitWords] = {"rouge": split_words_of_latin, "unicode": split_words}
+"""Functions that split a text into words: as rouge_score does where letters are Latin, or words of
+every script (`overlap.split_words`; the same for ASCII texts).
 """
 
 

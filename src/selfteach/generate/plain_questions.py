@@ -52,6 +52,8 @@ PREPOSITIONS = frozenset(
 DETERMINERS = frozenset(
     "the a an its their his her this that these those some many most all several".split()  # noqa: SIM905
 )
+NEGATIONS = frozenset({"no", "not", "never", "neither", "nor", "only", "hardly", "rarely"})
+"""Words with which a sentence tells what did not happen, or hardly."""
 FUNCTION_WORDS = PREPOSITIONS | AUXILIARIES | CLAUSE_WORDS | {"as", "due"}
 ADVERBS = frozenset({"also", "as", "further", "however", "then", "thus"})
 NOT_FIRST = PRONOUNS | PREPOSITIONS | CLAUSE_WORDS | ADVERBS
@@ -72,6 +74,10 @@ IRREGULAR = dict(
     taught:teach took:take told:tell went:go won:win wrote:write knew:know paid:pay spoke:speak
     broke:break sought:seek struck:strike threw:throw got:get bled:bleed bred:breed fed:feed
     agreed:agree decreed:decree disagreed:disagree freed:free guaranteed:guarantee
+    died:die lied:lie tied:tie fled:flee froze:freeze rebuilt:rebuild quizzed:quiz focused:focus
+    focussed:focus biased:bias debuted:debut controlled:control patrolled:patrol piloted:pilot
+    pivoted:pivot developed:develop enveloped:envelop galloped:gallop gossiped:gossip
+    worshiped:worship welcomed:welcome guided:guide persuaded:persuade owed:owe dyed:dye eyed:eye
     """.split()  # noqa: SIM905
 )
 """Past forms and their verbs."""
@@ -79,13 +85,20 @@ PARTICIPLE = re.compile(
     r"[a-z]+ed|been|made|found|held|led|built|given|taken|known|seen|written|begun|become|grown|"
     r"fallen|risen|come|gone|done|won|lost|left|kept|set|put|sent|sold|drawn|chosen|broken|brought"
 )
-PLAIN_STEM = re.compile(
-    r"(?:ss|er|or|ear|ain|(?<!cr)eat|pt|aw|ow|oin|ean|oad|ead|el|en|eal|ail|oil|ool|oop|elop|oup|"
-    r"eet|oot|out|oat|ll|al|om|air|it|nd|nt|st|ld|rd|rt|lp|lt|ct)$"
+DOUBLED = re.compile(r"([bdgkmnprt])\1$|[aeiou][a-z]*[^aeiou]el(?=l$)")
+"""Endings of stems that doubled their last letter: "stopp(ed)", "travell(ed)"; not "fill(ed)"."""
+_ONE = r"(?:(?<![aeiou])|(?<=qu))"
+"""What stands before a vowel that is alone: "hop(ed)"; not "loo" of "look(ed)"."""
+STEM_WITH_E = re.compile(
+    r"(?:[cuv]|(?<![tz])z|(?<!s)s|(?<!n)g|[eu]ng|(?:ch|r)ang|(?:fr|cr|imp|^[hbst])ing|"
+    r"[aeiou]th|^ach|[ct]r|[^aeiouylrw]l|"
+    rf"{_ONE}(?:[aeiouy][bd]|[aeiou]f|[aiou]k|[iouy]l|[aeiuy]m|[aiu]n|[aiouy]p|[aiuy]r|[aouy]t)|"
+    r"(?:sc|h|imp)al|(?:nv|rv)en|(?:tp|cond|cl|ph|thr|dr|^(?:at|st|[bhltz]))on|"
+    r"(?:^adh|terf|sev|^rev|premi)er|(?:^st|rest|sc|gn|pl|ad|sn|^[bcgp])or|"
+    r"[iu]at|creat|permeat|delineat|(?:pl|comp|^del|cr)et|"
+    r"(?:nv|un|gn|exped|^[cs]|(?:ex|re|in)c)it|^[bptw]ast)$"
 )
-"""Endings of verbs that take -ed."""
-STEM_WITH_E = re.compile(r"(?:[cgsvzu]|[^aeiou]l|[aeiou][rndmp]|[aeu]t|[aeo]k|[iou]l)$")
-"""Endings of verbs that take -d: they lost an e."""
+"""Endings of stems that lost an e: "mov(ed)"; not "join(ed)"."""
 LEAD = re.compile(
     r"((?:In|On|At|During|After|Before|By|Since|For|From|Under|Following|Due to|Because of)\b"
     r"[^,]{2,50}(?:, \d{4})?), "
@@ -269,11 +282,9 @@ def find_plain_verb(word: str) -> str:
     stem = word.removesuffix("ed")
     if stem.endswith("i"):
         return stem.removesuffix("i") + "y"
-    if re.search(r"([bdgmnprt])\1$", stem):
+    if len(stem) > 3 and DOUBLED.search(stem):  # not "add"
         return stem[:-1]
-    if not PLAIN_STEM.search(stem) and STEM_WITH_E.search(stem):
-        return stem + "e"
-    return stem
+    return stem + "e" if STEM_WITH_E.search(stem) else stem
 
 
 def split_clause(clause: str) -> ClauseParts | None:
@@ -291,7 +302,8 @@ def split_clause(clause: str) -> ClauseParts | None:
         if verb:
             subject = clause[: words[i].start()].strip()
             named = subject.lower().split()
-            if named[-1] in FUNCTION_WORDS or UNNAMED & set(named) or "," in subject:
+            unclear = (UNNAMED | NEGATIONS) & set(named) or "," in subject
+            if named[-1] in FUNCTION_WORDS or unclear:
                 return None
             if first in SMALL_FIRST:
                 subject = subject[0].lower() + subject[1:]

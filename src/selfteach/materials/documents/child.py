@@ -93,8 +93,8 @@ def _parse_file(kind: str, path: Path) -> JsonObject:
         title, pages, left = paged.read_pdf(path)
         notes = [left] if left else []
     else:
-        title, pages = paged.read_docx(path, headings, rows)
-        notes = []
+        title, pages, left = paged.read_docx(path, headings, rows)
+        notes = [left] if left else []
     return {"title": title, "pages": pages, "notes": notes, "headings": headings, "rows": rows}
 
 

@@ -34,8 +34,8 @@ CountTokens = Callable[[str], int]
 LEAD_WORDS = 60
 MAX_RARE_SHARE = 200
 """Lower-case letters for one capital above which a text counts as uncapitalized."""
-_CLOSERS = r"(?:[\"'”’“«»‹›)\]]|[ \u00a0\u202f]»(?=\s|$))*+"
-_OPENERS = r"[\"'“‘„‚«‹»›(\[¿¡]*"
+_CLOSERS = r"(?:[\"'”’“«»‹›)\]*_]|[ \u00a0\u202f]»(?=\s|$))*+"
+_OPENERS = r"[\"'“‘„‚«‹»›(\[¿¡*_]*"
 _END = re.compile(
     rf"(?<![{SPACED_MARKS}])[{SPACED_MARKS}]++{_CLOSERS}(?=\s)|[{UNSPACED_MARKS}][」』”’）]*|\n+"
 )
@@ -196,7 +196,8 @@ def split_chunks(document: Document, count: CountTokens, max_tokens: int = 512) 
     The parts of a piece are whole paragraphs if they fit, else whole sentences, else words.
 
     Args:
-        count: counts the tokens of a text. A piece has the sum of its parts, and one for each join.
+        count: counts the tokens of a text. A piece has the sum of its parts, each counted with what
+            stands before it.
         max_tokens: largest number of tokens of a piece.
 
     Raises:
@@ -212,7 +213,7 @@ def split_chunks(document: Document, count: CountTokens, max_tokens: int = 512) 
     room = max_tokens - (count(lead) + 1 if lead else 0)
     if room < _MIN_WORDS:
         raise ValueError(f"chunks of {max_tokens} tokens leave no room for text")
-    spans = _pack_spans(list(_split_parts(text, count, room)), room)
+    spans = _pack_spans(text, list(_split_parts(text, count, room)), count, room)
     return [
         Chunk(document, span, tuple(_clip_sentences(sentences, span)), lead if number else "")
         for number, span in enumerate(spans)
@@ -245,14 +246,17 @@ def _split_to_fit(
         yield from _split_to_fit(text, part, count, room, small)
 
 
-def _pack_spans(parts: Sequence[tuple[Span, int]], room: int) -> list[Span]:
+def _pack_spans(
+    text: str, parts: Sequence[tuple[Span, int]], count: CountTokens, room: int
+) -> list[Span]:
     """Join neighbors, as many as fit."""
     found: list[Span] = []
     filled = 0
     for span, tokens in parts:
-        if found and filled + 1 + tokens <= room:
+        joined = count(text[found[-1].end : span.end]) if found else 0
+        if found and filled + joined <= room:
             found[-1] = Span(found[-1].start, span.end)
-            filled += 1 + tokens
+            filled += joined
         else:
             found.append(span)
             filled = tokens

@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 from selfteach.extras import require_module
+from selfteach.text import REPLACEMENT, format_count
 
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -16,6 +17,11 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 MAX_SAMPLED_BYTES = 1 << 16
+_LATER_BYTES = bytes(range(0x30, 0x100))
+"""The bytes that may be the second or a later one of a character, in any encoding."""
+MAX_CHAR_BYTES = 4
+MIN_INTACT = 3
+"""Letters beyond ASCII that are intact UTF-8, for each broken one, in a text that is UTF-8."""
 _EXTENDED = {"iso8859-1": "cp1252", "iso8859-9": "cp1254"}
 """Encodings whose control characters are letters and quotation marks in a page that declares them
 (WHATWG's Encoding Standard).
@@ -54,6 +60,8 @@ def decode_text(data: bytes, declared: str = "") -> tuple[str, str]:
         return _decode_strictly(data, name), f"read as {name}, which its zero bytes suggest"
     if b"\0" in data:
         raise ValueError("is no text (it holds zero bytes)")
+    if broken := _mend_utf8(data):
+        return broken
     return _guess_encoding(data)
 
 
@@ -64,6 +72,18 @@ def _decode_strictly(data: bytes, name: str) -> str:
         raise ValueError(
             f"begins like {name}, and is not ({fault.reason} at byte {fault.start})"
         ) from None
+
+
+def _mend_utf8(data: bytes) -> tuple[str, str] | None:
+    """Return (text, note) of a text in UTF-8 that has a few broken characters; None for another
+    encoding, in which hardly a letter beyond ASCII reads as UTF-8.
+    """
+    text = data.decode("utf-8", "replace")
+    broken = text.count(REPLACEMENT)
+    intact = sum(not letter.isascii() for letter in text) - broken
+    if intact < MIN_INTACT * broken:
+        return None
+    return text, f"is UTF-8 but for {format_count(broken, 'places')}, read as {REPLACEMENT}"
 
 
 def _find_codec(declared: str) -> str:
@@ -90,8 +110,11 @@ def _guess_encoding(data: bytes) -> tuple[str, str]:
     require_module("charset_normalizer", "a text that is not UTF-8")
     from charset_normalizer import from_bytes
 
-    found = from_bytes(data[:MAX_SAMPLED_BYTES])
-    best = found.best()
+    sample = _take_sample(data)
+    for rest in range(MAX_CHAR_BYTES):
+        found = from_bytes(sample[: len(sample) - rest])
+        if best := found.best():
+            break
     likeliest = best.encoding if best else ""
     western = next((m for m in found if "cp1252" in m.could_be_from_charset), None)
     if (
@@ -110,6 +133,14 @@ def _guess_encoding(data: bytes) -> tuple[str, str]:
         hint = "if its letters look wrong, convert it: iconv -f ENCODING -t utf-8"
         return text, f"is not UTF-8, read as {name}, which is a guess; {hint}"
     raise ValueError("is no text in any known encoding")
+
+
+def _take_sample(data: bytes) -> bytes:
+    """Return the beginning of the data, cut at a space, a line end or a mark if there is one: such
+    a byte is a part of no longer character. Half a character speaks against the right encoding.
+    """
+    head = data[:MAX_SAMPLED_BYTES]
+    return head if len(head) == len(data) else head.rstrip(_LATER_BYTES) or head
 
 
 def _is_latin(text: str) -> bool:

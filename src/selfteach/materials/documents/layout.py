@@ -60,6 +60,15 @@ def join_wrapped_lines(text: str) -> str:
     return _KEPT_BREAKS.sub(lambda found: "\n" * min(len(found[0]), 2), joined)
 
 
+def continues_list(before: str, after: str) -> bool:
+    """Return whether a text begins with an item, a heading or a row. A dash or a number may stand
+    within a sentence, unless the line before it is an item, too.
+    """
+    last = before.rpartition("\n")[2]
+    is_sure = not _UNSURE_BULLET.match(after) or _BULLET.match(last)
+    return _BULLET.match(after) is not None and bool(is_sure)
+
+
 def _join_words(line: str) -> str:
     """Return a line with single spaces, and without breaks at its ends."""
     parts = [" ".join(part.split()) for part in line.split(KEPT_BREAK)]

@@ -276,10 +276,17 @@ def find_declared_encoding(data: bytes) -> str:
     return found[1].decode("ascii") if found else ""
 
 
-_FRONT = re.compile(r"\A---\n(?=[\"']?[\w.-]{1,60}[\"']?[ \t]{0,9}:\s)(?:.{0,500}\n){0,200}?---\n")
-"""Values with their keys before a text. Without a key it is a rule, and text follows."""
+_FRONT = re.compile(
+    r"\A(?:---[ \t]*\n(?:#.*\n){0,20}(?=[\"']?[\w.-]{1,60}[\"']?[ \t]{0,9}:\s)"
+    r"(?:.{0,5000}\n){0,200}?---[ \t]*\n"
+    r"|\+\+\+[ \t]*\n(?:#.*\n){0,20}(?=[\w.-]{1,60}[ \t]{0,9}=)"
+    r"(?:.{0,5000}\n){0,200}?\+\+\+[ \t]*\n)"
+)
+"""Values with their keys before a text: YAML between rules, or TOML between plus signs. Without a
+key it is a rule, and text follows.
+"""
 _FRONT_TITLE = re.compile(
-    r"^[\"']?title[\"']?[ \t]*:[ \t]+"
+    r"^[\"']?title[\"']?[ \t]*(?::[ \t]+|=[ \t]*(?=[\"']))"
     r"(?:\"(?P<double>(?:[^\"\\\n]|\\.)*)\"|'(?P<single>(?:[^'\n]|'')*)'|"
     r"(?P<plain>[^\s\"'>|#].*?))(?:[ \t]+#.*|[ \t]*)$",
     re.M | re.I,

@@ -25,6 +25,10 @@ class Documents:
     left_out: list[str] = field(default_factory=list)
 
 
-def identify_question(text: str) -> str:
-    """Return the id of a person's question, in the ledger and in the note of left out ones."""
-    return digest(["quiz", text])
+def identify_question(text: str, passage: str = "") -> str:
+    """Return the id of a person's question, in the ledger and in the note of left out ones.
+
+    Args:
+        passage: the id of its passage, where the same question is asked about several.
+    """
+    return digest(["quiz", text, passage] if passage else ["quiz", text])

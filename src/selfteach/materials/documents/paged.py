@@ -13,7 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from selfteach.materials.documents.layout import KEPT_BREAK, find_joint, join_wrapped_lines
+from selfteach.materials.documents.layout import (
+    KEPT_BREAK,
+    continues_list,
+    find_joint,
+    join_wrapped_lines,
+)
 from selfteach.materials.documents.limits import (
     MAX_CHARS,
     MAX_PAGES,
@@ -35,8 +40,13 @@ BLOCKS = (f"{WORD}p", f"{WORD}tbl")
 AROUND = tuple(f"{WORD}{name}" for name in ("sdt", "sdtContent", "ins", "moveTo", "customXml"))
 """Elements of a DOCX that hold paragraphs and are none."""
 CONTENTS = f'{WORD}val="Table of Contents"'
-RUNS = ".//w:r[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:rt)]"
-"""The runs of a paragraph that a reader sees."""
+MATH = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+RUNS = (
+    f".//*[self::w:r or (local-name() = 'r' and namespace-uri() = '{MATH}')]"
+    "[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:rt)]"
+)
+"""The runs of a paragraph and of its formulas that a reader sees."""
+NOTES = ".//w:footnoteReference[not(ancestor::w:del)] | .//w:endnoteReference[not(ancestor::w:del)]"
 HEAD_ROWS = "./w:tr[1]/w:trPr/w:tblHeader[not(@w:val='0' or @w:val='false' or @w:val='off')]"
 """The mark of a first row that names the columns."""
 BOXES = ".//w:txbxContent[not(ancestor::w:del or ancestor::w:moveFrom)]"
@@ -134,6 +144,8 @@ def join_pages(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
             cut, between = find_joint(text[-END_CHARS:], page)
             if _ENDS.search(text[-END_CHARS:]):
                 text += "\n\n"
+            elif continues_list(text, page):
+                text += "\n"
             else:
                 text = text[: len(text) - cut] + between
         starts.append(len(text))
@@ -143,8 +155,9 @@ def join_pages(pages: Sequence[str]) -> tuple[str, tuple[int, ...]]:
 
 def read_docx(
     path: Path, headings: list[str] | None = None, rows: list[str] | None = None
-) -> tuple[str, list[str]]:
-    """Return (title, one text): paragraphs and tables in their order.
+) -> tuple[str, list[str], str]:
+    """Return (title, one text, note): paragraphs and tables in their order, without footnotes. The
+    note says how many of those were left out; it is "" for none.
 
     Args:
         headings: gets the paragraphs of the styles Title and Heading.
@@ -184,7 +197,9 @@ def read_docx(
         if room < 0:
             raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
         parts.append(found)
-    return title, [join_wrapped_lines("\n\n".join(parts))]
+    left_out = len(document.element.body.xpath(NOTES))
+    note = f"{format_count(left_out, 'footnotes')} left out" if left_out else ""
+    return title, [join_wrapped_lines("\n\n".join(parts))], note
 
 
 def _iterate_blocks(body: Any) -> Iterator[Any]:
@@ -209,7 +224,13 @@ def _read_runs(paragraph: Any) -> str:
     """Return the text of a paragraph, also of its links, fields, content controls and tracked
     insertions, and without what is deleted.
     """
-    return "".join(run.text for run in paragraph.xpath(RUNS) if _is_own(run, paragraph))
+    return "".join(_read_run(run) for run in paragraph.xpath(RUNS) if _is_own(run, paragraph))
+
+
+def _read_run(run: Any) -> str:
+    if run.tag != f"{WORD}r":
+        return "".join(part.text or "" for part in run.iterchildren(f"{{{MATH}}}t"))
+    return str(run.text) + REPLACEMENT * len(run.xpath("./w:sym"))
 
 
 def _is_own(part: Any, paragraph: Any) -> bool:

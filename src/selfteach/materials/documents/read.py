@@ -36,6 +36,7 @@ from selfteach.materials.documents.listed import (
     normalize_line,
 )
 from selfteach.materials.documents.markup import read_front_title, read_markdown
+from selfteach.materials.documents.note_marks import describe_note_marks, remove_note_marks
 from selfteach.materials.documents.paged import join_pages
 from selfteach.materials.rows import CLEANED_NOTE
 from selfteach.records import JsonMapping
@@ -309,7 +310,9 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
             reading.lost_s += time.monotonic() - start
             raise
         safe = [clean_text(page) for page in parsed.pages]
-        text, starts = join_pages(safe)
+        unmarked = list(map(remove_note_marks, safe))
+        num_marks = sum(count for _, count in unmarked)
+        text, starts = join_pages([page for page, _ in unmarked])
         title = clean_text(parsed.title)
         headings = [*filter(None, [title]), *map(clean_text, parsed.headings)]
         rows = list(map(clean_text, parsed.rows))
@@ -321,6 +324,7 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         raw = _unify_breaks(raw)
         text = clean_text(raw)
         cleaned = text != raw
+        text, num_marks = remove_note_marks(text)
         headings, rows = [], []
         front = ""
         if kind == "markdown":
@@ -329,7 +333,7 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
             title, text = read_markdown(text, headings, rows)
         else:
             title, text = "", join_wrapped_lines(text)
-        title = title or find_heading(text) or guess_heading(text) or front
+        title = title or front or find_heading(text) or guess_heading(text)
         starts = ()
     if not _has_words(text):
         raise ValueError("holds no text")
@@ -337,6 +341,8 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
     if cleaned:
         notes = (*notes, CLEANED_NOTE)
+    if num_marks:
+        notes = (*notes, describe_note_marks(num_marks))
     yield Document(
         source,
         _choose_title(title, file.stem),
@@ -403,7 +409,7 @@ def _read_rows(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
     reading.rows.append(rows)
     try:
         for where, row in read_jsonl(file, rows.bad_lines, cleaned, _unify_breaks):
-            text = _get_first_text(row, TEXT_FIELDS)
+            name, text = _get_name_and_text(row)
             if not _has_words(text):
                 set_aside(rows.bad_lines, where, 'has no text under "document" or "text"')
                 continue
@@ -411,25 +417,38 @@ def _read_rows(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
                 set_aside(rows.bad_lines, where, f"holds more than {MAX_CHARS:,} characters")
                 continue
             rows.good += 1
-            title = _get_first_text(row, TITLE_FIELDS)
+            text, num_marks = remove_note_marks(text)
+            title = _get_first_text(row, TITLE_FIELDS) or name
             text = join_wrapped_lines(part_title(text, title))
+            title = title or find_heading(text) or guess_heading(text)
             used = (*TEXT_FIELDS, *TITLE_FIELDS)
             rest = {key: value for key, value in row.items() if key not in used}
-            notes = (CLEANED_NOTE,) if cleaned and cleaned[-1].where == where else ()
+            is_cleaned = bool(cleaned) and cleaned[-1].where == where
+            notes = (CLEANED_NOTE if is_cleaned else "", describe_note_marks(num_marks))
             yield Document(
                 _format_row_source(source, where),
                 _choose_title(title, file.stem),
                 text,
                 (),
-                notes,
+                tuple(filter(None, notes)),
                 rest,
-                collect_headings([title] if title != text else []),
+                collect_headings([title if title != text else "", guess_heading(text)]),
             )
     finally:
         rows.bad_lines = [
             BadLine(_format_row_source(source, line.where), line.fault) for line in rows.bad_lines
         ]
         reading.skipped += rows.bad_lines
+
+
+def _get_name_and_text(row: JsonMapping) -> tuple[str, str]:
+    """Return (name, text) of a row. Of two texts the longer one counts, and a short other one names
+    the document; without a name it is "".
+    """
+    texts = [row[name] for name in TEXT_FIELDS if isinstance(row.get(name), str)]
+    texts = sorted(filter(str.strip, texts), key=len)
+    name = texts[0] if len(texts) > 1 and count_words(texts[0]) <= MAX_HEAD_WORDS else ""
+    return name, texts[-1] if texts else ""
 
 
 def _get_first_text(row: JsonMapping, names: Sequence[str]) -> str:

@@ -110,12 +110,14 @@ def drop_overlong_questions(
     """
     roomy = [q for q in questions if has_room(session, q)]
     chosen = choose_evenly(roomy, session.config.exam.questions)
-    reasons = dict.fromkeys((q.text for q in questions), TOO_LONG)
-    reasons |= dict.fromkeys((q.text for q in roomy), TOO_MANY)
-    reasons |= dict.fromkeys((q.text for q in chosen), "")
+    reasons = dict.fromkeys(((q.text, q.passage) for q in questions), TOO_LONG)
+    reasons |= dict.fromkeys(((q.text, q.passage) for q in roomy), TOO_MANY)
+    reasons |= dict.fromkeys(((q.text, q.passage) for q in chosen), "")
+    first = dict(reversed(reasons))  # the passage that each question is first asked about
     with session.run.ledger.open_funnel(stage) as funnel:
-        for text, reason in reasons.items():
-            funnel.decide(identify_question(text), reason, {"question": text[:200]})
+        for (text, passage), reason in reasons.items():
+            id = identify_question(text, "" if passage == first[text] else passage)
+            funnel.decide(id, reason, {"question": text[:200]})
     return roomy
 
 

@@ -76,7 +76,7 @@ def choose_dev(examples: Sequence[Example], config: FinetuneConfig) -> list[Exam
     taught = [example for example in examples if example.role == "learn"]
     aside = choose_prompts(taught, config.dev_share, config.seed)
     dev = [example for example in taught if make_prompt_key(example) in aside]
-    if len(dev) == len(taught):
+    if taught and len(dev) == len(taught):
         count = len(set(find_conversations([example.turns for example in taught])))
         raise DataError(
             f"too few different conversations ({count}) to learn from some and to measure on "

@@ -1,0 +1,71 @@
+"""The marks of footnotes are left out of what is learned, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from selfteach.materials.documents.chunk import find_sentence_spans
+from selfteach.materials.documents.note_marks import remove_note_marks
+from selfteach.materials.documents.read import read_documents
+
+WIKI = (
+    "The mill at Hale was built in 1874 by Ann Reed.[1] It burned in 1902,[a] and was rebuilt in "
+    'stone.[2][3] Bo Lind called it "a fort".[note 4] It is 40 m[5] long.[citation needed]'
+)
+PLAIN = (
+    "The mill at Hale was built in 1874 by Ann Reed. It burned in 1902, and was rebuilt in stone. "
+    'Bo Lind called it "a fort". It is 40 m long.'
+)
+
+
+def test_marks_behind_stops_and_words_are_left_out() -> None:
+    assert remove_note_marks(WIKI) == (PLAIN, 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Reed built it.¹ Lind burned it.²", "Reed built it. Lind burned it."),
+        ("See it.[^1]\n\n[^1]: It is old.", "See it.\n\nIt is old."),
+        ("It is old.[12, 14] And tall.[1–3]\nIt stands.", "It is old. And tall.\nIt stands."),
+    ],
+)
+def test_other_forms_of_marks(text: str, plain: str) -> None:
+    assert remove_note_marks(text)[0] == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The first is a[0]. The next is a[1].",
+        "Write x.[0] = 1 in this language.",
+        "jq reads .[0] and $.[1] of a list.",
+        "As [3] shows, 5 m² are enough [4].",
+        "The list is [1]. A list [2] is longer.",
+        'He said "it is old [sic]." Then he left.',
+    ],
+)
+def test_what_is_no_mark_stays(text: str) -> None:
+    assert remove_note_marks(text) == (text, 0)
+
+
+def test_a_document_is_cut_into_sentences_and_says_what_was_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(WIKI)
+    (tmp_path / "b.jsonl").write_text(json.dumps({"title": "Mill", "text": f"{WIKI} It is old."}))
+    text, row = read_documents([tmp_path / "a.txt", tmp_path / "b.jsonl"]).documents
+    assert [text.text, row.text] == [PLAIN, f"{PLAIN} It is old."]
+    assert text.notes == row.notes == ("6 marks of notes, like [1], left out",)
+
+
+def test_a_sentence_ends_before_the_markup_of_its_end() -> None:
+    text = "**The mill is old.** It was _built in 1874._ *Lind burned it.* Reed built it."
+    spans = find_sentence_spans(text)
+    assert [text[span.start : span.end] for span in spans] == [
+        "**The mill is old.**",
+        "It was _built in 1874._",
+        "*Lind burned it.*",
+        "Reed built it.",
+    ]
