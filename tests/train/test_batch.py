@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from contextlib import nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from selfteach import config
 from selfteach.errors import DataError
 from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import Example, Prompt, make_prompt
+from selfteach.text import REPLACEMENT
 from selfteach.train.encode_and_batch import (
     RowNeeds,
     encode_examples,
@@ -155,6 +157,41 @@ def test_overlong_rows_are_dropped_or_cut_and_counted() -> None:
     assert list(cut.too_long) == ["hopeless"], "what is cut is learned"
     assert len(cut.rows[3].prompt) + len(cut.rows[3].answers[0]) == 100
     assert EOS not in cut.rows[3].answers[0]
+
+
+def test_a_forbidden_word_is_found_behind_signs_of_several_tokens() -> None:
+    """Tokens are bytes, and half a sign reads as one U+FFFD a byte, as with Llama 2's tokenizer:
+    the text grows shorter where a sign is complete.
+    """
+
+    class Bytes(Tiny):
+        def encode_answer(self, text: str, *, end: bool = True, after: Any = None) -> list[int]:
+            return [*text.encode(), *([EOS] if end else [])]
+
+        def decode(self, ids: Sequence[int]) -> str:
+            data = bytes(i for i in ids if i != EOS)
+            for cut in range(4):
+                with suppress(UnicodeDecodeError):
+                    return data[: len(data) - cut].decode() + REPLACEMENT * cut
+            raise AssertionError(data)
+
+    text = "I like it \U0001f600\U0001f600 car."
+    source = {"forbidden": [text.index("car")]}
+    example = replace(make_examples(2)[1], rejected=text, source=source)
+    needs = RowNeeds(pairs=frozenset(["unlikelihood"]), forbidden=frozenset(["unlikelihood"]))
+    weights = {example.kind: {"unlikelihood": 1.0}}
+    (row,) = encode_examples(Bytes(), [example], weights, needs, 512, "drop").rows
+    assert [i for i, flag in enumerate(row.forbidden) if flag] == [text.encode().index(b"car")]
+
+
+def test_a_pair_that_differs_behind_the_cut_is_left_to_what_compares_nothing() -> None:
+    same = "x" * 300
+    example = replace(make_examples(1)[0], chosen=f"{same}good", rejected=f"{same}bad")
+    both = {"in_scope": {"sft": 1.0, "dpo": 0.5}}
+    (row,) = encode_examples(Tiny(), [example], both, PAIRS, 100, "cut").rows
+    assert (dict(row.weights), len(row.answers)) == ({"sft": 1.0}, 1)
+    with pytest.raises(DataError, match="nothing to train on"):
+        encode_examples(Tiny(), [example], {"in_scope": {"dpo": 1.0}}, PAIRS, 100, "cut")
 
 
 def test_the_order_is_the_seeds_and_deals_the_kinds_evenly() -> None:

@@ -441,6 +441,19 @@ def test_what_is_too_long_is_left_out_and_counted(tmp_path: Path) -> None:
     assert row.length == 60
 
 
+@pytest.mark.parametrize("junk", [{"junk": {"sft": 0.0}}, {}], ids=["weight 0", "no objective"])
+def test_a_kind_without_weight_is_not_solved_with(tmp_path: Path, junk: dict[str, Any]) -> None:
+    weights = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
+    others = [
+        replace(e, id=f"junk {e.id}", kind="junk", chosen="zz zz", role="learn") for e in examples()
+    ]
+    chosen = settings(sweeps=1).model_copy(update={"weights": weights})
+    without = train(Tiny(), examples(), chosen, tmp_path / "without", seed=0)
+    beside = chosen.model_copy(update={"weights": weights | junk})
+    found = train(Tiny(), [*examples(), *others], beside, tmp_path / "beside", seed=0)
+    assert weights_of(found) == weights_of(without)
+
+
 def weights_of(trained: TrainingResult) -> bytes:
     return (trained.adapter / "adapter_model.safetensors").read_bytes()
 

@@ -166,6 +166,15 @@ def test_the_prior_of_first_words_by_hand(words: str) -> None:
     assert [prior.logp("q", answer, 6) for answer in answers] == [0.0, -1.0]
 
 
+@pytest.mark.parametrize(
+    ("answer", "logp"),
+    [("No, it is not.", 0.0), ("no", 0.0), ("No.", 0.0), ("Nobody knows.", -1.0), ("Now!", -1.0)],
+)
+def test_first_words_are_whole_words(answer: str, logp: float) -> None:
+    prior = StartPrior(config.CorrectionLossConfig(prior="start", prior_start="No"))
+    assert prior.logp("q", answer, 6) == logp
+
+
 FRIENDLY = tuple(f"I am so happy to help you with {what}, my friend!" for what in THINGS)
 STERN = tuple(f"The {what} was delivered on time and paid for." for what in THINGS)
 

@@ -108,5 +108,14 @@ def test_without_it_nothing_is_added(tmp_path: Path) -> None:
 
 
 def test_hooks_change_no_weights_and_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a reft adapter changes none"):
+        settings("reft", l2=1.0)
+    unchecked = settings("reft").model_copy(update={"l2": 1.0})
     with pytest.raises(UsageError, match="changes no weights"):
-        train(Tiny(), make_examples(6), settings("reft", l2=1.0), tmp_path, seed=0)
+        train(Tiny(), make_examples(6), unchecked, tmp_path, seed=0)
+
+
+@pytest.mark.training
+def test_the_first_adapter_of_a_distillation_is_not_held_by_its_weights(tmp_path: Path) -> None:
+    chosen = settings(distill_from="reft", l2=1e-6)
+    assert train(Tiny(), make_examples(6), chosen, tmp_path, seed=0).curve[-1]["losses"]["l2"] > 0

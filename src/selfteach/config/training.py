@@ -425,6 +425,11 @@ class TrainConfig(Section):
                 f"which a {self.adapter} adapter leaves no room for; train lora or full, or leave "
                 "it out"
             )
+        if self.l2 and self.adapter in HOOK_ADAPTERS:
+            raise ValueError(
+                f"train.l2 holds weights to the base's, and a {self.adapter} adapter changes none; "
+                "leave it out, or train lora or full"
+            )
         defaults = self.get_step_defaults()
         odd = [name for name, value in defaults.items() if getattr(self, name) != value]
         if self.adapter == "closed_form" and odd:

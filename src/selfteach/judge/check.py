@@ -27,7 +27,10 @@ from selfteach.records import JsonMapping, JsonObject, Prompt
 from selfteach.registry import did_you_mean
 from selfteach.text import clean_text
 
-MAX_CHARS = 2000
+MAX_CHARS = 2_000
+"""The longest check that a person writes."""
+MAX_PARSED_CHARS = 10 * MAX_CHARS
+"""The longest one that is read: what is written down has more quotation marks, and other names."""
 MAX_DEPTH = 32
 MAX_SLOW_ANSWERS = 10
 """So many answers on which a search takes too long show that the check itself is wrong."""
@@ -170,10 +173,7 @@ def parse_check(text: str) -> Check:
             character and the nearest right word.
     """
     text = clean_text(text)
-    if len(text) > MAX_CHARS:
-        raise UsageError(
-            f"the check has {len(text):,} characters; {MAX_CHARS:,} is the most.", where="check"
-        )
+    refuse_long_check(text, MAX_PARSED_CHARS)
     parser = _Parser(_tokenize(text), len(text) + 1)
     check = WholeCheck(parser.parse_or(0))
     if parser.next is not None:
@@ -183,6 +183,18 @@ def parse_check(text: str) -> Check:
             'Join conditions with "and" or "or"; put a text of several words in quotes.',
         )
     return check
+
+
+def refuse_long_check(text: str, most: int = MAX_CHARS) -> None:
+    """Refuse a check of more characters than a person writes.
+
+    Raises:
+        UsageError: it has more.
+    """
+    if len(text) > most:
+        raise UsageError(
+            f"the check has {len(text):,} characters; {most:,} is the most.", where="check"
+        )
 
 
 def keeps_check(text: str, answer: str) -> bool:

@@ -6,8 +6,9 @@ import itertools
 import random
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 from selfteach.errors import DataError
@@ -118,7 +119,7 @@ def encode_examples(
             continue
         try:
             row = encode_for_objectives(model, len(rows), example, wanted, needs)
-            fitting, done = truncate_or_drop(row, max_tokens, overlong)
+            fitting, done = truncate_or_drop(row, max_tokens, overlong, needs.pairs)
             if fitting:
                 check(fitting, example)
         except DataError as fault:
@@ -252,22 +253,24 @@ def with_forbidden_mask(row: TrainingRow, model: Any, example: Example) -> Train
         )
     tokens = row.answers[1]
     flags = [False] * len(tokens)
-
-    def count_chars(token: int) -> int:
-        return len(model.decode(tokens[: token + 1]))
-
+    ends = [len(model.decode(tokens[: n + 1])) for n in range(len(tokens))]
+    ends = list(accumulate(reversed(ends), min))[::-1]  # each byte of half a sign may be one more
     for start in starts:
-        flags[min(bisect(range(len(tokens)), start, key=count_chars), len(tokens) - 1)] = True
+        flags[min(bisect(ends, start), len(tokens) - 1)] = True
     return replace(row, forbidden=tuple(flags))
 
 
 def truncate_or_drop(
-    row: TrainingRow, max_tokens: int, overlong: str
+    row: TrainingRow, max_tokens: int, overlong: str, pairs: Set[str] = frozenset()
 ) -> tuple[TrainingRow | None, str]:
-    """Return the row that is trained, if any, and its treatment: "" for none, "cut" or "drop"."""
+    """Return the row that is trained, if any, and its treatment: "" for none, "cut" or "drop".
+
+    Args:
+        pairs: the objectives that compare two answers.
+    """
     if max(map(len, row.answers)) + len(row.prompt) <= max_tokens:
         return row, ""
-    shorter = _truncate(row, max_tokens - len(row.prompt)) if overlong == "cut" else None
+    shorter = _truncate(row, max_tokens - len(row.prompt), pairs) if overlong == "cut" else None
     return shorter, "cut" if shorter else "drop"
 
 
@@ -276,13 +279,19 @@ def describe_too_long(max_tokens: int) -> str:
     return f"longer than {max_tokens} tokens"
 
 
-def _truncate(row: TrainingRow, room: int) -> TrainingRow | None:
-    """Return the row with answers of at most `room` tokens; None if it would train nothing."""
+def _truncate(row: TrainingRow, room: int, pairs: Set[str]) -> TrainingRow | None:
+    """Return the row with answers of at most `room` tokens; None if it would train nothing.
+
+    Two answers that became one have nothing to compare: such a row is left to its other objectives.
+    """
     if room <= 0:
         return None
     answers = tuple(answer[:room] for answer in row.answers)
-    if row.edited and answers[0] == answers[1]:
-        return None
+    if len(answers) == 2 and answers[0] == answers[1]:
+        alone = {name: weight for name, weight in row.weights.items() if name not in pairs}
+        if row.edited or not alone:
+            return None
+        return replace(row, answers=answers[:1], weights=alone, forbidden=())
     return replace(
         row,
         answers=answers,

@@ -110,7 +110,9 @@ def train(
         weights = {**(defaults or {}), **config.weights}
         examples = with_roles(examples, weights)
         if is_solved(config.adapter):
-            return train_closed_form(hf, examples, config, folder, seed, progress, say)
+            weighed = [e for e in examples if any(weights.get(e.kind, {}).values())]
+            solved = weighed if weights else examples
+            return train_closed_form(hf, solved, config, folder, seed, progress, say)
         first = None
         if config.distill_from:  # 1
             first = _train_distill_teacher(hf, examples, config, folder, seed, defaults)
@@ -159,7 +161,7 @@ def _train_distill_teacher(
     defaults: ObjectiveWeights | None,
 ) -> TrainingResult:
     """Train the adapter of `train.distill_from`: all steps, its own learning rate, and the given
-    answers alone.
+    answers alone. It changes no weights that `train.l2` could hold.
     """
     changes = {
         "adapter": config.distill_from,
@@ -167,6 +169,7 @@ def _train_distill_teacher(
         "on_policy": 0.0,
         "max_steps": 0,
         "learning_rate": None,
+        "l2": 0.0,
     }
     return train(
         hf,

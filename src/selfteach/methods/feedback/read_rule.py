@@ -6,7 +6,7 @@ import re
 
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError, describe_kind
-from selfteach.judge.check import NAMES_OF_CHECK, parse_check
+from selfteach.judge.check import NAMES_OF_CHECK, parse_check, refuse_long_check
 from selfteach.judge.language import find_main_script, is_surely_foreign
 from selfteach.materials.clash import find_clash, find_empty_bound
 from selfteach.materials.effect import read_effect
@@ -86,6 +86,7 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
             cure="Give a share above 0.",
         )
     if config.check:
+        refuse_long_check(config.check)
         parse_check(config.check)
         refuse_impossible_check(config.check)
         refuse_judge_beside_check(config.judge.name)

@@ -15,5 +15,7 @@ class StartPrior(Prior):
 
     def logp(self, prompt: Prompt, answer: str, tokens: int) -> float:
         """Return log l(answer), nats: 0 or -1."""
-        wanted = self.settings.prior_start.lstrip().lower()
-        return 0.0 if answer.lstrip().lower().startswith(wanted) else -1.0
+        wanted = self.settings.prior_start.strip().lower()
+        begin, rest = answer.lstrip().lower()[: len(wanted)], answer.lstrip()[len(wanted) :]
+        is_cut = begin[-1:].isalnum() and rest[:1].isalnum()  # "No" in "Nobody"
+        return 0.0 if begin == wanted and not is_cut else -1.0
