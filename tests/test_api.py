@@ -443,3 +443,9 @@ def test_what_is_about_a_student_needs_one(option: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"{option} needs"):
         selfteach.feedback("Do not hum.", out=out, **{option: True})
     assert not out.exists(), "nothing has begun"
+
+
+def test_an_empty_cell_of_pandas_is_null() -> None:
+    """`df.to_dict("records")` has NaN in the place of an empty cell."""
+    rows = [{"prompt": "Hello?", "feedback": float("nan"), "score": 0.5}]
+    assert json.loads(write_rows(rows)) == {"prompt": "Hello?", "feedback": None, "score": 0.5}

@@ -85,6 +85,15 @@ def test_dotted_keys_and_nested_ones_are_the_same(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "text", ["train.epochs: 2\ntrain: {epochs: 7}", "train: {epochs: 7}\ntrain.epochs: 2"]
+)
+def test_a_setting_that_a_file_has_dotted_and_nested_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"train\.epochs \(c\.yaml\): stands twice"):
+        resolve(FeedbackConfig, tmp_path / "c.yaml")
+
+
 def test_what_is_dumped_is_read_back_the_same(tmp_path: Path) -> None:
     resolved = resolve(
         FeedbackConfig,

@@ -596,6 +596,10 @@ def run_command(arguments: list[str]) -> int:
     except Exception as fault:
         if debug:
             traceback.print_exc()
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _end_output()
         return print_error(fault)
 
 

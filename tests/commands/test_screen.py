@@ -14,8 +14,10 @@ import pytest
 from selfteach import cli
 from selfteach.commands import exam
 from selfteach.commands.screen import open_screen
-from selfteach.errors import RequirementNotMet
+from selfteach.config import FeedbackConfig, resolve
+from selfteach.errors import IntegrityError, RequirementNotMet
 from selfteach.run import finished
+from selfteach.run.run_folder import open_run
 
 FULL = Path("/dev/full")
 
@@ -101,6 +103,27 @@ def test_a_requirement_counts_also_where_the_exam_is_read_in_part(
     with pytest.raises(RequirementNotMet, match=r"gain is 0\.1"):
         exam.show_exam(tmp_path, as_json=False, required="gain>=.5")
     exam.show_exam(tmp_path, as_json=False, required="gain>=.05")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_fault_counts_also_where_nobody_reads_the_output(tmp_path: Path, unbuffered: str) -> None:
+    """`selfteach verify RUN | true`: the reader is gone before the first line."""
+    chosen = resolve(FeedbackConfig)
+    with open_run(tmp_path / "r", "hum", "feedback", chosen, {"rule": "Hum!"}) as run:
+        run.export_json("exam.json", {})
+    (tmp_path / "r" / "exam.json").write_text("{ }")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "selfteach", "verify", str(tmp_path / "r")],
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr.count("\n")) == (IntegrityError.exit_code, 1)
+    assert "exam.json" in done.stderr
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")

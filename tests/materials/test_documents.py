@@ -116,7 +116,7 @@ def test_documents_of_one_name_are_distinguished(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.txt").write_text(f"In {folder}.")
     found = read_documents([tmp_path / "one/a.txt", tmp_path / "two/a.txt"]).documents
-    assert [d.source for d in found] == ["a.txt", str(tmp_path / "two/a.txt")]
+    assert [d.source for d in found] == ["a.txt", "two/a.txt"], "no path of this machine"
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_rows_of_files_of_one_name_are_distinguished(tmp_path: Path) -> None:
             json.dumps({"text": f"In {folder}."}) + "\ntorn\n"
         )
     reading = read_documents([tmp_path / "one/a.jsonl", tmp_path / "two/a.jsonl"])
-    assert [d.source for d in reading.documents] == ["a.jsonl:1", f"{tmp_path}/two/a.jsonl:1"]
+    assert [d.source for d in reading.documents] == ["a.jsonl:1", "two/a.jsonl:1"]
     assert [line.where for line in reading.skipped] == ["a.jsonl:2", f"{tmp_path}/two/a.jsonl:2"]
 
 

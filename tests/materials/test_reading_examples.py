@@ -293,6 +293,24 @@ def test_an_id_that_stands_twice_is_a_bad_row(tmp_path: Path) -> None:
         )
 
 
+def test_an_empty_id_is_no_id(tmp_path: Path) -> None:
+    rows = [{"id": " ", "prompt": f"{Q} {n}", "completion": A} for n in range(3)]
+    found = read(tmp_path, {"id": "7", "prompt": Q, "completion": A}, *rows, rows[2] | {"id": ""})
+    assert len(found.examples) == 4
+    assert {len(one.id) for one in found.examples[1:]} == {len(found.examples[1].id)} != {0}
+    assert [o.state for o in found.outcomes.values()] == ["accepted"] * 4 + ["dropped"]
+
+
+@pytest.mark.parametrize("labels", [(1, 0), ("1", "0")])
+def test_labels_of_good_and_bad_answers_are_refused(tmp_path: Path, labels: Any) -> None:
+    rows = [{"prompt": f"{Q} {n}", "completion": A, "label": labels[n > 1]} for n in range(3)]
+    with pytest.raises(DataError, match=r"of 1 row is 0, and 1 of the others.*Remove the bad"):
+        read(tmp_path, *rows)
+    assert len(read(tmp_path, *rows[:2]).examples) == 2
+    classes = [row | {"label": n} for n, row in enumerate(rows)]
+    assert len(read(tmp_path, *classes).examples) == 3, "three classes are no good and bad answers"
+
+
 @pytest.mark.parametrize("column", ["source", "scores"])
 def test_a_row_without_an_id_repeats_another_whatever_its_source_and_scores(
     tmp_path: Path, column: str

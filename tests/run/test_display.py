@@ -160,6 +160,14 @@ def test_a_character_that_could_steer_a_terminal_is_marked(char: str) -> None:
     assert replace_control_chars(f"a{char}b") == "a\ufffdb"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "👩\u200d🚀", "🏴\U000e0067\U000e007f"],
+)
+def test_what_joins_letters_and_emoji_stays(text: str) -> None:
+    assert replace_control_chars(text) == text
+
+
 def test_white_space_stays_and_carriage_returns_go() -> None:
     assert replace_control_chars("a\r\nb\u00a0c\u2003d") == "a\nb\u00a0c\u2003d"
     assert replace_control_chars("a\x0bb\x0cc\x85d\u2029e") == "a\ufffdb\ufffdc\ufffdd\ufffde"

@@ -95,6 +95,25 @@ def test_a_lock_that_is_released_meanwhile_is_taken(
     assert len(tries) == 4
 
 
+def test_a_lock_whose_file_went_meanwhile_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that never began removes its folder's files, and then lets its lock go."""
+    held = RunLock(tmp_path)
+
+    def remove(seconds: float) -> None:
+        if find_lock_owner(tmp_path) == os.getpid():
+            (tmp_path / LOCK_FILE).unlink()
+            held.release()
+
+    monkeypatch.setattr(lock.time, "sleep", remove)
+    taken = RunLock(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="in use by process"):
+        RunLock(tmp_path)
+    taken.release()
+
+
 def test_the_pid_of_an_earlier_holder_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / LOCK_FILE).write_text("123456789012345\n")
     held = RunLock(tmp_path)
@@ -190,6 +209,16 @@ def test_a_whole_run_may_be_on_another_disk(run: Path, tmp_path: Path) -> None:
         assert opened.resumed
         opened.export("notes.txt", "kept")
     assert (tmp_path / "elsewhere" / "notes.txt").read_text() == "kept"
+
+
+def test_a_new_run_behind_a_link_goes_where_the_link_leads(run: Path, tmp_path: Path) -> None:
+    run.rename(tmp_path / "elsewhere")
+    run.symlink_to(tmp_path / "elsewhere")
+    chosen = resolve(FeedbackConfig)
+    with open_run(run, "x", "feedback", chosen, {"rule": "Whistle."}, new=True) as opened:
+        opened.export("notes.txt", "new")
+    assert (tmp_path / "elsewhere" / "notes.txt").read_text() == "new"
+    assert (tmp_path / "elsewhere.before-1" / "run.db").exists()
 
 
 @pytest.mark.parametrize("readonly", [True, False])

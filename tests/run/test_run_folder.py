@@ -21,6 +21,7 @@ from selfteach.errors import IntegrityError, ResourceError, UsageError
 from selfteach.run import manifest, signals
 from selfteach.run.ledger import Ledger, Outcome
 from selfteach.run.lock import find_lock_owner
+from selfteach.run.moved_run import move_command
 from selfteach.run.progress import list_runs, read_status
 from selfteach.run.run_folder import (
     Run,
@@ -72,6 +73,55 @@ def test_the_status_of_a_run_that_was_stopped_at_once_says_how_to_resume_it(
     *_, before, command = capsys.readouterr().out.splitlines()
     assert before == "resume with:"
     assert command == "  selfteach feedback 'Do not hum!' --out r"
+
+
+@pytest.mark.parametrize(
+    ("typed", "advised"),
+    [
+        (["--out", "old/place"], "--out new"),
+        (["--out=old/place"], "--out=new"),
+        ([], "--out new"),
+        (["--", "--out"], "--out new -- --out"),
+    ],
+)
+def test_a_moved_run_goes_on_where_it_is(
+    typed: list[str],
+    advised: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["selfteach", "feedback", "Hum!", *typed])
+    run = opened("old/place")
+    with pytest.raises(KeyboardInterrupt), run:
+        raise KeyboardInterrupt
+    run.path.rename("new")
+    assert cli.run_command(["status", "new"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"  selfteach feedback 'Hum!' {advised}"
+
+
+def test_a_run_below_the_default_folder_needs_no_other_place() -> None:
+    command = "selfteach feedback 'Hum!' --seed 1"
+    assert move_command(command, Path("runs/2026-11-20-hum")) == command
+    assert move_command(f"{command} --out r", Path.cwd() / "r") == f"{command} --out r"
+
+
+def test_a_run_that_never_began_is_removed_while_it_is_locked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+    run = opened("r")
+    remove, release = run._remove, run._lock.release
+    monkeypatch.setattr(run, "_remove", lambda: (order.append("removed"), remove()))
+    monkeypatch.setattr(run._lock, "release", lambda: (order.append("released"), release()))
+    with pytest.raises(UsageError), run:
+        raise UsageError("no such thing")
+    assert order == ["removed", "released"]
+    assert not Path("r").exists()
+
+
+def test_a_path_with_two_slashes_in_front_is_one_as_any(tmp_path: Path) -> None:
+    path = close(opened(f"/{tmp_path}/r"))
+    assert read_status(path).state == "done"
 
 
 def test_no_name_in_a_run_from_elsewhere_steers_the_terminal(

@@ -112,6 +112,18 @@ def test_verify_names_what_is_not_whole(
     assert list_files(run) == before
 
 
+def test_a_finished_run_without_its_ledger_is_not_called_unfinished(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "run.db").unlink()
+    assert cli.run_command(["verify", str(run)]) == IntegrityError.exit_code
+    printed = capsys.readouterr()
+    assert "not finished" not in printed.out
+    assert "Restore run.db from a copy" in printed.err
+    assert cli.run_command(["status", str(run)]) == UsageError.exit_code
+    assert "Restore it from a copy" in capsys.readouterr().err
+
+
 def test_a_manifest_without_sense_names_no_file_outside(run: Path) -> None:
     """Neither a pipe, which never ends, nor an entry of another form."""
     (run / "run.db").unlink()

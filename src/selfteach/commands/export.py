@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -93,7 +94,8 @@ def run_export(
         job = ExportJob(folder, base, adapter, form, quant, place, count, public, lessons, exams)
         found = export_run(job, partial(make_export_card, folder, state), screen.display)
         print_check(found, screen)
-    print_result({"out": str(place), **found}, place, as_json=as_json)
+    with suppress(BrokenPipeError):  # it may be read in part
+        print_result({"out": str(place), **found}, place, as_json=as_json)
     refuse_failed(found, place)
 
 

@@ -10,7 +10,8 @@ from selfteach.commands.screen import print_json, print_result
 from selfteach.errors import SelfteachError, UsageError
 from selfteach.records import JsonObject
 from selfteach.run.display import replace_control_chars
-from selfteach.run.finished import check_run_folder
+from selfteach.run.finished import check_ledger
+from selfteach.run.moved_run import move_command
 from selfteach.run.progress import RunStatus, list_runs, read_status
 from selfteach.run.recover import recover_ledger
 from selfteach.run.run_folder import LEDGER_FILE, RUNS_FOLDER
@@ -45,7 +46,7 @@ def show_status(folder: Path | None, *, as_json: bool, mend: bool) -> None:
     if folder is None or (not mend and _holds_runs(folder)):
         _show_all(folder or RUNS_FOLDER, as_json)
         return
-    check_run_folder(folder)
+    check_ledger(folder)
     saved = recover_ledger(folder) if mend else {}
     found = read_status(folder)
     if as_json:
@@ -137,7 +138,7 @@ def _list_lines(found: RunStatus) -> list[str]:
             "billed them twice)",
         ]
     if found.state in ("stopped", "empty") and found.command:
-        lines += ["", "resume with:", f"  {found.command}"]
+        lines += ["", "resume with:", f"  {move_command(found.command, found.path)}"]
     return lines
 
 

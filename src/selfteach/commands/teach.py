@@ -130,10 +130,12 @@ def teach(
             )
         except LessonRefused as refusal:
             if options.as_json:
-                print_json(result | {"refused": refusal.describe()})
+                with suppress(BrokenPipeError):
+                    print_json(result | {"refused": refusal.describe()})
             raise
     if options.as_json:
-        print_json(result)
+        with suppress(BrokenPipeError):
+            print_json(result)
     if options.track:
         print_tracked(Path(result["run"]), options.track)
     require.check_requirements(wanted, exam)

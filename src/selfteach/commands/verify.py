@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from selfteach.commands.screen import print_json
@@ -9,8 +10,9 @@ from selfteach.errors import IntegrityError
 from selfteach.run.display import replace_control_chars
 from selfteach.run.exports import RERUN_CURE
 from selfteach.run.finished import REPORT_FILE
+from selfteach.run.moved_run import move_command
 from selfteach.run.sums import describe_states
-from selfteach.run.verify import LOST_CURE, verify_run
+from selfteach.run.verify import LOST_CURE, VerifiedRun, verify_run
 
 
 def verify(folder: Path, *, as_json: bool) -> None:
@@ -20,6 +22,18 @@ def verify(folder: Path, *, as_json: bool) -> None:
         IntegrityError: a file is not whole.
     """
     found = verify_run(folder)
+    with suppress(BrokenPipeError):  # it may be read in part
+        _print_files(found, folder, as_json=as_json)
+    if found.broken:
+        what = " ".join([f"{describe_states(found.broken)}.", *found.faults])
+        cure = LOST_CURE if found.lost else RERUN_CURE
+        if [*found.broken] == [REPORT_FILE]:
+            cure = f"`selfteach report --run {folder}` writes it."
+        raise IntegrityError(what, where=folder, cure=cure)
+
+
+def _print_files(found: VerifiedRun, folder: Path, *, as_json: bool) -> None:
+    command = move_command(found.command, folder)
     if as_json:
         print_json(
             {
@@ -28,19 +42,13 @@ def verify(folder: Path, *, as_json: bool) -> None:
                 "finished": found.finished,
                 "files": dict(found.files),
                 "faults": list(found.faults),
-                "command": found.command,
+                "command": command,
             }
         )
     else:
         for name, state in found.files.items():
             print(f"{state:10}  {replace_control_chars(name)}")
-        if not found.finished:
+        if not found.finished and not found.lost:
             print(f"not finished: `selfteach status {folder}` shows how far it is")
-        if found.broken and found.command:
-            print(f"the command of this run: {replace_control_chars(found.command)}")
-    if found.broken:
-        what = " ".join([f"{describe_states(found.broken)}.", *found.faults])
-        cure = LOST_CURE if found.lost else RERUN_CURE
-        if [*found.broken] == [REPORT_FILE]:
-            cure = f"`selfteach report --run {folder}` writes it."
-        raise IntegrityError(what, where=folder, cure=cure)
+        if found.broken and command:
+            print(f"the command of this run: {replace_control_chars(command)}")

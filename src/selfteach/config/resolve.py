@@ -79,11 +79,15 @@ def resolve(
     values = schema().model_dump()  # the default of a section may differ from its class's own
     origins: dict[str, str] = {}
     for source, written, given in layers:
+        keys: set[str] = set()
         for key, value in _split_section(schema, _expand_key(schema, written), given):
             section = _find_section(schema, key)
             if section and key and not isinstance(value, section):  # its other values stay
                 faults.append(f"{key} ({source}): {describe_section(section, key)}.")
                 continue
+            if key in keys:  # dotted and within its section
+                faults.append(f"{key} ({source}): stands twice; leave one of them out.")
+            keys.add(key)
             _set_key(values, key.split("."), value)
             origins[key] = source
     if refuses_ignored:

@@ -20,6 +20,7 @@ refused: it is KTO's bad answer.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -28,6 +29,7 @@ from typing import Any
 
 from selfteach.errors import DataError
 from selfteach.files import BadLine
+from selfteach.materials.columns import is_empty
 from selfteach.materials.row_forms import (
     add_leading_turns,
     drop_unfilled,
@@ -50,7 +52,7 @@ from selfteach.records import (
     prompt_to_json,
 )
 from selfteach.run.ledger import Outcome
-from selfteach.text import clean_text
+from selfteach.text import clean_text, format_count
 
 PLAIN = "plain_text"
 """The key in `source` of an example whose prompt is a plain text that the model continues."""
@@ -106,15 +108,19 @@ def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1)
     found = Examples()
     known: dict[str, Example] = {}
     places: dict[str, str] = {}
+    labels: Counter[str] = Counter()
 
     def add_row(row: JsonMapping, where: str) -> Outcome:
         found = read_example(row, where)
-        if row.get("id") is None:
+        if is_empty(row.get("id")):
             found = [_identify_by_content(example, known) for example in found]
         new = {example.id: example for example in found if known.get(example.id) != example}
-        if clash := next((id for id in new if id in known), None):
+        if (clash := next((id for id in new if id in known), None)) is not None:
             raise DataError(f'the id "{clash}" stands twice', where=where)
         known.update(new)
+        label = row.get("label")
+        if not (label is None or isinstance(label, bool) or is_whole_pair(row)):
+            labels[str(label)] += 1
         if "source" not in row:
             places.update(dict.fromkeys(new, where))
         return Outcome(where, "accepted") if new else Outcome(where, "dropped", REPEATED)
@@ -122,6 +128,13 @@ def read_examples(path: Path, *, skip: bool = False, max_bad_share: float = 0.1)
     read, bad = convert_rows(
         path, add_row, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share, forms=FORMS
     )
+    if set(labels) == {"0", "1"}:
+        raise DataError(
+            f'the "label" of {format_count(labels["0"], "rows")} is 0, and 1 of the others, as bad '
+            "and good answers have it: the bad ones would be learned.",
+            where=path,
+            cure='Remove the bad ones, or the column "label" if it says something else.',
+        )
     found.outcomes = {outcome.id: outcome for outcome in read} | bad
     found.examples = [_add_place(example, places.get(example.id)) for example in known.values()]
     return found
@@ -267,7 +280,7 @@ def _make_example(
         raise DataError("an answer is empty.", where=where)
     if made.chosen == made.rejected:
         raise DataError("the chosen answer and the rejected one are the same.", where=where)
-    if row.get("id") is not None:
+    if not is_empty(row.get("id")):
         return replace(made, id=f"{row['id']}{part}")
     return replace(made, id=digest(_get_content(made)))
 

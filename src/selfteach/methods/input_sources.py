@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,9 +66,15 @@ def list_items(source: Any, name: str) -> list[Any] | None:
     return None
 
 
+def is_nan(cell: Any) -> bool:
+    """Return whether a cell is not a number."""
+    return isinstance(cell, float) and math.isnan(cell)
+
+
 def write_rows(rows: Rows) -> bytes:
     """Return rows as JSONL; a text becomes a row with a prompt. A lone surrogate is written as its
-    escape, so that the reader replaces and notes it.
+    escape, so that the reader replaces and notes it. NaN, which is an empty cell of pandas, becomes
+    null.
 
     Raises:
         UsageError: a value that JSON cannot hold.
@@ -76,7 +83,8 @@ def write_rows(rows: Rows) -> bytes:
     for number, row in enumerate(rows, start=1):
         value: JsonMapping = row if isinstance(row, Mapping) else {"prompt": row}
         try:
-            lines.append(json.dumps(dict(value), ensure_ascii=False) + "\n")
+            filled = {key: None if is_nan(cell) else cell for key, cell in value.items()}
+            lines.append(json.dumps(filled, ensure_ascii=False) + "\n")
         except (TypeError, ValueError) as fault:
             raise UsageError(
                 f"cannot be written as JSON ({fault}).", where=f"row {number}"

@@ -274,6 +274,12 @@ def in_notebook() -> bool:
     return type(shell).__name__ == "ZMQInteractiveShell"
 
 
+HARMLESS = frozenset("\n\t\u00ad\u200c\u200d") | set(map(chr, range(0xE0020, 0xE0080)))
+"""Characters that do not print, and that texts hold: what joins and parts the letters of Persian
+and Hindi and the parts of an emoji, and the tags of flags.
+"""
+
+
 def print_unless_closed(text: str, stream: TextIO) -> None:
     """Print one line of progress; where nobody reads on, the work goes on without it."""
     with suppress(BrokenPipeError):
@@ -290,7 +296,7 @@ def replace_control_chars(text: str) -> str:
 
 def is_harmless(char: str) -> bool:
     """Return whether a character moves no cursor and turns no text around."""
-    return char in "\n\t" or char.isprintable() or unicodedata.category(char) == "Zs"
+    return char in HARMLESS or char.isprintable() or unicodedata.category(char) == "Zs"
 
 
 def open_display(stream: TextIO | None = None, *, quiet: bool = False) -> Display:

@@ -18,7 +18,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
-from urllib.parse import quote
 from weakref import WeakSet
 
 from selfteach.disk import DISK_ERRNOS, make_disk_error, probe_disk, require_plain_file
@@ -159,7 +158,7 @@ class Ledger:
         with self._convert_errors(), ExitStack() as on_error:
             mode = _choose_mode(path) if readonly else "rwc"
             self._db = sqlite3.connect(
-                f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None
+                f"{self._place.as_uri()}?mode={mode}", uri=True, isolation_level=None
             )
             on_error.callback(self._db.close)  # else a damaged file stays open, and locked
             self._db.execute("PRAGMA temp_store=MEMORY")  # only the run's own disk can be full

@@ -35,12 +35,15 @@ class RunLock:
     def __init__(self, folder: Path, what: str = "run") -> None:
         refuse_links(folder)
         flags = os.O_RDWR | os.O_CREAT | NO_LINK
-        self._handle = os.open(folder / LOCK_FILE, flags, 0o644)
-        try:
-            self._take(folder, what)
-        except BaseException:  # an open handle would keep the lock until the end of the process
-            os.close(self._handle)
-            raise
+        is_mine = False
+        while not is_mine:
+            self._handle = os.open(folder / LOCK_FILE, flags, 0o644)
+            try:
+                self._take(folder, what)
+                is_mine = self._is_of(folder)
+            finally:
+                if not is_mine:  # an open handle would keep the lock until the process ends
+                    os.close(self._handle)
 
     def _take(self, folder: Path, what: str) -> None:
         """Lock the open file, and write the pid into it."""
@@ -54,6 +57,15 @@ class RunLock:
         os.ftruncate(self._handle, 0)
         os.lseek(self._handle, 0, os.SEEK_SET)
         os.write(self._handle, f"{os.getpid()}\n".encode())
+
+    def _is_of(self, folder: Path) -> bool:
+        """Return whether the locked file is still in the folder. A run that never began removes
+        its own, while another process waits for it.
+        """
+        try:
+            return os.path.samestat(os.fstat(self._handle), os.stat(folder / LOCK_FILE))
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Release the lock.

@@ -122,6 +122,8 @@ class Run:
     work: RemainingTime = field(default_factory=RemainingTime)
     _found: frozenset[str] = frozenset()
     """The names that were in the folder before this process opened it."""
+    _is_removed: bool = False
+    """Whether the folder goes as it came, because nothing was done in it."""
     _began: dict[str, float] = field(default_factory=dict)
     """When each stage that runs began, in seconds since 1970."""
 
@@ -254,9 +256,11 @@ class Run:
         self._record_export(f"{name}/", {"files": len(sums), "sha256": total})
 
     def close(self) -> None:
-        """Write the manifest, close the ledger, release the lock."""
+        """Write the manifest, close the ledger, remove a run that never began, release the lock."""
         with ExitStack() as last:
             last.callback(self._lock.release)
+            if self._is_removed:
+                last.callback(self._remove)
             last.callback(self.ledger.close)
             self._write_manifest()
 
@@ -274,16 +278,14 @@ class Run:
             with closing(self):
                 why = str(fault).replace(str(self.path), self.path.name)[:500]
                 self.ledger.record_event("stopped", {"by": kind.__name__, "why": why})
+                if isinstance(fault, UsageError) and not self.resumed and self._is_empty():
+                    self._is_removed = True
         except Exception as second:  # the first fault is the one to show
             fault.add_note(f"closing the run failed too: {second}")  # type: ignore[union-attr]
-            return
-        if isinstance(fault, UsageError) and not self.resumed and self._is_empty():
-            self._remove()
 
     def _is_empty(self) -> bool:
         """Return whether the run has recorded nothing that a person paid for."""
-        with closing(Ledger(self.path / LEDGER_FILE, readonly=True)) as ledger:
-            return not ledger.count_requests() and not ledger.get_note(MODELS)
+        return not self.ledger.count_requests() and not self.ledger.get_note(MODELS)
 
     def _remove(self) -> None:
         """Remove what this process made, and the folder if nothing else is in it."""
@@ -551,7 +553,9 @@ def _looks_like_run(folder: Path) -> bool:
 
 
 def _rename_old_run(out: Path) -> None:
-    """Rename a finished or stopped run; nothing is deleted."""
+    """Rename a finished or stopped run; nothing is deleted. A link to its folder leads to a new,
+    empty one.
+    """
     refuse_current_folder(out)
     out = out.resolve()
     lock = RunLock(out)
@@ -559,6 +563,7 @@ def _rename_old_run(out: Path) -> None:
     try:
         with convert_disk_errors(out):
             out.rename(next(path for path in names if not path.exists()))
+            make_folder(out)
     finally:
         lock.release()
 

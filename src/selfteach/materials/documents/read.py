@@ -6,8 +6,9 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def read_documents(
     room = max_total_chars
     for path in paths:
         for file, name, named in _list_files(path, reading, questions):
-            source = clean_text(str(file)) if name in names else name
+            source = _name_apart(file, name, names)
             names.add(source)
             for document in _read_file_documents(file, source, named, reading):
                 place = document.source
@@ -154,6 +155,14 @@ def read_documents(
             cure=f"Give files or folders of {', '.join(SUFFIXES)}.",
         )
     return reading
+
+
+def _name_apart(file: Path, name: str, names: Set[str]) -> str:
+    """Return the name of a file as a source, with as many of its folders as tell it from others."""
+    parts = file.absolute().parts
+    least = len(Path(name).parts)
+    tails = ("/".join(parts[-count:]) for count in range(least + 1, len(parts)))
+    return next((own for own in chain([name], map(clean_text, tails)) if own not in names), name)
 
 
 def _check_lost_time(path: Path, reading: ReadDocuments) -> None:
