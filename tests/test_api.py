@@ -24,7 +24,7 @@ from selfteach.errors import ResourceError, UsageError
 from selfteach.methods.corrections.read_corrections import read_material as read_corrections
 from selfteach.methods.documents.read_documents import read_material as read_documents
 from selfteach.methods.finetune.read_datasets import name_datasets, parse_dev
-from selfteach.methods.input_sources import hash_sources
+from selfteach.methods.input_sources import hash_sources, write_rows
 from selfteach.methods.tasks.read_tasks import read_material as read_tasks
 from selfteach.records import Example, Measure
 from selfteach.report.page import render_report
