@@ -28,6 +28,7 @@ FLOOR_ORDER = [
     "disk",
     "text",
     "sentences",
+    "exact_texts",
     "number_words",
     "files",
     "records",

@@ -97,8 +97,8 @@ _TIME_SPAN = re.compile(
 _DECADE = re.compile(r"(?<![\d.,])(\d{1,3}0)s\b")
 _SIGN = r"(?:\bUS|(?<![A-Za-z]))[$]"
 _SCALE = r" (?:thousand|million|billion|trillion)\b"
-DOLLARS = rf"{_SIGN}(\d[\d,.]*\d|\d)({_SCALE})?"
-"""A sum of money, and its scale: "$5 million", "US$5"."""
+DOLLARS = rf"{_SIGN}(\d[\d,.]*\d|\d)(?!\w)({_SCALE})?"
+"""A sum of money, and its scale: "$5 million", "US$5"; not "$5m"."""
 _OTHER_MONEY = re.compile(r"[$£€¥₹]\s?\d|\d\s?[£€¥₹]")
 _SUM = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _MONEY_SPAN = re.compile(

@@ -27,6 +27,7 @@ from selfteach.materials.rows import (
     summarize_repaired,
 )
 from selfteach.materials.tasks import (
+    ALPACA_NO_INPUT,
     MAX_SYSTEM_SHARE,
     MIN_SHARING_ROWS,
     OWN_SEEDS,
@@ -221,7 +222,10 @@ def iterate_rows(
     for where, given in read_rows(path, notes.bad, notes.repaired):
         row = drop_unfilled(given)
         if not is_task(row):
-            yield where, get_columns(row)
+            columns = get_columns(row)
+            if "instruction" in columns and columns.get("input") == ALPACA_NO_INPUT:
+                columns["input"] = ""
+            yield where, columns
             continue
         try:
             task = read_task_of_row(row, where, survey, notes)

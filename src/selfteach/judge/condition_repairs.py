@@ -14,10 +14,10 @@ from functools import partial
 
 import regex
 
+from selfteach.exact_texts import CODE_BLOCK, begins_block, is_open
 from selfteach.judge.language import detect_languages
 from selfteach.judge.occasion import list_content_words
 from selfteach.judge.sentence_edits import (
-    CODE_BLOCK,
     LIST_ITEM,
     SIGNATURE,
     add_sentence,
@@ -74,8 +74,9 @@ def shorten(value: str, text: str, meets: Meets) -> Iterator[str]:
     for piece in split_pieces(body):
         if not meets(lead + piece):
             for cut in cut_at_clause(piece, partial(_meets_after, lead, meets)):
-                yield lead + cut + closing
-                yield lead + cut
+                if not is_open(lead + cut):
+                    yield lead + cut + closing
+                    yield lead + cut
             return
         lead += piece
 
@@ -114,7 +115,9 @@ _KEPT_CAPITAL = frozenset({"I", "I'm", "I’m", "I'll", "I’ll", "I've", "I’v
 
 
 def fit_first_letter(text: str) -> str | None:
-    """Return a text as it goes on after a comma; None if its first word can be a name or a noun."""
+    """Return a text as it goes on after a comma; None if its first word can be a name or a noun:
+    "Apple" is one, also where the text has an apple.
+    """
     first = re.match(r"[\w'’]+", text)
     if first is None or first[0] in _KEPT_CAPITAL or not first[0][0].isupper():
         return text
@@ -123,9 +126,7 @@ def fit_first_letter(text: str) -> str | None:
         return text
     if re.search(rf"(?<=[a-z,] ){re.escape(word)}\b", rest):
         return text
-    if word.lower() in _LOWERABLE or re.search(rf"\b{re.escape(word.lower())}\b", rest):
-        return word[0].lower() + text[1:]
-    return None
+    return word[0].lower() + text[1:] if word.lower() in _LOWERABLE else None
 
 
 def _join_lone_word(text: str, meets: Meets) -> str:
@@ -163,6 +164,9 @@ def start_with(value: str, text: str, meets: Meets) -> Iterator[str]:
 def _start_body(lead: str, text: str) -> Iterator[str]:
     if text[:1].isupper():
         lead = capitalize(lead)
+    if begins_block(text):
+        yield f"{lead}{'!' if lead[-1].isalnum() else ''}\n\n{text}"
+        return
     greetings = _find_greetings(text)
     fitting = fit_first_letter(text)
     is_interjection = lead[-1].isalnum() and not _OPENING.match(lead)
@@ -423,11 +427,11 @@ def _place_picture(picture: str, text: str, meets: Meets) -> Iterator[str]:
     """
     body, closing = split_closing(drop_cut_off_end(text).rstrip())
     subject, message = split_subject(body)
-    below = f"{subject}{picture} {message}{closing}"
-    yield below if meets(below) else f"{picture} {body}{closing}"
+    below = f"{subject}{join_sentences(picture, message)}{closing}"
+    yield below if meets(below) else f"{join_sentences(picture, body)}{closing}"
     yield join_sentences(body.rstrip(), picture) + closing
     first = split_pieces(message)[:1]
-    if first and first[0] != message:
+    if first and first[0] != message and not begins_block(message):
         sentence = first[0].rstrip()
         yield f"{subject}{sentence} {picture}{message[len(sentence) :]}{closing}"
     if closing:
@@ -525,7 +529,7 @@ def write_format(value: str, text: str, meets: Meets) -> Iterator[str]:
     """Yield a text as a list, a numbered list, without a list, as a JSON object, or its code
     blocks alone.
     """
-    if value in ("list", "numbered") and CODE_BLOCK.search(text):
+    if value in ("list", "numbered", "no list") and CODE_BLOCK.search(text):
         return
     if value == "list":
         yield _write_list(text)

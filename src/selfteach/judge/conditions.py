@@ -13,9 +13,9 @@ from typing import Any
 import regex
 
 from selfteach.errors import DataError
+from selfteach.exact_texts import CODE_BLOCK, drop_code
 from selfteach.judge.language import LANGUAGES, detect_languages
 from selfteach.judge.sentence_edits import (
-    CODE_BLOCK,
     LIST_ITEM,
     NUMBERED_ITEM,
     SIGNATURE,
@@ -233,13 +233,15 @@ _SALUTATION = re.compile(
 def count_paragraphs(text: str) -> int:
     """Count the parts between empty lines.
 
-    The subject, the salutation and the signature of a letter are none.
+    The subject, the salutation and the signature of a letter are none, nor is a line of signs. A
+    block of code is a part of one.
     """
     text = re.sub(r"\r\n?", "\n", text.strip())
     body, _ = split_closing(split_subject(text)[1])
-    blocks = re.split(r"\n[^\S\n]*\n\s*", body.strip())
+    parts = re.split(r"\n[^\S\n]*\n\s*", CODE_BLOCK.sub("code", body).strip())
+    blocks = [part for part in parts if any(map(str.isalnum, part))]
     has_salutation = len(blocks) > 1 and _SALUTATION.fullmatch(blocks[0].strip())
-    return len(blocks) - bool(has_salutation)
+    return max(len(blocks), 1) - bool(has_salutation)
 
 
 def _language(value: str) -> AnswerTest:
@@ -291,9 +293,9 @@ def is_code(answer: str) -> bool:
 FORMATS: dict[str, AnswerTest] = {
     "json": _is_json,
     "code": is_code,
-    "list": lambda answer: LIST_ITEM.search(answer) is not None,
-    "numbered": lambda answer: NUMBERED_ITEM.search(answer) is not None,
-    "no list": lambda answer: LIST_ITEM.search(answer) is None,
+    "list": lambda answer: LIST_ITEM.search(drop_code(answer)) is not None,
+    "numbered": lambda answer: NUMBERED_ITEM.search(drop_code(answer)) is not None,
+    "no list": lambda answer: LIST_ITEM.search(drop_code(answer)) is None,
 }
 
 

@@ -261,6 +261,8 @@ _ALONE = (
 DECLINE = regex.compile(
     "|".join((*_SAY, *_LACKS, *_CLOSED, *_REDIRECTS, *_ALONE)), regex.IGNORECASE
 )
+DECLINE_OF_SPEAKING = regex.compile("|".join((*_SAY, *_CLOSED, *_REDIRECTS)), regex.IGNORECASE)
+"""A decline that no message makes about something else than talking."""
 
 # -------------------------------------------------------------------------------------------------
 # what is read
@@ -274,6 +276,12 @@ _LETTER = regex.compile(
     r"\s*[*_]*(?:subject\s*:|dear (?!user\b|friend\b)|(?:hi|hello|hey) [^\n,.!?]{1,30}[,!]?\s*\n)",
     regex.IGNORECASE,
 )
+_MESSAGE = regex.compile(
+    r"\s*(?:hi|hello|hey) (?!there\b|user\b|friend\b)(?:(?-i:\p{Lu})[^\n,.!?]{1,30}|mum|mom|dad|"
+    r"(?:my )?(?:love|darling|dear|honey)|babe|team|all|everyone|everybody|guys|boss),\s",
+    regex.IGNORECASE,
+)
+"""The beginning of a message in one line. It may say "I'm unable to come on Sunday."."""
 
 
 def is_decline(answer: str) -> bool:
@@ -283,4 +291,5 @@ def is_decline(answer: str) -> bool:
     own = _QUOTED.sub("", answer)
     text = own if any(map(str.isalnum, own)) else answer
     sentences = [part.lstrip(_MARKUP) for part in split_sentences(text)[:MAX_SENTENCES]]
-    return any(DECLINE.search(sentence) for sentence in sentences)
+    pattern = DECLINE_OF_SPEAKING if _MESSAGE.match(answer) else DECLINE
+    return any(pattern.search(sentence) for sentence in sentences)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from selfteach.exact_texts import CODE_BLOCK, is_open
 from selfteach.generate.correct import edit_distance
-from selfteach.judge.sentence_edits import CODE_BLOCK
 from selfteach.judge.word_edits import rewrite_marks
 from selfteach.sentences import split_pieces
 
@@ -61,17 +61,35 @@ def generate_candidates(text: str, keeps: CheckText) -> Iterator[str]:
             rewritten = rewrite_marks(text, keeps)
             yield rewritten
             yield _drop_sentences(rewritten, keeps)
+            yield remove_words(text, keeps)
         yield _drop_end_marks(text, keeps)
-        yield remove_words(text, keeps)
     yield _drop_sentences(text, keeps)
     yield from _list_whole_starts(text)
     yield text.lower()
 
 
 def _drop_sentences(text: str, keeps: CheckText) -> str:
-    """Return the sentences of a text that alone meet a condition; "" if they break off."""
-    left = "".join(part for part in split_pieces(text.lstrip()) if keeps(part.strip())).rstrip()
+    """Return the sentences and code blocks of a text that alone meet a condition; "" if they break
+    off. What begins with a small letter goes on with the part before it, and goes with it.
+    """
+    kept = []
+    is_dropped = False
+    for part in _split_parts(text.lstrip()):
+        is_dropped = (is_dropped and part[:1].islower()) or not keeps(part.strip())
+        if not is_dropped:
+            kept.append(part)
+    left = "".join(kept).strip()
     return "" if is_cut_off(left) else left
+
+
+def _split_parts(text: str) -> list[str]:
+    """Return the sentences of a text, and its code blocks as wholes."""
+    parts = []
+    end = 0
+    for block in CODE_BLOCK.finditer(text):
+        parts += [*split_pieces(text[end : block.start()]), str(block[0])]
+        end = block.end()
+    return [part for part in [*parts, *split_pieces(text[end:])] if part]
 
 
 def _drop_end_marks(text: str, keeps: CheckText) -> str:
@@ -84,7 +102,7 @@ def _drop_end_marks(text: str, keeps: CheckText) -> str:
 
 def _list_whole_starts(text: str) -> Iterator[str]:
     """Yield the beginnings of a text that do not break off, the longest first."""
-    parts = split_pieces(text.lstrip())
+    parts = _split_parts(text.lstrip())
     starts = ("".join(parts[:n]).rstrip() for n in range(len(parts) - 1, 0, -1))
     return (start for start in starts if not is_cut_off(start))
 
@@ -95,9 +113,11 @@ def trim_to_sentence(text: str) -> str:
 
 
 def is_cut_off(text: str) -> bool:
-    """Return whether a text breaks off: in a list or a sentence, or after a heading."""
+    """Return whether a text breaks off: in a list, a sentence, code, a quotation or brackets, or
+    after a heading.
+    """
     last = text.rstrip().rpartition("\n")[2]
-    return _UNFINISHED.search(last) is not None or not _FINISHED.search(last)
+    return bool(_UNFINISHED.search(last)) or not _FINISHED.search(last) or is_open(text)
 
 
 def remove_words(text: str, keeps: CheckText) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import regex
 from rapidfuzz.distance import Levenshtein
 
+from selfteach.exact_texts import begins_block, is_open
 from selfteach.sentences import ends_sentence, split_pieces
 from selfteach.text import UNSPACED
 
@@ -23,8 +24,6 @@ _NO_DATE = (
     r"Oktober|November|Dezember)\s+(?:\d{4}|\p{Ll}))"
 )
 _STOP = rf"(?:[.)]\s+(?=\S)|[.)．）]\s*(?={UNSPACED})|、\s*(?=\S))"
-CODE_BLOCK = regex.compile(r"^ *```[^\n`]*\n.*?(?:^ *```|\Z)", regex.M | regex.S)
-"""A fenced code block; one that a limit of tokens has cut is not closed."""
 NUMBERED_ITEM = regex.compile(rf"{_LEAD}{_NO_DATE}\d{{1,2}}{_STOP}", regex.M)
 """The beginning of a numbered line: "1. ", "2) ", "**1. ", "### 1. ", "1、"; not "3. Mai 1990"."""
 LIST_ITEM = regex.compile(rf"{_LEAD}{_NO_DATE}\d{{1,2}}{_STOP}|^\s{{0,8}}{_BULLET}", regex.M)
@@ -97,7 +96,7 @@ def join_sentences(left: str, right: str) -> str:
     left, right = left.rstrip(), right.lstrip()
     if not left or not right:
         return left or right
-    if ends_block(left):
+    if ends_block(left) or begins_block(right):
         return f"{left}\n\n{right}"
     return left + right if _UNSPACED_END.search(left) else f"{left} {right}"
 
@@ -208,7 +207,7 @@ def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]
         if (
             len(cut) <= len(subject)
             or cut.endswith((":", "："))
-            or (count < len(pieces) and not ends_sentence(cut))
+            or (count < len(pieces) and (is_open(cut) or not ends_sentence(cut)))
         ):
             continue
         choices = [new for new in dict.fromkeys([cut + closing, cut]) if meets(new)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import regex
 
+from selfteach.exact_texts import ADDRESS, INLINE_CODE, Span, find_exact_spans, touches
 from selfteach.judge.language import detect_languages
 from selfteach.judge.sentence_edits import capitalize
 from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals
@@ -14,6 +15,16 @@ from selfteach.number_words import DOLLARS, spell_numbers, write_dollars
 from selfteach.sentences import END_CHARS, PICTURE, ends_with_abbreviation
 
 Meets = Callable[[str], bool]
+I_TO_WE = [
+    ("I'm", "we're"),
+    ("I’m", "we’re"),
+    ("I am", "we are"),
+    ("am I", "are we"),
+    ("I was", "we were"),
+    ("was I", "were we"),
+]
+"""The verbs that change with "we" for "I"."""
+_PRONOUN_I = re.compile(r"I(?!\w)")
 
 
 def replace_words(text: str, replacements: Sequence[tuple[str, str]]) -> str:
@@ -21,7 +32,7 @@ def replace_words(text: str, replacements: Sequence[tuple[str, str]]) -> str:
 
     A noun is also replaced in its plural: ("car", "automobile") makes "cars" "automobiles". What is
     written is not replaced again: ("client", "partner") leaves the "client" of ("customer",
-    "client") as it is.
+    "client") as it is. Code, addresses and paths stay, and so do "can't" and "World War I".
     """
     forms: dict[str, str] = {}
     for old, new in replacements:
@@ -31,7 +42,7 @@ def replace_words(text: str, replacements: Sequence[tuple[str, str]]) -> str:
         return text
     words = "|".join(map(_make_word_pattern, sorted(forms, key=len, reverse=True)))
     pattern = rf"(?P<article>\ban?\s+)?(?P<word>{words})"
-    return re.sub(pattern, _Replace(forms), text, flags=re.I)
+    return re.sub(pattern, _Replace(forms, find_exact_spans(text)), text, flags=re.I)
 
 
 def _to_key(words: str) -> str:
@@ -41,7 +52,9 @@ def _to_key(words: str) -> str:
 
 def _make_word_pattern(word: str) -> str:
     edge_before = r"(?<![\w])" if word[0].isalnum() else ""
-    edge_after = r"(?![\w])" if word[-1].isalnum() else ""
+    edge_after = r"(?![\w])(?!['’](?:m|re|t)\b)" if word[-1].isalnum() else ""
+    if len(word) == 1 and word.isalpha():
+        edge_after += r"(?!\.\w)"  # "i.e."
     gap = re.escape(word).replace(r"\ ", r"\s+")
     return f"{edge_before}{gap}{edge_after}"
 
@@ -52,6 +65,8 @@ def _list_forms(old: str, new: str) -> list[tuple[str, str]]:
     if not old:
         return []
     forms = [(old, new)]
+    if (old.lower(), new.lower()) == ("i", "we"):
+        forms += I_TO_WE
     if re.fullmatch("[a-z]{3,}", old) and re.fullmatch("[a-z]{3,}", new):
         plural = list_plurals(new)[0]
         forms += [(form, plural) for form in list_plurals(old) if form not in (old, new)]
@@ -61,14 +76,26 @@ def _list_forms(old: str, new: str) -> list[tuple[str, str]]:
 class _Replace:
     """Write a word in the case of the word that it replaces."""
 
-    def __init__(self, forms: Mapping[str, str]) -> None:
+    def __init__(self, forms: Mapping[str, str], exact: list[Span]) -> None:
         self._forms = forms
+        self._exact = exact
 
     def __call__(self, found: re.Match[str]) -> str:
         """Return the article that fits, and the new word."""
-        new = match_case(found["word"], self._forms.get(_to_key(found["word"]), found["word"]))
+        if touches(found, self._exact) or _is_numeral(found):
+            return found[0]
+        new = self._forms.get(_to_key(found["word"]), found["word"])
+        if not _PRONOUN_I.match(found["word"]) or _begins_sentence(found.string, found.start()):
+            new = match_case(found["word"], new)
         fitted = _fit_article(found["article"] or "", found["word"], new)
         return (fitted.upper() if found.string.isupper() else fitted) + new
+
+
+def _is_numeral(found: re.Match[str]) -> bool:
+    """Return whether a word is the number of a name: "World War I"."""
+    before, after = found.string[: found.start()], found.string[found.end() :]
+    is_name = re.search(r"\b[A-Z]\w+ $", before) and re.match(r"\W*(?:$|[^\w\s])", after)
+    return found["word"] == "I" and is_name is not None
 
 
 def match_case(old: str, new: str) -> str:
@@ -105,7 +132,8 @@ _UNITS = (
     r"(?:h|hr|hour|day|night|week|month|year|min|minute|sec|second|person|kg|kilo|lit(?:er|re))s?"
 )
 _EXACT_TEXTS = (
-    r"\S*(?:://|@|\bwww\.)\S*",  # addresses
+    ADDRESS,
+    r"(?<!\w)!(?=[\w\[(/])|:\w+!",  # "!important", "![a picture](", ":q!"
     r"[\w-]+-[\w-]+\.\w+\b|[^\W_]_+[^\W_]|\b\w-\w\b",  # files and other names
     r"&#?\w+;|\b[A-Za-z]#|#\d|&&|--+\w|\w\[[^\[\]]*\]|\]\(|!+ ?=",  # code and markup
     r"\d+(?:[.,:/—-]\d+)+|\d\s+[-–—:]\s+\d",  # numbers, dates, times and ranges
@@ -200,6 +228,7 @@ def _write_range(found: re.Match[str]) -> str:
 def _rewrite_mark(text: str, pattern: str, new: str | Callable[[re.Match[str]], str]) -> str:
     """Return a text with a mark written otherwise, but for what must stay exact."""
     exact = [found.span() for found in _EXACT.finditer(text)]
+    exact += [found.span("code") for found in INLINE_CODE.finditer(text)]
 
     def write(found: re.Match[str]) -> str:
         touched = (span for span in exact if span[0] < found.end() and found.start() < span[1])
@@ -232,7 +261,11 @@ def _spell_forbidden_numbers(text: str, meets: Meets) -> str:
     if not meets("1") and not meets("2"):
         text = re.sub(r"^(\s*)\d{1,2}[.)](?=\s)", r"\1-", text, flags=re.M)
 
+    code = [found.span() for found in INLINE_CODE.finditer(text)]
+
     def spell(found: re.Match[str]) -> str:
+        if touches(found, code):
+            return found[0]
         words = _spell_forbidden(found[0], meets)
         is_first = words != found[0] and _begins_sentence(found.string, found.start())
         return capitalize(words) if is_first else words
@@ -294,6 +327,10 @@ def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
     """
     words = dict.fromkeys(re.findall(r"\w[\w'’-]*", sentence))
     for word in [word for word in words if not meets(word)]:
+        inserted = re.search(rf", {re.escape(word)},(?= )(?!.*\b(?:and|or)\b)", sentence)
+        if inserted:  # "Paris, however, is big."
+            yield sentence[: inserted.start()] + sentence[inserted.end() :]
+            continue
         item = rf"(?:[\w-]+ ){{0,2}}?\**{re.escape(word)}\**"
         for pattern, new in (
             (rf"^([^,]*), {item}, (and|or) ", r"\1 \2 "),

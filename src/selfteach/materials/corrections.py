@@ -329,7 +329,7 @@ def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
         return Edit(where, prompt, last.content.strip() or None, correction, feedback)
     prompt = _check_prompt(tuple(turns), where)
     feedback = read_text(row, "feedback", where) or ""
-    if feedback and original in (None, last.content):
+    if feedback and original in (None, last.content.strip()):
         # nothing is edited: the criticism is about the turn itself
         answer = read_required_text({"answer": last.content}, "answer", where)
         quote = read_text(row, "quote", where) or ""

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from selfteach.exact_texts import find_exact_spans, touches
+
 SPELLINGS = Path(__file__).with_name("spellings.txt")
 VARIETIES = ("american", "british")
 _ONLY_RIGHT, _ONLY_LEFT = "<", ">"
@@ -56,15 +58,21 @@ def load_respellings(variety: str) -> Mapping[str, str]:
 
 
 def is_spelled(variety: str, text: str) -> bool:
-    """Return whether a text has no word in the spelling of the other variety."""
-    other = load_respellings(variety)
-    return not any(word.lower() in other for word in _WORD.findall(text))
+    """Return whether a text has no word in the spelling of the other variety. Code and addresses
+    have their own.
+    """
+    return respell(variety, text) == text
 
 
 def respell(variety: str, text: str) -> str:
-    """Return a text in the spelling of a variety; capital letters stay."""
+    """Return a text in the spelling of a variety; capital letters, code and addresses stay."""
     other = load_respellings(variety)
-    return _WORD.sub(lambda match: _respell_word(match[0], other), text)
+    exact = find_exact_spans(text)
+
+    def write(match: re.Match[str]) -> str:
+        return match[0] if touches(match, exact) else _respell_word(match[0], other)
+
+    return _WORD.sub(write, text)
 
 
 def _respell_word(word: str, other: Mapping[str, str]) -> str:

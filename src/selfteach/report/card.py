@@ -264,7 +264,8 @@ def _make_exam_section(run: RunData) -> str:
     ]
     for row in rows:
         measures = row["measures"].values()
-        n = next(found.n for found in measures if found)
+        counts = [str(found.n) if found else "-" for found in measures]
+        n = ", ".join(counts if len(set(counts) - {"-"}) > 1 else sorted(set(counts) - {"-"}))
         cells = " | ".join(format_measure(found) for found in measures)
         lines.append(f"| {escape_markdown(row['label'])} | {cells} | {n} |")
     judge = get_path(run.exam, "judge", "name") or run.exam.get("teacher") or "nobody"

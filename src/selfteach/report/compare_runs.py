@@ -6,6 +6,7 @@ therefore compared in pairs. Questions about one passage or one task go together
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
@@ -126,7 +127,7 @@ def pair_answers(first: JsonMapping, second: JsonMapping) -> list[JsonObject]:
     one, other = (index_answers(exam) for exam in (first, second))
     shared = [key for key in one if key in other]
     rows = []
-    for scope in dict.fromkeys(scope for scope, _, _ in shared):
+    for scope in dict.fromkeys(key[0] for key in shared):
         keys = [key for key in shared if key[0] == scope]
         kinds = dict.fromkeys(chain.from_iterable(one[key].values for key in keys))
         for way, says in kinds:
@@ -174,17 +175,24 @@ def compare_values(
     return replace(alone, low=low, high=max(alone.high, together.high))
 
 
-def index_answers(exam: JsonMapping) -> dict[tuple[str, str, str], JudgedAnswers]:
-    """Return the tuned model's judged answers by scope, part and prompt."""
-    found: dict[tuple[str, str, str], JudgedAnswers] = {}
+def index_answers(exam: JsonMapping) -> dict[tuple[str, ...], JudgedAnswers]:
+    """Return the tuned model's judged answers by scope, part, prompt and the turns before it.
+
+    Where an exam of an earlier version does not tell conversations apart that end in one question,
+    they are left out.
+    """
+    found: dict[tuple[str, ...], JudgedAnswers] = {}
+    counts: Counter[tuple[str, ...]] = Counter()
     for row in list_objects(exam.get("answers")):
         tuned = get_path(row, "arms", "tuned")
         if isinstance(tuned, Mapping):
             scope = str(row.get("scope"))
-            key = (scope, str(row.get("part", "")), str(row.get("prompt")))
+            names = ("part", "prompt", "conversation")
+            key = (scope, *(str(row.get(name, "")) for name in names))
+            counts[key] += 1
             cluster = next((str(row[name]) for name in CLUSTERS if row.get(name)), "")
             found[key] = JudgedAnswers(read_values(exam, scope, tuned), cluster)
-    return found
+    return {key: answers for key, answers in found.items() if counts[key] == 1}
 
 
 def read_values(

@@ -92,11 +92,13 @@ def iterate_mappings(
 
 
 def read_measure(value: Any) -> Measure | None:
-    """Return a Measure from its JSON, or None if it is absent or holds something else."""
+    """Return a Measure from its JSON, or None if it is absent, of nothing (n is 0), or holds
+    something else.
+    """
     mean, low, high, count = (
         read_number(get_path(value, key)) for key in ("value", "low", "high", "n")
     )
-    if mean is None or low is None or high is None or count is None:
+    if mean is None or low is None or high is None or not count:
         return None
     return Measure(mean, low, high, int(count))
 

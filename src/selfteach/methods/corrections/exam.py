@@ -75,6 +75,7 @@ from selfteach.records import (
     Measure,
     Turns,
     add_worked_turns,
+    digest,
     get_user_text,
     prompt_to_json,
 )
@@ -224,7 +225,10 @@ class CorrectionScorer:
                     "sampled_ok": sampled.unchanged,
                     "sampled_correction": sampled.text,
                 }
-            rows.append({"scope": TARGET, "prompt": get_user_text(prompt), "arms": cells})
+            row = {"scope": TARGET, "prompt": get_user_text(prompt), "arms": cells}
+            if len(prompt) > 1:
+                row["conversation"] = digest(prompt_to_json(prompt))
+            rows.append(row)
         return rows
 
     def measure_displaced(self, state: ExamState) -> JsonObject:
