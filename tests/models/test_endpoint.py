@@ -95,12 +95,18 @@ def test_an_answer_cut_by_length_is_marked() -> None:
     assert completion.finish == "length"
 
 
-@pytest.mark.parametrize("finish", ["eos_token", "stop_sequence"])
+@pytest.mark.parametrize("finish", ["eos_token", "stop_sequence", "eos"])
 def test_the_words_of_another_server_for_a_finished_answer_are_known(finish: str) -> None:
     with hostile(answer("and then", finish=finish)) as server:
         endpoint = Endpoint(server.address)
         (completion,) = endpoint.stream(requests(1))
     assert (completion.text, completion.finish, endpoint.asked) == ("and then", "stop", 1)
+
+
+def test_an_answer_that_ends_with_the_context_is_cut() -> None:
+    with hostile(answer("and then", finish="model_length")) as server:
+        (completion,) = Endpoint(server.address).stream(requests(1))
+    assert completion.finish == "length"
 
 
 def test_thoughts_that_take_all_tokens_are_paid_for_once() -> None:

@@ -30,6 +30,11 @@ def test_temperature_sharpens():
         assert pick_next_tokens(SHARES.log(), [row(uniform, temperature=0.5)]) == [token]
 
 
+def test_a_temperature_near_zero_picks_the_best_token():
+    for temperature in (1e-3, 1e-37, 1e-42):
+        assert pick_next_tokens(SHARES.log(), [row(0.999, temperature=temperature)]) == [0]
+
+
 def test_greedy_rows_ignore_their_number_beside_warm_ones():
     assert pick_next_tokens(SHARES.log().repeat(2, 1), [row(0.99, temperature=0.0), row(0.99)]) == [
         0,

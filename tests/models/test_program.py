@@ -94,6 +94,10 @@ def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_pa
         ("print('x' * (1 << 21))", "which is no"),
         ("while True: print('Loading')", "wrote 'Loading"),
         ("sys.exit('it broke')", "exit code 1: it broke"),
+        (
+            "sys.stderr.buffer.write(b'working\\n' * 9000 + b'kein Schl\\xfcssel'); sys.exit(3)",
+            "exit code 3: kein Schl\ufffdssel",
+        ),
         ("import os; os.kill(os.getpid(), 9)", "exit code -9: it wrote no error"),
     ],
 )

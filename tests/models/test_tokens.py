@@ -235,6 +235,9 @@ def test_a_template_without_system_messages_gets_them_in_the_first_turn(make_tin
         make_prompt("Be brief.\n\nHello")
     )
     assert any("system message" in note for note in tokens.notes)
+    greeted = (Message("system", "Be brief."), Message("assistant", "Hi!"), Message("user", "Tea?"))
+    folded = (Message("assistant", "Hi!"), Message("user", "Be brief.\n\nTea?"))
+    assert tokens.encode(greeted) == tokens.encode(folded)
 
 
 def test_own_words_are_distinguished_from_the_template(tokens):

@@ -392,6 +392,14 @@ def test_a_key_that_would_change_the_answer_is_refused_and_others_are_ignored(
         assert (caught.value.status, caught.value.param) == (400, key)
 
 
+def test_no_logprobs_of_texts_may_be_false() -> None:
+    for given, num_top in ((False, None), (None, None), (0, 0), (3, 3)):
+        body = parse_body(json.dumps({**PROMPT, "logprobs": given}).encode(), TextBody)
+        assert body.num_top == num_top
+    with pytest.raises(RequestFault, match="a number says how many"):
+        parse_body(json.dumps({**PROMPT, "logprobs": True}).encode(), TextBody)
+
+
 def test_a_prompt_that_the_template_cannot_take_gets_a_reason(address: str) -> None:
     turns = [{"role": "user", "content": "".join(map(chr, range(0xE000, 0xF900)))}]
     status, _, message = send(address, {"model": "base", "messages": turns}, CHAT_PATH)

@@ -21,7 +21,7 @@ from lesson_runs import script, write_beside, write_lora, write_run
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.models.check_safety import compute_fingerprint
 from selfteach.models.decode import DecodingBatch
-from selfteach.serve import server, teach_addresses
+from selfteach.serve import presence, server, teach_addresses
 from selfteach.serve import teaching as teaching_module
 from selfteach.serve.presence import list_servers
 from selfteach.serve.served_models import ServedModels
@@ -111,6 +111,18 @@ def test_status_lists_the_models_that_are_served_now(
     wait_until(lambda: "anna/do-not-b" in served.names)
     server.serve(served, options, server.open_socket(options), lambda line: None)
     assert list_servers() == []
+
+
+def test_the_servers_of_another_machine_with_the_same_home_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
+    monkeypatch.setattr(presence.platform, "node", lambda: "far")
+    with presence.announce_server("http://far:8000", ["base"]):
+        assert len(list_servers()) == 1
+        monkeypatch.setattr(presence.platform, "node", lambda: "near")
+        assert list_servers() == []
+        assert len(list((tmp_path / "servers").iterdir())) == 1
 
 
 def test_a_lesson_that_was_trained_beside_another_answers_so_in_the_sum_alone(

@@ -135,10 +135,17 @@ def answer_with_run(model: HfModel, requests: Sequence[Request]) -> list[str]:
 
 
 def answer_with_transformers(
-    model: Path, prompts: Sequence[Prompt], adapters: Sequence[Path] = ()
+    model: Path,
+    prompts: Sequence[Prompt],
+    adapters: Sequence[Path] = (),
+    end_ids: Sequence[int] = (),
 ) -> list[str]:
-    """Return the greedy answers of plain transformers, and PEFT with `adapters`, in float32."""
-    answer = answer_with_folder(model, adapters)
+    """Return the greedy answers of plain transformers, and PEFT with `adapters`, in float32.
+
+    Args:
+        end_ids: what ends an answer; without them the tokens that the folder names.
+    """
+    answer = answer_with_folder(model, adapters, end_ids)
     return [found["text"] for found in answer(make_check_requests(prompts))]
 
 
@@ -151,9 +158,11 @@ def answer_with_gguf(model: Path, lora: Path | None = None) -> Answering:
     return answer
 
 
-def answer_with_folder(model: Path, adapters: Sequence[Path] = ()) -> Answering:
+def answer_with_folder(
+    model: Path, adapters: Sequence[Path] = (), end_ids: Sequence[int] = ()
+) -> Answering:
     """Return what answers with a folder of safetensors, through transformers, and PEFT."""
-    program = PlainModel(model, adapters)
+    program = PlainModel(model, adapters, end_ids)
 
     def answer(requests: Sequence[Request]) -> list[JsonObject]:
         return program.answer(list(map(describe_request, requests)))
@@ -191,13 +200,16 @@ class PlainModel:
     adapters are on at once, and PEFT adds their changes up.
     """
 
-    def __init__(self, model: Path, adapters: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, model: Path, adapters: Sequence[Path] = (), end_ids: Sequence[int] = ()
+    ) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
         with silence_libraries():
             self._tokenizer = AutoTokenizer.from_pretrained(find_tokenizer(model, adapters))
             self._module: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
-            self._end_ids = list_end_ids(self._module.generation_config.eos_token_id)
+            named = list_end_ids(self._module.generation_config.eos_token_id)
+            self._end_ids = list(end_ids) or named
             # Not the folder's generation_config.json: it may hold a penalty or a top_k.
             self._module.generation_config = GenerationConfig(eos_token_id=self._end_ids or None)
             if adapters:

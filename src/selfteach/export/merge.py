@@ -154,6 +154,8 @@ def save_merged(hf: HfModel, adapter: Path, folder: Path) -> None:
     Raises:
         UsageError: transformers would leave a tensor out.
     """
+    config: Any = hf.module.generation_config
+    config.eos_token_id = sorted(hf.end_ids)  # a template's end of turn may be another one
     with silence_libraries():
         hf.module.save_pretrained(folder)  # type: ignore[operator]
         hf.tokenizer.save_pretrained(folder)

@@ -409,7 +409,8 @@ def pick_tokens(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Ten
     index = temperature.nonzero()[:, 0]
     if not len(index):
         return chosen
-    share = torch.softmax(logits[index].float() / temperature[index, None], dim=-1)
+    below = logits[index].float() - logits[index].float().amax(-1, keepdim=True)
+    share = torch.softmax(below / temperature[index, None], dim=-1)  # tiny ones divide by nearly 0
     if bool((top_p[index] < 1).any()):
         share = filter_top_p(share, top_p[index])
     cumulative = share.double().cumsum(-1)

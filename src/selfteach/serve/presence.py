@@ -1,13 +1,14 @@
 """The servers of this user that run on this machine, for `selfteach status`.
 
 A server writes one small file, again whenever its models change, and removes it at its end. The
-file of a process that was killed is removed by the next one who looks.
+file of a process that was killed is removed by the next one who looks on its machine.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,8 +32,9 @@ def announce_server(
     Yields what announces the models that the server offers from then on.
     """
     process = psutil.Process()
-    file = get_cache_folder() / FOLDER / f"{process.pid}.json"
+    file = get_cache_folder() / FOLDER / f"{platform.node()}-{process.pid}.json"
     facts = {
+        "host": platform.node(),
         "pid": process.pid,
         "started_s": process.create_time(),
         "address": address,
@@ -58,6 +60,8 @@ def list_servers() -> list[JsonObject]:
     found = []
     for file in sorted((get_cache_folder() / FOLDER).glob("*.json")):
         facts = _read_facts(file)
+        if facts.get("host", platform.node()) != platform.node():
+            continue  # the home folder of several machines
         if facts and _is_running(facts):
             found.append({key: facts[key] for key in ("pid", "address", "models", "student")})
         else:
@@ -72,7 +76,7 @@ def _read_facts(file: Path) -> JsonObject:
         facts = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    keys = {"pid", "started_s", "address", "models", "student"}
+    keys = {"host", "pid", "started_s", "address", "models", "student"}
     return facts if isinstance(facts, dict) and facts.keys() == keys else {}
 
 

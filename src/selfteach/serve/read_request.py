@@ -202,6 +202,14 @@ class TextBody(SamplingBody):
     prompt: str | list[str] = Field(min_length=1)
     logprobs: int | None = Field(default=None, ge=0, le=MAX_TOP_TEXT)
 
+    @field_validator("logprobs", mode="before")
+    @classmethod
+    def read_no_logprobs(cls, value: Any) -> Any:
+        """Take `false` for none, as vLLM does; a number says how many."""
+        if value is True:
+            raise ValueError("a number says how many log-probabilities to list")
+        return None if value is False else value
+
     @property
     def num_top(self) -> int | None:
         """Return how many tokens to list with their log-probabilities; None records none."""

@@ -136,6 +136,7 @@ def add_lesson(
     exam = finished.read_exam(run)
     refuse_unlearned(student, lesson, exam, accept=accept)
     say("adding the lesson: the exams of all lessons are sat")
+    was_consolidated = student.state.consolidated is not None
     copy_run(student, run, lesson)  # 1
     before = student.state.switch(instead_of, on=False)
     if beside:
@@ -150,6 +151,8 @@ def add_lesson(
     if instead_of:
         change += f", {', '.join(instead_of)} off"
     student.commit(after.record(change, cells), change)  # 4
+    if student.state.consolidated is None and was_consolidated:
+        say("the consolidated adapter held traces of what is off now, and no longer counts")
     student.remove_training_runs()
     if exam["verdict"]["word"] in IN_PART:
         say(f"{lesson.name} is added as it is. {exam['verdict']['sentence']}")

@@ -133,7 +133,7 @@ class Endpoint:
 
     Attributes:
         failures: (request id, reason) of each request that got no answer, in order.
-        served: model name and system fingerprint as the server reports them.
+        served: the model's name as the server reports it.
         asked: attempts sent, each of which the server may bill.
     """
 
@@ -152,6 +152,7 @@ class Endpoint:
     ) -> None:
         self.url, self.name = parse_address(address)
         self.served = served
+        self._builds: set[str] = set()
         self.asked = 0
         self.failures: list[tuple[str, str]] = []
         self._concurrency = max(1, concurrency)
@@ -377,8 +378,14 @@ class Endpoint:
         return exchange.result(reply)
 
     def _check_served_model(self, reply: Reply, id: str, put: Callable[[Any], None]) -> None:
-        """Record the model that answers; stop when it is another one than before."""
-        if reply.served == self.served:
+        """Record the model that answers; stop when it is another one than before. One model may be
+        computed by several builds, as OpenAI does it: each is recorded.
+        """
+        if reply.build and reply.build not in self._builds:
+            self._builds.add(reply.build)
+            put(Event("endpoint build", {"id": id, "now": reply.build}))
+        is_older = self.served.startswith(f"{reply.served} ")  # a run that noted the build, too
+        if reply.served == self.served or (reply.served and is_older):
             return
         if self.served:
             raise EndpointError(

@@ -53,8 +53,12 @@ FINISHES: Mapping[str, Literal["stop", "length"]] = {
     "length": "length",
     "eos_token": "stop",
     "stop_sequence": "stop",
+    "eos": "stop",
+    "model_length": "length",
 }
-"""How an answer ended, by the word of the server; the last two are TGI's."""
+"""How an answer ended, by the word of the server: two are TGI's, "eos" is Together's, and
+"model_length" is Mistral's.
+"""
 T = TypeVar("T")
 ApiPath = Literal["chat/completions", "completions", "models"]
 
@@ -63,8 +67,8 @@ ApiPath = Literal["chat/completions", "completions", "models"]
 class Reply:
     """Hold a whole answer.
 
-    `served` is the model that the server reports. `top_logprobs` maps first tokens to
-    log-probabilities, or is None.
+    `served` is the model that the server reports, `build` what it computes with (OpenAI's
+    `system_fingerprint`). `top_logprobs` maps first tokens to log-probabilities, or is None.
     """
 
     text: str
@@ -73,6 +77,7 @@ class Reply:
     prompt_tokens: int
     served: str
     top_logprobs: Mapping[str, float] | None = None
+    build: str = ""
 
 
 @dataclass(frozen=True)
@@ -299,17 +304,26 @@ class EndpointConnection:
         key = self._get_secret()
         if key and key in text:  # only cleaning made it one word
             raise RequestRefused("an answer that repeats the key")
-        parts = (value.get("model"), value.get("system_fingerprint"))
-        served = " ".join(part for part in parts if isinstance(part, str) and part)
         usage = value.get("usage") if isinstance(value.get("usage"), dict) else {}
         return Reply(
             text,
             FINISHES[finish],
             _read_count(usage, "completion_tokens"),
             _read_count(usage, "prompt_tokens"),
-            redact_json(" ".join(clean_text(served).split()), key)[:MAX_ERROR_CHARS],
+            _read_name(value, "model", key),
             _read_top_logprobs(choice),
+            _read_name(value, "system_fingerprint", key),
         )
+
+
+def _read_name(value: JsonMapping, part: str, key: str) -> str:
+    """Return a name in a reply on one line, without the key; "" for none."""
+    name = value.get(part)
+    return (
+        redact_json(" ".join(clean_text(name).split()), key)[:MAX_ERROR_CHARS]
+        if isinstance(name, str)
+        else ""
+    )
 
 
 def _is_local(url: str) -> bool:

@@ -37,6 +37,8 @@ from selfteach.text import clean_text
 
 PREFIX = "cmd:"
 MAX_LINE_CHARS = 1 << 20
+MAX_ERROR_BYTES = 1 << 16
+"""The end of what a program writes on its standard error, of which the last line is shown."""
 BAD_LINE = "program line left out"
 
 
@@ -109,7 +111,7 @@ class Program:
         waiting = {request.id(self.fingerprint): request for request in requests}
         with (
             tempfile.TemporaryDirectory() as folder,
-            tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+            tempfile.TemporaryFile() as errors,
         ):
             file = Path(folder) / "rows.jsonl"
             rows = ({"id": id, **make_program_input(request)} for id, request in waiting.items())
@@ -158,10 +160,12 @@ class Program:
                 cure="One JSON object a line, and everything else on its standard error.",
             )
 
-    def _finish(self, code: int, errors: IO[str]) -> None:
+    def _finish(self, code: int, errors: IO[bytes]) -> None:
         if code:
-            errors.seek(0)
-            lines = _redact(errors.read(1 << 16)).strip().splitlines() or ["it wrote no error"]
+            size = errors.seek(0, os.SEEK_END)
+            errors.seek(max(size - MAX_ERROR_BYTES, 0))
+            written = errors.read().decode("utf-8", "replace")
+            lines = _redact(written).strip().splitlines() or ["it wrote no error"]
             raise EndpointError(
                 f"ended with exit code {code}: {lines[-1][:300]}.",
                 where=self.name,

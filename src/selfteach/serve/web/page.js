@@ -353,12 +353,12 @@ find("criticize").addEventListener("click", () =>
   ),
 );
 find("criticism").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter") return;
+  if (event.key !== "Enter" || event.isComposing) return;  // an input method's own Enter
   event.preventDefault();
   find("criticize").click();
 });
 find("question").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey) return;
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   attempt(ask);
 });
