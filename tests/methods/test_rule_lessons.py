@@ -22,7 +22,7 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError, UsageError
 from selfteach.generate.ask import SIMILAR, TWIN, GeneratedPrompt, plan_requests
 from selfteach.generate.few_shot import EXAM_REQUESTS
-from selfteach.generate.occasions import Occasion
+from selfteach.generate.occasions import Occasion, list_worked_occasions
 from selfteach.generate.search import SearchTrace, Try
 from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
@@ -922,6 +922,25 @@ def test_auto_is_refused_where_no_letter_is_in_dev(
         written = [prompt.text for own in parts.values() for prompt in own]
         assert written
         assert all(pool.nearest(text).similarity == 1 for text in written)
+
+
+@pytest.mark.parametrize("person", ["mother-in-law", "the head of the sales department"])
+def test_no_exam_prompt_is_like_one_of_the_training_behind_a_long_addressee(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, person: str
+) -> None:
+    situation = read_situation(f"emails to {person}")
+    session = open_session(tmp_path, situation=situation, config=FeedbackConfig())
+    worked = list_worked_occasions(situation)
+    occasions = [Occasion(form, text) for form, texts in worked.items() for text in texts]
+    monkeypatch.setattr(write_rule_prompts, "write_all_occasions", lambda *given: occasions)
+    monkeypatch.setattr(write_rule_prompts, "write_scope_prompts", lambda *given: [])
+    empty: dict[str, list[Any]] = {name: [] for name in ("train", "dev", "test")}
+    monkeypatch.setattr(write_rule_prompts, "split_by_similarity", lambda *given: empty)
+    parts = write_rule_prompts.write_situation_prompts(session, situation, OverlapIndex())
+    learned = OverlapIndex(p.text for name in ("train", "dev") for p in parts[name])
+    found = [learned.nearest(prompt.text).similarity for prompt in parts["test"]]
+    assert len(found) > 80
+    assert max(found) < session.config.ask.max_overlap
 
 
 def test_few_occasions_leave_some_to_learn_from(tmp_path: Path) -> None:

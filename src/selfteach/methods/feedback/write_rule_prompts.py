@@ -322,7 +322,8 @@ def write_situation_prompts(
 
     There are as many neighbors as prompts in scope: most differ in the addressee, or in the kind of
     text, alone. The occasions are split, not the prompts, because twins have the same one. The
-    exam has its own frames and addressees too. Every prompt goes into `pool`.
+    exam has its own frames and addressees too; the few exam prompts that are like one of the others
+    all the same, as with a long addressee, are left out. Every prompt goes into `pool`.
 
     Raises:
         UsageError: an objective is to be chosen on dev, and nothing is in it.
@@ -342,6 +343,12 @@ def write_situation_prompts(
             parts[name] += build_requests(
                 situation, occasions[name], scope, count, session.config.seed, for_exam=for_exam
             )
+    learned = OverlapIndex(prompt.text for name in ("train", "dev") for prompt in parts[name])
+    parts["test"] = [
+        prompt
+        for prompt in parts["test"]
+        if learned.nearest(prompt.text).similarity < config.max_overlap
+    ]
     for prompt in chain.from_iterable(parts.values()):
         pool.add(prompt.text)
     find_fault = make_novelty_check(pool, config.max_overlap)
