@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoTokenizer
 
 from lesson_runs import make_cell, script, write_lora, write_run
 from selfteach import cli
@@ -22,6 +23,7 @@ from selfteach.export.check_export import describe_request
 from selfteach.export.export_run import (
     ExportJob,
     check_job,
+    describe_thinking,
     describe_use,
     explain_why_not_asked,
 )
@@ -413,3 +415,11 @@ def test_another_program_is_asked_as_the_template_takes_it(make_tiny: Any, tmp_p
     (done,) = sampler.stream([request])
     assert [own.prompt for own in asked] == [make_prompt("Be brief.\n\nYes?")]
     assert done.id == request.id(sampler.fingerprint), "the request stays the one of the exam"
+
+
+def test_a_card_says_how_a_template_that_thinks_is_told_not_to(tiny: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    assert describe_thinking(tokenizer) == ""
+    off = "{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}"
+    tokenizer.chat_template += off
+    assert '"chat_template_kwargs": {"enable_thinking": false}' in describe_thinking(tokenizer)

@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -169,7 +170,8 @@ def write_export(job: ExportJob, make_card: MakeCard, display: Display) -> JsonO
         exams = sit_again(job, base, folder, reference, fresh, display)
         found["exams"] = [exam.to_json() for exam in exams]
         write_report(fresh, found)
-        usage = f"{describe_use(job, base)}\n\n{describe_check(checked)}{describe_exams(exams)}"
+        use = f"{describe_use(job, base)}{describe_thinking(reference.tokenizer)}"
+        usage = f"{use}\n\n{describe_check(checked)}{describe_exams(exams)}"
         write_text(fresh / CARD_FILE, make_card(usage, LIBRARIES.get(job.form, "")))
         if job.form in MERGED_FORMS:
             publish_folder(fresh, base, folder)
@@ -493,6 +495,24 @@ def describe_use(job: ExportJob, base: str) -> str:
         ),
     }
     return f"## Use\n\nIn this folder:\n\n```sh\n{commands[job.form]}\n```"
+
+
+def describe_thinking(tokenizer: Any) -> str:
+    """Return what the card says of a template that lets the model think unless it is told not to;
+    "" for any other.
+    """
+    turns = [{"role": "user", "content": "Hello"}]
+    own, off = (
+        tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **how)
+        for how in ({}, {"enable_thinking": False})
+    )
+    if own == off:
+        return ""
+    return (
+        "\n\nThe model's template lets it think first. The lesson was trained and checked without: "
+        'give each request `"chat_template_kwargs": {"enable_thinking": false}` (llama.cpp, '
+        "vLLM), or `apply_chat_template(..., enable_thinking=False)` (transformers)."
+    )
 
 
 def describe_check(checked: ExportCheck) -> str:
