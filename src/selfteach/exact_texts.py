@@ -1,22 +1,28 @@
-"""Find the parts of an answer that no repair may write otherwise: code, addresses and paths."""
+"""Find the parts of an answer that no repair may write otherwise: code, addresses and paths; and
+whether a text ends within something.
+"""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 
 import regex
 
 CODE_BLOCK = regex.compile(r"^ *```[^\n`]*\n.*?(?:^ *```|\Z)", regex.M | regex.S)
 """A fenced code block; one that a limit of tokens has cut is not closed."""
-INLINE_CODE = regex.compile(r"(?<!`)`(?!`)(?P<code>[^`\n]+)`(?!`)")
-ADDRESS = r"\S*(?:://|@|\bwww\.)\S*"
+INLINE_CODE = regex.compile(r"(?<!`)(?P<marks>`+)(?!`)(?P<code>[^`\n]+)(?P=marks)(?!`)")
+ADDRESS = r"(?:(?<!\S)|(?<=`)(?!`))\S*?(?:://|@|\bwww\.)\S*"
+"""An address, tried once for each word."""
 _EXACT = regex.compile(
     rf"(?P<block>{CODE_BLOCK.pattern})|{INLINE_CODE.pattern}|{ADDRESS}|(?<![\w/-])--\w[\w-]*|"
     r"(?<![\w/])(?:~|\.{1,2})?/\w\S*",
     regex.M | regex.S,
 )
 _FENCE = re.compile(r"^ *```", re.M)
-_EMOTICON = re.compile(r"[:;=]['-]?\(")
+_EMOTICON = re.compile(r"[:;=]['-]?\(+|\(['-]?[:;=](?!\w)")
+_DOUBLE_QUOTE = re.compile(r'(?P<length>[\d½¼¾⅓⅔⅛])?"')
 _BLOCK_START = re.compile(r"\s*(?:```|\||#{1,6}\s|[-*•+]\s|\d{1,2}[.)]\s)")
 Span = tuple[int, int]
 
@@ -26,9 +32,14 @@ def find_exact_spans(text: str) -> list[Span]:
     return [found.span() for found in _EXACT.finditer(text)]
 
 
-def touches(found: re.Match[str], spans: list[Span]) -> bool:
-    """Return whether a match lies in one of these places, in part or as a whole."""
-    return any(start < found.end() and found.start() < end for start, end in spans)
+def touches(found: re.Match[str], spans: Sequence[Span]) -> bool:
+    """Return whether a match lies in one of these places, in part or as a whole.
+
+    Args:
+        spans: in their order, without overlaps.
+    """
+    place = bisect_right(spans, found.start(), key=lambda span: span[1])
+    return place < len(spans) and spans[place][0] < found.end()
 
 
 def drop_code(text: str) -> str:
@@ -45,8 +56,16 @@ def begins_block(text: str) -> bool:
 
 def is_open(text: str) -> bool:
     """Return whether a text ends within a code block, a quotation or brackets."""
-    if len(_FENCE.findall(text)) % 2:
+    rest = str(INLINE_CODE.sub("", text))
+    if len(_FENCE.findall(rest)) % 2:
         return True
-    rest = _EMOTICON.sub("", drop_code(text))
-    quotes = len(re.findall(r'(?<!\d)"', rest))  # 5" is a length
-    return quotes % 2 == 1 or rest.count("“") > rest.count("”") or rest.count("(") > rest.count(")")
+    rest = _EMOTICON.sub("", drop_code(rest))
+    last = rest.rstrip().rpartition("\n\n")[2]  # each paragraph of a speech opens it again
+    is_quoted = False
+    for found in _DOUBLE_QUOTE.finditer(last):  # 5" is a length where no quotation is open
+        is_quoted = not is_quoted and not found["length"]
+    if "„" in last:
+        is_quoted = is_quoted or last.count("„") > last.count("“") + last.count("”")
+    else:
+        is_quoted = is_quoted or last.count("“") > last.count("”")
+    return is_quoted or rest.count("(") > rest.count(")")

@@ -129,7 +129,8 @@ monitored:monitor poured:pour described:describe climbed:climb required:require 
 marketed:market completed:complete competed:compete abandoned:abandon postponed:postpone
 convened:convene opened:open associated:associate treated:treat evaluated:evaluate
 decided:decide avoided:avoid styled:style signaled:signal scaled:scale filled:fill passed:pass
-buzzed:buzz seized:seize waltzed:waltz bathed:bathe reached:reach hoped:hope hopped:hop
+severed:sever balloted:ballot panicked:panic buzzed:buzz seized:seize waltzed:waltz
+bathed:bathe reached:reach hoped:hope hopped:hop
 """
 
 

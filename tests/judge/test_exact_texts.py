@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from selfteach.exact_texts import is_open
@@ -10,7 +12,9 @@ from selfteach.judge.conditions import count_paragraphs
 from selfteach.judge.decline import is_decline
 from selfteach.judge.repair import repair_answer
 from selfteach.judge.revise import find_smallest_revision
-from selfteach.judge.word_edits import replace_words
+from selfteach.judge.word_edits import replace_words, rewrite_marks
+from selfteach.materials.documents.note_marks import remove_note_marks
+from selfteach.materials.spelling import respell
 
 CODE = "```python\nprint(1)\n```\nThis prints one."
 
@@ -103,3 +107,88 @@ def test_checks_read_code_as_code() -> None:
 )
 def test_a_message_in_one_line_may_turn_something_down(answer: str, declines: bool) -> None:
     assert is_decline(answer) is declines
+
+
+@pytest.mark.parametrize(
+    ("text", "opens"),
+    [
+        ('We watched "Apollo 13".', False),
+        ('She said, "I was born in 1990" and laughed.', False),
+        ("Er sagte: „Ich komme.“", False),
+        ("Er sagte: „Ich komme.", True),
+        ('The pipe is 5½" wide.', False),
+        ("I failed my exam :((", False),
+        ('Use the `"` character.', False),
+        ("run:\n```pip install numpy```\nThen import it.", False),
+        ('"It is late.\n\n"Go home," he said.', False),
+        ('She said: "I am tired.', True),
+        ("Use this (it is short.", True),
+        ("Here:\n```python\n# Say hello.", True),
+    ],
+)
+def test_what_is_open_at_the_end_of_a_text(text: str, opens: bool) -> None:
+    assert is_open(text) is opens
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "repaired"),
+    [
+        ('not contains "milk"', "You need eggs, milk, flour.", "You need eggs, flour."),
+        ('not contains "Tom"', "Yes, Tom, it is.", "Yes, it is."),
+        ('starts "Dear Tom"', "- Milk\n- Eggs", "Dear Tom,\n\n- Milk\n- Eggs"),
+    ],
+)
+def test_lists_keep_their_commas_and_letters_begin_as_letters(
+    check: str, text: str, repaired: str
+) -> None:
+    assert repair(check, text)[0] == repaired
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("May I? And I, for one, agree.", "May we? And we, for one, agree."),
+        ('"I don\'t know," said Tom.', '"We don\'t know," said Tom.'),
+        ("- I like tea.\n😊 I'm glad", "- We like tea.\n😊 We're glad"),
+        ("He said I am late.", "He said we are late."),
+    ],
+)
+def test_we_is_written_as_its_place_asks(text: str, written: str) -> None:
+    assert replace_words(text, [("I", "we")]) == written
+
+
+def test_we_are_may_become_they_are() -> None:
+    assert replace_words("We're open.", [("we", "they")]) == "They're open."
+    assert replace_words("They're in.", [("they", "he")]) == "They're in."
+
+
+def test_small_letters_and_verses_stay_where_a_sentence_is_left_out() -> None:
+    keeps = parse_check('not contains "car" and not contains "War"').keeps
+    chat = "hey! the car broke. can you help me? thanks a lot!"
+    assert find_smallest_revision(chat, [keeps]) == "hey! can you help me? thanks a lot!"
+    verse = "Peace came.\nWar ended!\nand all was well.\nThe end."
+    assert find_smallest_revision(verse, [keeps]) == "Peace came.\nand all was well.\nThe end."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Hello I am an AI assistant, I don't have access to real-time data.",
+        "Hello Anna, I am an AI language model, so I don't have personal experiences.",
+        "Hello Customer, we are not equipped to answer that.",
+        "Hello Tom, I don't have the ability to do that.",
+        "Hi Tom, you'll have to ask someone else.",
+    ],
+)
+def test_an_assistant_that_greets_declines_all_the_same(answer: str) -> None:
+    assert is_decline(answer)
+
+
+@pytest.mark.parametrize("text", ["我喜欢" * 6_667, "_" * 20_000, "`a` " * 5_000, "ha-" * 1_300])
+def test_texts_without_end_take_no_time(text: str) -> None:
+    start = time.monotonic()
+    assert respell("british", text) == text
+    assert replace_words(text, [("car", "automobile")]) == text
+    assert remove_note_marks(text) == (text, 0)
+    rewrite_marks(text, lambda part: "-" not in part)
+    assert time.monotonic() - start < 10

@@ -46,10 +46,17 @@ def test_other_forms_of_marks(text: str, plain: str) -> None:
         "As [3] shows, 5 m² are enough [4].",
         "The list is [1]. A list [2] is longer.",
         'He said "it is old [sic]." Then he left.',
+        "```py\na[1] = 2.[1]\n```",
     ],
 )
 def test_what_is_no_mark_stays(text: str) -> None:
     assert remove_note_marks(text) == (text, 0)
+
+
+def test_places_in_lists_and_notation_stay_beside_marks() -> None:
+    text = "Arrays.[1] You write a[0] first, and then items[1].[2]"
+    assert remove_note_marks(text)[0] == "Arrays. You write a[0] first, and then items[1]."
+    assert remove_note_marks("It is.[1] Fe[9] x[^0-9] `a[1]`") == ("It is. Fe[9] x[^0-9] `a[1]`", 1)
 
 
 def test_a_document_is_cut_into_sentences_and_says_what_was_left_out(tmp_path: Path) -> None:

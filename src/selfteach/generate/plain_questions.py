@@ -78,6 +78,9 @@ IRREGULAR = dict(
     focussed:focus biased:bias debuted:debut controlled:control patrolled:patrol piloted:pilot
     pivoted:pivot developed:develop enveloped:envelop galloped:gallop gossiped:gossip
     worshiped:worship welcomed:welcome guided:guide persuaded:persuade owed:owe dyed:dye eyed:eye
+    balloted:ballot mouthed:mouth bequeathed:bequeath beguiled:beguile cached:cache axed:axe
+    panicked:panic mimicked:mimic vied:vie untied:untie signalled:signal murmured:murmur
+    routed:route rerouted:reroute annulled:annul extolled:extol gassed:gas
     """.split()  # noqa: SIM905
 )
 """Past forms and their verbs."""
@@ -94,7 +97,7 @@ STEM_WITH_E = re.compile(
     r"[aeiou]th|^ach|[ct]r|[^aeiouylrw]l|"
     rf"{_ONE}(?:[aeiouy][bd]|[aeiou]f|[aiou]k|[iouy]l|[aeiuy]m|[aiu]n|[aiouy]p|[aiuy]r|[aouy]t)|"
     r"(?:sc|h|imp)al|(?:nv|rv)en|(?:tp|cond|cl|ph|thr|dr|^(?:at|st|[bhltz]))on|"
-    r"(?:^adh|terf|sev|^rev|premi)er|(?:^st|rest|sc|gn|pl|ad|sn|^[bcgp])or|"
+    r"(?:^adh|terf|rsev|^rev|premi)er|(?:^st|rest|sc|gn|pl|ad|sn|^[bcgp])or|"
     r"[iu]at|creat|permeat|delineat|(?:pl|comp|^del|cr)et|"
     r"(?:nv|un|gn|exped|^[cs]|(?:ex|re|in)c)it|^[bptw]ast)$"
 )

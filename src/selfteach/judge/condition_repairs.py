@@ -165,7 +165,11 @@ def _start_body(lead: str, text: str) -> Iterator[str]:
     if text[:1].isupper():
         lead = capitalize(lead)
     if begins_block(text):
-        yield f"{lead}{'!' if lead[-1].isalnum() else ''}\n\n{text}"
+        mark = "," if lead.lower().startswith(_LETTER_STARTS) else "!"
+        if not lead[-1].isalnum():
+            yield f"{lead}\n\n{text}"
+        elif not _OPENING.match(lead):
+            yield f"{lead}{mark}\n\n{text}"
         return
     greetings = _find_greetings(text)
     fitting = fit_first_letter(text)

@@ -171,10 +171,13 @@ _APOLOGY = (
     r"\b(?:(?:i|we)(?: |(?=['’]))(?:am |are |['’]m |['’]re )(?:(?:so|very|really|truly) )?)?"
     r"(?:sorry|afraid)\b(?! to (?:hear|read|learn|see)\b| of\b)[^.!?]{0,160}?"
 )
-_LACKS = (
+_ABILITIES = (
     rf"{_YET}{_WE}{_DO_NOT} (?:\w+ly )?have (?:(?:the|any|an?|enough) )?{_ABILITY}\b",
     rf"{_YET}{_WE}(?:am|are|['’]m|['’]re) (?:\w+ly )?not (?:\w+ly )?"
     r"(?:equipped|capable|designed|programmed|built)\b",
+)
+_LACKS = (
+    *_ABILITIES,
     rf"{_YET}{_WE}(?:am|are|['’]m|['’]re) (?:\w+ly )?unable to\b(?![^.!?]*\bwithout\b)",
     rf"{_APOLOGY}{_WE}{_AM} not (?:an?|the|one|here|sure)\b",
     rf"{_APOLOGY}{_WE}{_DO_NOT} (?:know (?!you\b|each\b)|have (?:the|any|that|this|personal)\b|"
@@ -261,8 +264,10 @@ _ALONE = (
 DECLINE = regex.compile(
     "|".join((*_SAY, *_LACKS, *_CLOSED, *_REDIRECTS, *_ALONE)), regex.IGNORECASE
 )
-DECLINE_OF_SPEAKING = regex.compile("|".join((*_SAY, *_CLOSED, *_REDIRECTS)), regex.IGNORECASE)
-"""A decline that no message makes about something else than talking."""
+DECLINE_IN_MESSAGE = regex.compile(
+    "|".join((*_SAY, *_ABILITIES, *_CLOSED, *_REDIRECTS, *_ALONE)), regex.IGNORECASE
+)
+"""The same without "I'm unable to come" and "sorry, I can't do Saturday", which messages say."""
 
 # -------------------------------------------------------------------------------------------------
 # what is read
@@ -277,8 +282,10 @@ _LETTER = regex.compile(
     regex.IGNORECASE,
 )
 _MESSAGE = regex.compile(
-    r"\s*(?:hi|hello|hey) (?!there\b|user\b|friend\b)(?:(?-i:\p{Lu})[^\n,.!?]{1,30}|mum|mom|dad|"
-    r"(?:my )?(?:love|darling|dear|honey)|babe|team|all|everyone|everybody|guys|boss),\s",
+    r"\s*(?:hi|hello|hey) (?!there\b|user\b|friend\b|world\b|customer\b)"
+    r"(?:(?-i:(?!I\b|I['’]|This\b)\p{Lu}[\w'’.-]*(?: \p{Lu}[\w'’.-]*){0,2})|mum|mom|dad|"
+    r"(?:my )?(?:love|darling|dear|honey)|babe|team|all|everyone|everybody|guys|boss),\s"
+    r"(?!.*\b(?:AI|chatbot|language model|assistant)\b)",
     regex.IGNORECASE,
 )
 """The beginning of a message in one line. It may say "I'm unable to come on Sunday."."""
@@ -291,5 +298,5 @@ def is_decline(answer: str) -> bool:
     own = _QUOTED.sub("", answer)
     text = own if any(map(str.isalnum, own)) else answer
     sentences = [part.lstrip(_MARKUP) for part in split_sentences(text)[:MAX_SENTENCES]]
-    pattern = DECLINE_OF_SPEAKING if _MESSAGE.match(answer) else DECLINE
+    pattern = DECLINE_IN_MESSAGE if _MESSAGE.match(answer) else DECLINE
     return any(pattern.search(sentence) for sentence in sentences)

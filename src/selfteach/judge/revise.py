@@ -70,15 +70,22 @@ def generate_candidates(text: str, keeps: CheckText) -> Iterator[str]:
 
 def _drop_sentences(text: str, keeps: CheckText) -> str:
     """Return the sentences and code blocks of a text that alone meet a condition; "" if they break
-    off. What begins with a small letter goes on with the part before it, and goes with it.
+    off. What begins with a small letter, where others begin with a capital, goes on with the part
+    before it in its line, and goes with it.
     """
+    parts = _split_parts(text.lstrip())
+    has_capitals = sum(part[:1].isupper() for part in parts) > 1
     kept = []
     is_dropped = False
-    for part in _split_parts(text.lstrip()):
-        is_dropped = (is_dropped and part[:1].islower()) or not keeps(part.strip())
+    before = ""
+    for part in parts:
+        is_small = has_capitals and part[:1].islower() and part[1:2] != ")"
+        goes_on = is_dropped and is_small and not before.endswith("\n")
+        is_dropped = goes_on or not keeps(part.strip())
         if not is_dropped:
             kept.append(part)
-    left = "".join(kept).strip()
+        before = part
+    left = re.sub(r"\n{3,}", "\n\n", "".join(kept)).strip()
     return "" if is_cut_off(left) else left
 
 

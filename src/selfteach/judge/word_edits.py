@@ -24,6 +24,14 @@ I_TO_WE = [
     ("was I", "were we"),
 ]
 """The verbs that change with "we" for "I"."""
+_WITH_ARE = frozenset({"we", "you", "they"})
+"""What "'re" may stand behind."""
+_NO_NAMES = frozenset(
+    """
+    may should could can do did will would shall must might am was have had and but if when then
+    today yesterday tomorrow now so because while as that or nor yet since though
+    """.split()  # noqa: SIM905
+)
 _PRONOUN_I = re.compile(r"I(?!\w)")
 
 
@@ -52,7 +60,7 @@ def _to_key(words: str) -> str:
 
 def _make_word_pattern(word: str) -> str:
     edge_before = r"(?<![\w])" if word[0].isalnum() else ""
-    edge_after = r"(?![\w])(?!['’](?:m|re|t)\b)" if word[-1].isalnum() else ""
+    edge_after = r"(?![\w])(?!['’](?:m|t)\b)" if word[-1].isalnum() else ""
     if len(word) == 1 and word.isalpha():
         edge_after += r"(?!\.\w)"  # "i.e."
     gap = re.escape(word).replace(r"\ ", r"\s+")
@@ -82,10 +90,12 @@ class _Replace:
 
     def __call__(self, found: re.Match[str]) -> str:
         """Return the article that fits, and the new word."""
-        if touches(found, self._exact) or _is_numeral(found):
-            return found[0]
         new = self._forms.get(_to_key(found["word"]), found["word"])
-        if not _PRONOUN_I.match(found["word"]) or _begins_sentence(found.string, found.start()):
+        rest = found.string[found.end() : found.end() + 3]
+        is_torn = rest in ("'re", "’re") and new.lower() not in _WITH_ARE
+        if touches(found, self._exact) or _is_numeral(found) or is_torn:
+            return found[0]
+        if not _PRONOUN_I.match(found["word"]) or _begins_clause(found.string, found.start()):
             new = match_case(found["word"], new)
         fitted = _fit_article(found["article"] or "", found["word"], new)
         return (fitted.upper() if found.string.isupper() else fitted) + new
@@ -93,9 +103,13 @@ class _Replace:
 
 def _is_numeral(found: re.Match[str]) -> bool:
     """Return whether a word is the number of a name: "World War I"."""
-    before, after = found.string[: found.start()], found.string[found.end() :]
-    is_name = re.search(r"\b[A-Z]\w+ $", before) and re.match(r"\W*(?:$|[^\w\s])", after)
-    return found["word"] == "I" and is_name is not None
+    if found["word"] != "I":
+        return False
+    before = found.string[max(found.start() - END_CHARS, 0) : found.start()]
+    after = found.string[found.end() : found.end() + END_CHARS]
+    name = re.search(r"(?<=[\w,] )([A-Z]\w+) $", before)  # not the first word of a sentence
+    is_name = name is not None and name[1].lower() not in _NO_NAMES
+    return is_name and re.match(r"\W*(?:$|[^\w\s])", after) is not None
 
 
 def match_case(old: str, new: str) -> str:
@@ -133,8 +147,8 @@ _UNITS = (
 )
 _EXACT_TEXTS = (
     ADDRESS,
-    r"(?<!\w)!(?=[\w\[(/])|:\w+!",  # "!important", "![a picture](", ":q!"
-    r"[\w-]+-[\w-]+\.\w+\b|[^\W_]_+[^\W_]|\b\w-\w\b",  # files and other names
+    r"(?<!\w)!(?:[\w\[(/])|:\w+!",  # "!important", "![a picture](", ":q!"
+    r"(?<![\w-])(?=\w+-)[\w-]++\.\w+\b|[^\W_]_+[^\W_]|\b\w-\w\b",  # files and other names
     r"&#?\w+;|\b[A-Za-z]#|#\d|&&|--+\w|\w\[[^\[\]]*\]|\]\(|!+ ?=",  # code and markup
     r"\d+(?:[.,:/—-]\d+)+|\d\s+[-–—:]\s+\d",  # numbers, dates, times and ranges
     rf"(?<!\b{_MONTHS})\b\d+,\s+\d|(?<!\w)[-−]\d|~\s?\d|\d\"|\b[A-Za-z\d]-\d",
@@ -228,9 +242,11 @@ def _write_range(found: re.Match[str]) -> str:
 def _rewrite_mark(text: str, pattern: str, new: str | Callable[[re.Match[str]], str]) -> str:
     """Return a text with a mark written otherwise, but for what must stay exact."""
     exact = [found.span() for found in _EXACT.finditer(text)]
-    exact += [found.span("code") for found in INLINE_CODE.finditer(text)]
+    code = [found.span("code") for found in INLINE_CODE.finditer(text)]
 
     def write(found: re.Match[str]) -> str:
+        if touches(found, code):
+            return found[0]
         touched = (span for span in exact if span[0] < found.end() and found.start() < span[1])
         if any(start < found.start() or found.end() < end for start, end in touched):
             return found[0]
@@ -281,6 +297,23 @@ def _spell_forbidden(number: str, meets: Meets) -> str:
     return number if meets(number) or _DECIMAL_COMMA.search(number) else spell_numbers(number)
 
 
+_OPENING_MARKS = regex.compile(rf"(?:[\s\"'“‘„«(\[*_>#•-]|\d+[.)]|{PICTURE})*\Z")
+
+
+def _begins_clause(text: str, place: int) -> bool:
+    """Return whether a sentence begins at a place, behind quotation marks, an item's mark or an
+    emoji, or where a quotation begins.
+    """
+    before = text[max(place - END_CHARS, 0) : place]
+    marks = _OPENING_MARKS.search(before)
+    start = marks.start() if marks else len(before)
+    opened = before[start:]
+    is_first = _begins_sentence(before[:start] + " ", start + 1) if start else True
+    is_after_close = re.search(r"[.!?][\"'”’)\]*_]+\s+\Z", before) is not None
+    opens_quote = re.search(r"[\"“„«]\Z", opened) is not None
+    return is_first or "\n" in opened or is_after_close or opens_quote
+
+
 _SENTENCE_END = re.compile(r"(?:\A|[.!?]\s+|\n\s*)\Z")
 
 
@@ -320,6 +353,13 @@ def change_case(text: str, meets: Meets) -> Iterator[str]:
         yield text.upper()
 
 
+_FINITE = (
+    r"(?:is|are|was|were|has|have|had|can|could|will|would|do|does|did|may|might|must|should|wants?|"
+    r"needs?|likes?|lives?|works?|makes?|made|takes?|took|goes|went|gets?|got|said|says?)"
+)
+"""Verbs that a sentence goes on with after a word between commas."""
+
+
 def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
     """Yield a sentence that lacks one word of an enumeration: "lions, cars and cats".
 
@@ -327,10 +367,12 @@ def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
     """
     words = dict.fromkeys(re.findall(r"\w[\w'’-]*", sentence))
     for word in [word for word in words if not meets(word)]:
-        inserted = re.search(rf", {re.escape(word)},(?= )(?!.*\b(?:and|or)\b)", sentence)
+        inserted = re.search(rf"^[\w'’ -]+(, {re.escape(word)},) {_FINITE}\b", sentence)
         if inserted:  # "Paris, however, is big."
-            yield sentence[: inserted.start()] + sentence[inserted.end() :]
-            continue
+            changed = sentence[: inserted.start(1)] + sentence[inserted.end(1) :]
+            if meets(changed):
+                yield changed
+                continue
         item = rf"(?:[\w-]+ ){{0,2}}?\**{re.escape(word)}\**"
         for pattern, new in (
             (rf"^([^,]*), {item}, (and|or) ", r"\1 \2 "),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 
+from selfteach.exact_texts import find_exact_spans, touches
 from selfteach.text import format_count
 
 _MARK = (
@@ -13,9 +14,9 @@ _MARK = (
     r"citation needed)\]|[¹²³⁰⁴-⁹]{1,3})"
 )
 """The mark of a note: `[1]`, `[2, 3]`, `[a]`, `[note 1]`, `[^name]`, or a raised number."""
-_BRACKETED = r"\[(?:\d{1,3}(?:[,–-] ?\d{1,3})*|\^[^\]\s]{1,40})\]"
+_BRACKETED = r"\[\d{1,3}(?:[,–-] ?\d{1,3})*\]"
 _BEHIND_STOP = re.compile(
-    rf"(?<=\w)([.!?…,;:]?[\"'”’)»*_]*[.!?…,;:][\"'”’)»*_]*){_MARK}+"
+    rf"(?<=[\w\])])(?<!_)([.!?…,;:]?[\"'”’)»*_]*[.!?…,;:][\"'”’)»*_]*)({_MARK}+)"
     r"(?=\s+[\w\"'“‘„«(¿¡]|\s*(?:\n|$))"
 )
 """Marks behind a stop or a comma, with words behind them: a program's `a.[0] = 1` has none."""
@@ -25,17 +26,42 @@ _BEGINS_NOTE = re.compile(r"^\[\^[^\]\s]{1,40}\]:[ \t]*", re.M)
 """The mark before the text of a note in Markdown."""
 
 
+MAX_STEP = 3
+"""How much higher than the marks behind stops a mark behind a word may be."""
+
+
 def remove_note_marks(text: str) -> tuple[str, int]:
     """Return a text without the marks of its notes, and how many places had them.
 
-    A mark behind a word is one only in a text that has marks behind stops, too.
+    A mark behind a word is one only in a text that has marks behind stops, about up to its number,
+    and no places in lists ("a[0]"). Code stays.
     """
-    text, starts = _BEGINS_NOTE.subn("", text)
-    text, stops = _BEHIND_STOP.subn(r"\1", text)
-    words = 0
-    if stops:
-        text, words = _BEHIND_WORD.subn("", text)
-    return text, starts + stops + words
+    count = highest = 0
+
+    def cut_behind_stop(found: re.Match[str]) -> str:
+        nonlocal count, highest
+        if touches(found, code):
+            return found[0]
+        count += 1
+        highest = max([highest, *map(int, re.findall(r"\d+", found[2]))])
+        return found[1]
+
+    def cut_behind_word(found: re.Match[str]) -> str:
+        nonlocal count
+        numbers = list(map(int, re.findall(r"\d+", found[0])))
+        if touches(found, code) or not 0 < min(numbers) <= max(numbers) <= highest + MAX_STEP:
+            return found[0]
+        count += 1
+        return ""
+
+    text, count = _BEGINS_NOTE.subn("", text)
+    has_places = "[0]" in text
+    code = find_exact_spans(text)
+    text = _BEHIND_STOP.sub(cut_behind_stop, text)
+    if highest and not has_places:
+        code = find_exact_spans(text)
+        text = _BEHIND_WORD.sub(cut_behind_word, text)
+    return text, count
 
 
 def describe_note_marks(count: int) -> str:
