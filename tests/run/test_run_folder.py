@@ -105,6 +105,11 @@ def test_a_run_below_the_default_folder_needs_no_other_place() -> None:
     assert move_command(f"{command} --out r", Path.cwd() / "r") == f"{command} --out r"
 
 
+@pytest.mark.parametrize("command", ["", "selfteach.feedback('Hum!', out='r')", "selfteach 'torn"])
+def test_what_is_no_command_line_stays_as_it_is(command: str) -> None:
+    assert move_command(command, Path("elsewhere")) == command
+
+
 def test_a_run_that_never_began_is_removed_while_it_is_locked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -14,11 +14,14 @@ def move_command(command: str, folder: Path) -> str:
     """Return the command that goes on with a run in a folder.
 
     It is the one that was typed, with another `--out` where that names another folder. Without one
-    a run is looked for below `runs/`.
+    a run is looked for below `runs/`. A call of the Python API stays as it is.
     """
-    if not command:
-        return ""
-    words = shlex.split(command)
+    if not command.startswith("selfteach "):
+        return command
+    try:
+        words = shlex.split(command)
+    except ValueError:  # of a run from elsewhere, in which anything may stand
+        return command
     end = words.index("--") if "--" in words else len(words)
     for place, word in enumerate(words[:end]):
         name, _, value = word.partition("=")
