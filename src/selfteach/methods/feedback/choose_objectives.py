@@ -10,6 +10,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.methods.anchor_weights import ANCHOR_WEIGHT, HIGH_ANCHOR_WEIGHT
 from selfteach.methods.feedback.dev_answers import measure_kept, measure_needless
+from selfteach.methods.feedback.own_mistakes import OWN_MISTAKE, OWN_MISTAKE_WEIGHTS
 from selfteach.methods.feedback.training_settings import (
     OBJECTIVE,
     UNLIKELIHOOD,
@@ -68,11 +69,13 @@ def choose_weights(session: Session, choice: str) -> ObjectiveWeights:
     """Return the weights of a choice for the rule of a session."""
     rule = session.understood
     is_everywhere = not rule.has_condition and not rule.forbidden_topic
-    return parse_objective_weights(
+    weights = parse_objective_weights(
         choice,
         has_condition=rule.has_condition,
         is_form=is_everywhere and get_check(rule) is not None,
     )
+    draws = session.config.balance.own_samples > 0
+    return {**weights, OWN_MISTAKE: OWN_MISTAKE_WEIGHTS} if draws else weights
 
 
 def parse_objective_weights(

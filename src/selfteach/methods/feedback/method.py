@@ -13,7 +13,8 @@
   6  balance: clusters of prompts; where dev answers still break the rule, more prompts like them
      are written and learned (`dev_answers`, `write_more_prompts`)
   7  train: in scope the found answers against the broken ones (`choose_objectives`); elsewhere
-     the base's own answers hold it in place (`make_anchors`)
+     the base's own answers hold it in place (`make_anchors`); where the settings want it, the
+     tuned model's own answers that break the rule are corrected (`own_mistakes`)
   8  exam: base, rule in the prompt, tuned, on prompts that were not used to choose anything
      (`choose_exam_prompts`, `exam`); where too few prompts outside the rule leave the verdict
      open, more are written and asked (`lengthen_exam`)
@@ -35,7 +36,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.search import SearchTrace
 from selfteach.materials.rule import Rule, read_rule
 from selfteach.methods.calibrate_rule_judges import RuleJudges, choose_judges
-from selfteach.methods.feedback.amounts import name_needless_stage
+from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE, name_needless_stage
 from selfteach.methods.feedback.choose_exam_prompts import (
     add_prompts_outside,
     choose_exam_prompts,
@@ -61,6 +62,7 @@ from selfteach.methods.feedback.needless_effects import (
     make_needless_anchors,
 )
 from selfteach.methods.feedback.other_names import find_other_names
+from selfteach.methods.feedback.own_mistakes import OWN_MISTAKE, correct_own_mistakes
 from selfteach.methods.feedback.plan_work import PLAN
 from selfteach.methods.feedback.probe import (
     ProbedPrompt,
@@ -154,6 +156,7 @@ class RuleTraining:
         exam_limits: how many prompts of each scope the exam asks, if it has further prompts.
         exam_rounds: how often further prompts were written for it.
         tries_outside: how often the tuned model was tried outside the condition.
+        has_own_mistakes: whether its own answers were corrected.
         tried: the prompts of these tries.
         clusters: of train and dev prompts, once there are any.
         write_teacher_prompt: writes what the distillation's teacher sees, where a context was
@@ -173,6 +176,7 @@ class RuleTraining:
     exam_limits: dict[str, int] = field(default_factory=dict)
     exam_rounds: int = 0
     tries_outside: int = 0
+    has_own_mistakes: bool = False
     tried: list[GeneratedPrompt] = field(default_factory=list)
     clusters: PromptClusters | None = None
     write_teacher_prompt: Callable[[str], Prompt] | None = None
@@ -284,12 +288,30 @@ class RuleTraining:
         """
         with self.session.run.time_stage("balance"):
             grown = self.balance(tuned)
+        if self.session.config.balance.own_samples and not self.has_own_mistakes:
+            self.has_own_mistakes = True
+            with self.session.run.time_stage(OWN_MISTAKES_STAGE):
+                grown = self.correct_own_mistakes(tuned) or grown
         tries = self.session.config.balance.outside_tries
         if self.session.understood.situation and self.tries_outside < tries:
             self.tries_outside += 1
             with self.session.run.time_stage(name_needless_stage(self.tries_outside)):
                 grown = self.hold_outside(tuned) or grown
         return self.plan() if grown else None
+
+    def correct_own_mistakes(self, tuned: TunedModel) -> bool:
+        """Add corrections of the tuned model's own answers; return whether there are any (step
+        7).
+        """
+        taught = [example for example in self.examples if example.kind == "in_scope"]
+        found = correct_own_mistakes(self.session, tuned.recorded, taught)
+        then = "trained again with their corrections" if found else "nothing to correct"
+        drawn = self.session.config.balance.own_samples * len({one.turns for one in taught})
+        self.session.display.print_line(
+            f"{len(found)} of {drawn} own answers break the rule and can be corrected: {then}"
+        )
+        self.examples += found
+        return bool(found)
 
     def hold_outside(self, tuned: TunedModel) -> bool:
         """Add anchors where the tuned model shows the effect outside the condition; return whether
@@ -374,7 +396,7 @@ METHOD = Method(
     samples=PLAN.samples,
     plan_work=PLAN.plan_work,
     read_grading=read_grading,
-    kinds=("in_scope", NEAR, GENERAL),
+    kinds=("in_scope", NEAR, GENERAL, OWN_MISTAKE),
     rule_of=lambda text: read_rule(text).text,
 )
 """`selfteach feedback`."""

@@ -11,7 +11,7 @@ from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
 from selfteach.generate.worked_requests import find_related_topics, find_worked_topics
 from selfteach.materials.situation import has_built_requests, has_known_requests
-from selfteach.methods.feedback.amounts import name_needless_stage
+from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE, name_needless_stage
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.rule_occasions import plan_rule_occasions
@@ -69,6 +69,9 @@ runs: .87 where the base broke the rule on too few prompts, and 0."""
 LATER_SHARE = 0.6
 """Of the anchors of a forbidden subject that are asked again after a decline, as many are answered
 there: 235 of 393 in one run."""
+OWN_MISTAKE_SHARE = 0.15
+"""The share of the tuned model's own sampled answers that break the rule and are corrected. Two
+rules: .15 and .46."""
 SHOWN_SHARE = 0.3
 """The share of further prompts outside a condition to which the tuned model's answer shows the
 effect or declines; the base answers these. Two rules: .16 and .38."""
@@ -286,6 +289,9 @@ def plan_training_and_exams(
         tokens = pair_tokens + (tokens - pair_tokens) // train.epochs
         rows = pairs + (rows - pairs) // train.epochs
     training = [plan_training("train", tokens, rows, train)]
+    if config.balance.own_samples and rule.is_checked:
+        is_tried = rule.has_scope and bool(config.balance.outside)
+        training += plan_own_mistakes(training[0], prompts, config, is_tried=is_tried)
     if rule.has_scope and config.balance.outside:
         training += plan_tries_outside(training[0], rule, prompts, config)
     return [
@@ -293,6 +299,28 @@ def plan_training_and_exams(
         *training,
         _plan_exam("exam", answers, exam_tokens, READ_TOKENS * answers),
     ]
+
+
+def plan_own_mistakes(
+    first: PlannedStage, prompts: PromptCounts, config: FeedbackConfig, *, is_tried: bool
+) -> list[PlannedStage]:
+    """Return the stages in which the tuned model's own answers are corrected, and it is trained
+    again.
+
+    Args:
+        is_tried: whether it is tried outside a condition, too: then one training follows both.
+    """
+    answers = config.balance.own_samples * prompts.targets
+    tokens = int(ANSWER_SHARE * answers * config.probe.max_tokens)
+    more = 1 + OWN_MISTAKE_SHARE * config.balance.own_samples
+    again = replace(
+        first,
+        name="train 2",
+        trained_tokens=int(more * first.trained_tokens),
+        trained_rows=int(more * first.trained_rows),
+    )
+    drawn = PlannedStage(OWN_MISTAKES_STAGE, answers, tokens)
+    return [drawn] if is_tried else [drawn, again]
 
 
 def plan_tries_outside(

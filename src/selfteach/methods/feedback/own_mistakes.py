@@ -1,0 +1,92 @@
+"""Correct the tuned model's own answers that break the rule, and learn the corrections (step 7).
+
+A lesson shows an answer that keeps the rule. It does not show where an answer that was begun
+otherwise is to turn: a sampled email that has forty words already. So the tuned model answers its
+own training prompts at temperature 1; what breaks the rule is repaired by the check with the
+smallest change, and the loss counts what the change alone moves.
+
+Source: DAgger (Ross et al. 2011, arXiv 1011.0686), states that the learner itself gets into;
+correction-optimization, the least correction of the model's own answer. Departs: one round, and the
+check in place of a teacher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+
+from selfteach.judge.check import parse_check
+from selfteach.judge.decline import is_decline
+from selfteach.judge.repair import repair_answer
+from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE
+from selfteach.methods.session import Session
+from selfteach.models.recorded import Recorded
+from selfteach.records import (
+    GREEDY,
+    Completion,
+    Example,
+    Request,
+    Turns,
+    digest,
+    prompt_to_json,
+)
+from selfteach.run.stage_labels import label_stage
+
+OWN_MISTAKE = "own_mistake"
+"""The kind of a corrected answer of the tuned model's own."""
+OWN_MISTAKE_WEIGHTS = {"correction": 1.0}
+"""`hold` beside it keeps the base's beginnings, from which long answers follow: half of the emails
+were too long with it, one in fifteen without (docs/log/2026-11-rules.md).
+"""
+
+
+def correct_own_mistakes(
+    session: Session, model: Recorded, taught: Sequence[Example]
+) -> list[Example]:
+    """Return the tuned model's own sampled answers that break the rule, each with its smallest
+    correction. Without a check that decides there are none.
+
+    Args:
+        taught: the examples in scope, whose prompts are answered `balance.own_samples` times each.
+    """
+    config = session.config
+    rule = session.understood
+    if not rule.deciding_check:
+        return []
+    check = parse_check(rule.deciding_check)
+    prompts = list(dict.fromkeys(example.turns for example in taught))
+    sampling = replace(GREEDY, temperature=1.0, max_tokens=config.probe.max_tokens)
+    numbers = range(config.balance.own_samples)
+    requests = [
+        Request(OWN_MISTAKES_STAGE, turns, sampling, number, config.seed)
+        for number, turns in product(numbers, prompts)
+    ]
+    label = label_stage(OWN_MISTAKES_STAGE)
+    session.display.start_stage(label, len(requests))
+    answers = model.sample(requests, session.display.advance)
+    found = []
+    with session.run.ledger.open_funnel(label) as funnel:
+        for request, answer in zip(requests, answers, strict=True):
+            text = answer.text
+            fault = ""
+            corrected = ""
+            if check.keeps(text):
+                fault = "keeps the rule"
+            elif is_decline(text):
+                fault = "declines"
+            else:
+                fixes = repair_answer(check, text, rule.replacements, rule.statement)
+                corrected = next(iter(fixes), "")
+                fault = "" if corrected else "no correction is known"
+            example = _make_example(request.prompt, answer, corrected or text)
+            funnel.decide(example.id, fault, {"answer": text})
+            if not fault:
+                found.append(example)
+    return list({example.id: example for example in found}.values())
+
+
+def _make_example(prompt: Turns | str, answer: Completion, corrected: str) -> Example:
+    id = digest([OWN_MISTAKE, prompt_to_json(prompt), answer.text])
+    cut = {"cut": ["rejected"]} if answer.finish == "length" else {}
+    return Example(id, OWN_MISTAKE, prompt, corrected, answer.text, source=cut)

@@ -1,0 +1,94 @@
+"""The tuned model's own answers that break the rule are corrected by its check, and learned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from scripted import Scripted
+from selfteach.config import FeedbackConfig
+from selfteach.materials.rule import read_rule
+from selfteach.methods.feedback.choose_objectives import choose_weights
+from selfteach.methods.feedback.own_mistakes import correct_own_mistakes
+from selfteach.methods.feedback.plan_work import plan_work
+from selfteach.methods.understood_rule import NO_RULE
+from selfteach.models.recorded import Recorded
+from selfteach.records import Example, Request, get_user_text, make_prompt
+from selfteach.run.display import SilentDisplay
+from selfteach.run.ledger import Ledger
+
+ANSWERS = {
+    "Rain?": ["Rain is water that falls. It falls from clouds.", "It is water."],
+    "Snow?": ["I am sorry, but I cannot help you with this or with anything else.", "It is white."],
+    "Wind?": ["air air air air air air air air", "It is air."],
+}
+ON = FeedbackConfig(balance={"own_samples": 2})
+
+
+def open_session(folder: Path, check: str = "max_words=5", config: FeedbackConfig = ON) -> Any:
+    folder.mkdir(exist_ok=True)
+    ledger = Ledger(folder / "run.db")
+    return SimpleNamespace(
+        run=SimpleNamespace(ledger=ledger),
+        display=SilentDisplay(),
+        config=config,
+        understood=replace(NO_RULE, rule=read_rule("Be brief."), given_check=check),
+    )
+
+
+def draw(session: Any, asked: list[Request]) -> list[Example]:
+    def reply(request: Request) -> str:
+        asked.append(request)
+        return ANSWERS[get_user_text(request.prompt)][request.draw]
+
+    model = Scripted(reply, name="tuned")
+    taught = [
+        Example(f"e{n}", "in_scope", make_prompt(text), f"Lesson {part}.")
+        for n, text in enumerate(ANSWERS)
+        for part in range(2)
+    ]
+    return correct_own_mistakes(session, Recorded(session.run.ledger, model, model), taught)
+
+
+def test_what_breaks_the_rule_is_repaired_with_the_smallest_change(tmp_path: Path) -> None:
+    session = open_session(tmp_path)
+    asked: list[Request] = []
+    (found,) = draw(session, asked)
+    assert (found.kind, found.role, get_user_text(found.prompt)) == (
+        "own_mistake",
+        "learn",
+        "Rain?",
+    )
+    assert (found.chosen, found.rejected) == ("Rain is water that falls.", ANSWERS["Rain?"][0])
+    assert len(asked) == 6, "each prompt once for each sample"
+    assert {request.sampling.temperature for request in asked} == {1.0}
+    (funnel,) = session.run.ledger.funnel()
+    assert (funnel.requested, funnel.accepted) == (6, 1)
+    assert funnel.reasons == {"keeps the rule": 3, "declines": 1, "no correction is known": 1}
+
+
+def test_without_a_check_nothing_is_drawn(tmp_path: Path) -> None:
+    asked: list[Request] = []
+    assert draw(open_session(tmp_path, check=""), asked) == []
+    assert not asked
+
+
+def test_only_the_change_counts_and_only_where_the_settings_want_it(tmp_path: Path) -> None:
+    weights = choose_weights(open_session(tmp_path / "on"), "sft+dpo")
+    assert weights["own_mistake"] == {"correction": 1.0}
+    assert "own_mistake" not in choose_weights(
+        open_session(tmp_path / "off", config=FeedbackConfig()), "sft+dpo"
+    )
+
+
+def test_the_plan_has_the_samples_and_one_more_training() -> None:
+    for text, stages in (
+        ("Stay under 30 words.", ["train", "own mistakes", "train 2"]),
+        ("In emails to my boss stay under 40 words.", ["own mistakes", "needless effects"]),
+    ):
+        names = [stage.name for stage in plan_work(text, ON)]
+        assert set(stages) <= set(names)
+        assert names.count("train 2") == 1
+        assert "own mistakes" not in [stage.name for stage in plan_work(text, FeedbackConfig())]
