@@ -118,7 +118,7 @@ def test_a_pair_is_dropped_where_rouge_score_exceeds(one, other):
     score = ORACLE.score(one, other)["rougeL"].fmeasure
     for threshold in (0.3, 0.7):
         if abs(score - threshold) > 1e-9:
-            (first, second) = decided([one, other], threshold, workers=1)
+            (first, second) = decided([one, other], threshold, words=split_latin_words, workers=1)
             assert first is None
             assert (second is not None) == (score > threshold)
             assert second is None or second == (0, pytest.approx(score, abs=1e-12))

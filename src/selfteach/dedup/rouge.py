@@ -36,7 +36,7 @@ def split_words_of_latin(text: str) -> list[str]:
     that would be all that two such texts are compared by.
     """
     if not text.isascii():
-        letters = list(filter(str.isalpha, text))
+        letters = list(filter(str.isalnum, text))
         if 2 * sum(map(str.isascii, letters)) < len(letters):
             return []
     return split_latin_words(text)
