@@ -33,6 +33,7 @@ def open_session(folder: Path, check: str = "max_words=5", config: FeedbackConfi
     return SimpleNamespace(
         run=SimpleNamespace(ledger=ledger),
         display=SilentDisplay(),
+        base=SimpleNamespace(release_memory=lambda: None),
         config=config,
         understood=replace(NO_RULE, rule=read_rule("Be brief."), given_check=check),
     )

@@ -64,7 +64,9 @@ def correct_own_mistakes(
     ]
     label = label_stage(OWN_MISTAKES_STAGE)
     session.display.start_stage(label, len(requests))
+    session.base.release_memory()  # base and tuned model are not in memory together
     answers = model.sample(requests, session.display.advance)
+    model.release_memory()
     found = []
     with session.run.ledger.open_funnel(label) as funnel:
         for request, answer in zip(requests, answers, strict=True):
