@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
-from selfteach.judge.check import parse_check
+from selfteach.judge.check import Check, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.judge.repair import repair_answer
 from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE
 from selfteach.methods.session import Session
+from selfteach.methods.understood_rule import UnderstoodRule
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
     GREEDY,
@@ -70,22 +71,22 @@ def correct_own_mistakes(
     found = []
     with session.run.ledger.open_funnel(label) as funnel:
         for request, answer in zip(requests, answers, strict=True):
-            text = answer.text
-            fault = ""
-            corrected = ""
-            if check.keeps(text):
-                fault = "keeps the rule"
-            elif is_decline(text):
-                fault = "declines"
-            else:
-                fixes = repair_answer(check, text, rule.replacements, rule.statement)
-                corrected = next(iter(fixes), "")
-                fault = "" if corrected else "no correction is known"
-            example = _make_example(request.prompt, answer, corrected or text)
-            funnel.decide(example.id, fault, {"answer": text})
+            corrected, fault = _correct(rule, check, answer.text)
+            example = _make_example(request.prompt, answer, corrected)
+            funnel.decide(example.id, fault, {"answer": answer.text})
             if not fault:
                 found.append(example)
     return list({example.id: example for example in found}.values())
+
+
+def _correct(rule: UnderstoodRule, check: Check, answer: str) -> tuple[str, str]:
+    """Return (the answer with the smallest change that keeps the rule, why there is none)."""
+    if check.keeps(answer):
+        return "", "keeps the rule"
+    if is_decline(answer):
+        return "", "declines"
+    fixes = repair_answer(check, answer, rule.replacements, rule.statement)
+    return (fixes[0], "") if fixes else ("", "no correction is known")
 
 
 def _make_example(prompt: Turns | str, answer: Completion, corrected: str) -> Example:
