@@ -52,6 +52,16 @@ def test_a_dataset_with_named_columns_becomes_instruction_data(words: Path, tmp_
     assert second["completion"][0]["content"] == "{german}", "a value is no template"
 
 
+def test_alpacas_sign_for_no_input_is_no_input(tmp_path: Path) -> None:
+    rows = tmp_path / "alpaca.jsonl"
+    task = {"instruction": "Name a fruit.", "input": "<noinput>", "output": "Pear."}
+    rows.write_text(json.dumps(task))
+    out = tmp_path / "train.jsonl"
+    words = ["templates", str(rows), "--template", "plain", "--out", str(out), "--json"]
+    assert run_json(words)[0] == 0
+    assert "noinput" not in out.read_text()
+
+
 def test_tasks_are_written_as_text_to_be_continued(tmp_path: Path) -> None:
     rows = [
         {

@@ -35,6 +35,14 @@ def cut(text: str = TEXT, size: int = 512, pages: tuple[int, ...] = ()) -> list[
     return split_chunks(Document("mill.pdf", "Mill", text, pages), count, size)
 
 
+def test_what_stands_between_the_parts_of_a_piece_counts() -> None:
+    """Each sign is a token here, and two line feeds stand between two paragraphs."""
+    text = "\n\n".join(f"Oak {n} m." for n in range(10, 40))
+    chunks = split_chunks(Document("a", "A", text), len, 60)
+    assert len(chunks) > 2
+    assert max(len(chunk.passage) for chunk in chunks) <= 60
+
+
 def test_sentences_end_where_they_end() -> None:
     (chunk,) = cut()
     assert [chunk.words(i) for i in range(len(chunk.sentences))] == [

@@ -305,7 +305,7 @@ def test_a_criticised_answer_is_not_approved_though_its_correction_is_the_same(
         {
             "messages": [
                 {"role": "user", "content": "Wool?"},
-                {"role": "assistant", "content": answer, "original": answer},
+                {"role": "assistant", "content": f" {answer}\n", "original": f" {answer}\n"},
             ],
             "feedback": '"long": too vague',
         },

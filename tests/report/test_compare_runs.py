@@ -130,6 +130,19 @@ def test_questions_about_one_passage_go_together() -> None:
     assert greedy["difference"].low <= 0
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+def test_conversations_that_end_in_one_question_are_told_apart_or_left_out(is_named: bool) -> None:
+    exams = [make_exam([True] * 12), make_exam([False] * 6 + [True] * 6)]
+    for exam in exams:
+        for place, row in enumerate(exam["answers"][:6]):
+            row["prompt"] = "Can you make it shorter?"
+            if is_named:
+                row["conversation"] = f"conversation {place}"
+    greedy, _ = pair_answers(*exams)
+    assert greedy["n"] == (12 if is_named else 6)
+    assert greedy["difference"].value == (-0.5 if is_named else 0.0)
+
+
 def make_tasks_exam(scores: list[float], **general: bool) -> dict[str, Any]:
     answers: list[dict[str, Any]] = [
         {

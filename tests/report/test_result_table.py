@@ -14,6 +14,7 @@ from rich.console import Console
 from selfteach import cli
 from selfteach.report.card import make_card
 from selfteach.report.page import render_report
+from selfteach.report.read_run import read_measure
 from selfteach.report.result_table import make_result_table
 
 
@@ -69,6 +70,12 @@ def test_no_text_of_an_exam_moves_the_cursor():
 
 def test_it_fits_eighty_columns():
     assert max(len(line) for line in printed(make_exam()).splitlines()) <= 80
+
+
+def test_a_share_of_nothing_is_no_share():
+    whole = {"value": 0.5, "low": 0.2, "high": 0.8, "n": 4}
+    assert read_measure(whole) is not None
+    assert read_measure(whole | {"n": 0}) is None
 
 
 def test_missing_arms_are_dashes_and_what_was_not_measured_has_no_row():

@@ -159,7 +159,11 @@ def test_overlong_rows_are_dropped_or_cut_and_counted() -> None:
     assert EOS not in cut.rows[3].answers[0]
 
 
-def test_a_forbidden_word_is_found_behind_signs_of_several_tokens() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["I like it \U0001f600\U0001f600 car.", "\U0001f600 car is red", "\U0001f600" * 5 + "car"],
+)
+def test_a_forbidden_word_is_found_behind_signs_of_several_tokens(text: str) -> None:
     """Tokens are bytes, and half a sign reads as one U+FFFD a byte, as with Llama 2's tokenizer:
     the text grows shorter where a sign is complete.
     """
@@ -175,7 +179,6 @@ def test_a_forbidden_word_is_found_behind_signs_of_several_tokens() -> None:
                     return data[: len(data) - cut].decode() + REPLACEMENT * cut
             raise AssertionError(data)
 
-    text = "I like it \U0001f600\U0001f600 car."
     source = {"forbidden": [text.index("car")]}
     example = replace(make_examples(2)[1], rejected=text, source=source)
     needs = RowNeeds(pairs=frozenset(["unlikelihood"]), forbidden=frozenset(["unlikelihood"]))

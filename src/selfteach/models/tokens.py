@@ -481,8 +481,8 @@ def _fold_system(turns: Sequence[Message]) -> tuple[Message, ...]:
         return tuple(turns)
     places = (n for n, turn in enumerate(turns) if turn.role == "user")
     first = next(places, 1)
-    told = replace(turns[first], content=f"{turns[0].content}\n\n{turns[first].content}")
-    return (*turns[1:first], told, *turns[first + 1 :])
+    folded = replace(turns[first], content=f"{turns[0].content}\n\n{turns[first].content}")
+    return (*turns[1:first], folded, *turns[first + 1 :])
 
 
 def _count_begun(prompt: Turns) -> int:
