@@ -28,6 +28,7 @@ from selfteach.export.check_export import (
     measure_gap_nats,
 )
 from selfteach.export.export_run import describe_check
+from selfteach.export.merge import save_merged
 from selfteach.export.ollama import find_template_parts, write_modelfile
 from selfteach.export.publish_folder import read_umask
 from selfteach.models.hf import HfModel
@@ -102,6 +103,16 @@ def test_the_base_decides_no_setting_of_a_plain_answer(
     adapters = [lesson / "adapter"]
     expected = answer_with_transformers(tiny, prompts, adapters)
     assert answer_with_transformers(penalized, prompts, adapters) == expected
+
+
+def test_a_merged_folder_names_every_token_that_ends_an_answer(
+    lesson: Path, tiny: Path, tmp_path: Path
+) -> None:
+    """Plain transformers stops at no other, and a template's end of turn may be another one."""
+    model = HfModel.load(str(tiny), dtype="float32", device="cpu")
+    save_merged(model, lesson / "adapter", tmp_path / "out")
+    config = json.loads((tmp_path / "out" / "generation_config.json").read_text())
+    assert config["eos_token_id"] == sorted(model.end_ids)
 
 
 def test_a_plain_answer_is_sampled_from_the_most_probable_tokens_asked_for(tiny: Path) -> None:
