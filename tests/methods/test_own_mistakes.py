@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.materials.rule import read_rule
 from selfteach.methods.feedback.choose_objectives import choose_weights
+from selfteach.methods.feedback.method import RuleTraining
 from selfteach.methods.feedback.own_mistakes import correct_own_mistakes
 from selfteach.methods.feedback.plan_work import plan_work
 from selfteach.methods.understood_rule import NO_RULE
@@ -31,7 +33,7 @@ def open_session(folder: Path, check: str = "max_words=5", config: FeedbackConfi
     folder.mkdir(exist_ok=True)
     ledger = Ledger(folder / "run.db")
     return SimpleNamespace(
-        run=SimpleNamespace(ledger=ledger),
+        run=SimpleNamespace(ledger=ledger, time_stage=lambda name: nullcontext()),
         display=SilentDisplay(),
         base=SimpleNamespace(release_memory=lambda: None),
         config=config,
@@ -84,12 +86,42 @@ def test_only_the_change_counts_and_only_where_the_settings_want_it(tmp_path: Pa
     )
 
 
+def test_what_corrections_spread_is_held_after_they_are_learned(tmp_path: Path) -> None:
+    steps = []
+
+    @dataclass
+    class Steps(RuleTraining):
+        def balance(self, tuned: Any) -> bool:
+            return False
+
+        def correct_own_mistakes(self, tuned: Any) -> bool:
+            steps.append("own mistakes")
+            return True
+
+        def hold_outside(self, tuned: Any) -> bool:
+            steps.append("outside")
+            return True
+
+        def plan(self) -> Any:
+            steps.append("training")
+
+    session = open_session(tmp_path)
+    session.understood = SimpleNamespace(situation="an email to my boss")
+    unused: Any = None
+    training: Any = Steps(session, unused, unused, unused, unused)
+    for _ in range(3):
+        training.improve(unused)
+    assert steps == ["own mistakes", "training", "outside", "training"]
+
+
 def test_the_plan_has_the_samples_and_one_more_training() -> None:
+    drawn = ["train", "own mistakes", "train 2"]
     for text, stages in (
-        ("Stay under 30 words.", ["train", "own mistakes", "train 2"]),
-        ("In emails to my boss stay under 40 words.", ["own mistakes", "needless effects"]),
+        ("Stay under 30 words.", drawn),
+        ("In emails to my boss stay under 40 words.", [*drawn, "needless effects", "train 3"]),
     ):
         names = [stage.name for stage in plan_work(text, ON)]
-        assert set(stages) <= set(names)
-        assert names.count("train 2") == 1
+        first = names.index("train")
+        assert names[first : first + len(stages)] == stages
+        assert "train 4" not in names
         assert "own mistakes" not in [stage.name for stage in plan_work(text, FeedbackConfig())]

@@ -281,7 +281,8 @@ class RuleTraining:
 
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
         """Write more prompts like the dev prompts on which the tuned model still breaks the rule,
-        and search answers for them (step 6).
+        and search answers for them (step 6); correct its own answers; then hold what it spread
+        outside the condition (step 7).
 
         The quota of a cluster is proportional to its failure rate on dev times the root of its
         size. Test prompts play no part.
@@ -291,7 +292,8 @@ class RuleTraining:
         if self.session.config.balance.own_samples and not self.has_own_mistakes:
             self.has_own_mistakes = True
             with self.session.run.time_stage(OWN_MISTAKES_STAGE):
-                grown = self.correct_own_mistakes(tuned) or grown
+                if self.correct_own_mistakes(tuned):
+                    return self.plan()  # what the corrections spread is held after they are learned
         tries = self.session.config.balance.outside_tries
         if self.session.understood.situation and self.tries_outside < tries:
             self.tries_outside += 1

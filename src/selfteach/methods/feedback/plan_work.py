@@ -289,11 +289,12 @@ def plan_training_and_exams(
         tokens = pair_tokens + (tokens - pair_tokens) // train.epochs
         rows = pairs + (rows - pairs) // train.epochs
     training = [plan_training("train", tokens, rows, train)]
+    trainings = 1
     if config.balance.own_samples and rule.is_checked:
-        is_tried = rule.has_scope and bool(config.balance.outside)
-        training += plan_own_mistakes(training[0], prompts, config, is_tried=is_tried)
+        training += plan_own_mistakes(training[0], prompts, config)
+        trainings = 2
     if rule.has_scope and config.balance.outside:
-        training += plan_tries_outside(training[0], rule, prompts, config)
+        training += plan_tries_outside(training[-1], trainings, rule, prompts, config)
     return [
         _plan_exam("exam of the base", base_answers, exam_tokens, judged),
         *training,
@@ -302,13 +303,10 @@ def plan_training_and_exams(
 
 
 def plan_own_mistakes(
-    first: PlannedStage, prompts: PromptCounts, config: FeedbackConfig, *, is_tried: bool
+    first: PlannedStage, prompts: PromptCounts, config: FeedbackConfig
 ) -> list[PlannedStage]:
     """Return the stages in which the tuned model's own answers are corrected, and it is trained
     again.
-
-    Args:
-        is_tried: whether it is tried outside a condition, too: then one training follows both.
     """
     answers = config.balance.own_samples * prompts.targets
     tokens = int(ANSWER_SHARE * answers * config.probe.max_tokens)
@@ -319,15 +317,22 @@ def plan_own_mistakes(
         trained_tokens=int(more * first.trained_tokens),
         trained_rows=int(more * first.trained_rows),
     )
-    drawn = PlannedStage(OWN_MISTAKES_STAGE, answers, tokens)
-    return [drawn] if is_tried else [drawn, again]
+    return [PlannedStage(OWN_MISTAKES_STAGE, answers, tokens), again]
 
 
 def plan_tries_outside(
-    first: PlannedStage, rule: RuleWords, prompts: PromptCounts, config: FeedbackConfig
+    last: PlannedStage,
+    trainings: int,
+    rule: RuleWords,
+    prompts: PromptCounts,
+    config: FeedbackConfig,
 ) -> list[PlannedStage]:
     """Return the stages in which the tuned model is tried outside the condition of a rule, and
     trained again, as often as the settings allow.
+
+    Args:
+        last: the training before.
+        trainings: how many there are before.
     """
     outside = config.balance.outside
     general = outside - outside // 2
@@ -343,10 +348,10 @@ def plan_tries_outside(
         stages += [
             PlannedStage(name_needless_stage(turn), asked + answers, tokens, READ_TOKENS * answers),
             replace(
-                first,
-                name=f"train {1 + turn}",
-                trained_tokens=int(more * first.trained_tokens),
-                trained_rows=int(more * first.trained_rows),
+                last,
+                name=f"train {trainings + turn}",
+                trained_tokens=int(more * last.trained_tokens),
+                trained_rows=int(more * last.trained_rows),
             ),
         ]
     return stages
