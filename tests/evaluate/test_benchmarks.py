@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,6 +90,50 @@ def test_answers_are_those_of_lm_eval_s_own_model(model: HfModel) -> None:
     assert ours.generate_until(requests("generate_until", asked), disable_tqdm=True) == [
         clean_text(text) for text in expected
     ]
+
+
+@pytest.mark.parametrize(
+    ("context", "prompt", "limit", "kept", "length"),
+    [
+        (2048, 28, 256, 28, 256),
+        (2048, 1900, 2048, 1792, 256),
+        (2048, 28, 2048, 28, 2020),
+        (2048, 28, 32768, 28, 2020),
+        (2048, 1700, 32768, 1700, 348),
+        (2048, 1900, 256, 1792, 256),
+        (2048, 3000, 32, 2016, 32),
+        (2048, 3000, 2048, 1792, 256),
+        (128, 28, 2048, 28, 100),
+        (128, 300, 2048, 64, 64),
+    ],
+)
+def test_a_long_answer_makes_room_for_the_prompt(
+    context: int, prompt: int, limit: int, kept: int, length: int
+) -> None:
+    """AIME's tasks have 32,768 tokens for an answer: no prompt would be left."""
+    tokens = list(range(prompt))
+    hf: Any = SimpleNamespace(
+        context_tokens=context, tokenizer=None, encode=lambda text: list(tokens)
+    )
+    asked = LmEvalModel(hf)
+    found = asked._make_pending(0, "Q", {"until": ["\n"], "max_gen_toks": limit})
+    assert list(found.prompt_ids) == tokens[-kept:]
+    assert found.sampling.max_tokens == length
+    assert asked.cut == (kept < prompt)
+
+
+def test_arguments_that_no_answer_follows_are_named(
+    model: HfModel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = LmEvalModel(model)
+    known = {"until": ["."], "max_gen_toks": 2, "do_sample": False, "temperature": 0, "top_p": 1}
+    asked.generate_until(requests("generate_until", [("Q:", {**known, "num_beams": 1})]))
+    assert asked.ignored == set()
+    asked.generate_until(requests("generate_until", [("Q:", {**known, "num_beams": 10})]))
+    assert asked.ignored == {"num_beams=10"}
+    results = {"missing": {}, "limit": None, "cut": {}, "ignored": sorted(asked.ignored)}
+    print_table([], results, Path("benchmark.json"))
+    assert "that no answer followed: num_beams=10." in capsys.readouterr().out
 
 
 def make_examples(count: int = 8) -> list[Example]:
@@ -307,7 +352,8 @@ def test_rows_that_are_all_wrong_do_not_prove_that_nothing_changed(
     assert wrong.change is not None
     assert wrong.change.low < -0.3 < 0.3 < wrong.change.high
     (nats,) = make_rows({arm: make_found([2.5] * 5) for arm in ("base", "tuned")})
-    results = {"missing": {}, "limit": None, "cut": {"base": 0, "tuned": 1}}
+    cut = {"base": 0, "tuned": 1}
+    results: dict[str, Any] = {"missing": {}, "limit": None, "cut": cut, "ignored": []}
     print_table([wrong, nats], results, Path("benchmark.json"))
     shown = capsys.readouterr().out
     assert "Cut at the beginning, because the context is too short: 1 prompt of tuned." in shown

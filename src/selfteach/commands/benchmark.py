@@ -154,6 +154,7 @@ def make_results(
         "rows": [asdict(row) for row in rows],
         "missing": dict(missing),
         "cut": {arm: found[arm]["cut"] for arm in ARMS},
+        "ignored": found["base"]["ignored"],
     }
 
 
@@ -195,6 +196,9 @@ def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) 
                 "Cut at the beginning, because the context is too short: "
                 f"{format_count(count, 'prompts')} of {arm}."
             )
+    if results["ignored"]:
+        ignored = ", ".join(results["ignored"])
+        notes.append(f"Arguments of the tasks that no answer followed: {ignored}.")
     for note in (*notes, str(file)):
         console.print(Text(strip_controls(note)))
 

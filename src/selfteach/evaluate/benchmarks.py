@@ -1,7 +1,8 @@
 """Public benchmarks with EleutherAI's lm-eval: its tasks and metrics, our model.
 
-Departs from lm-eval's model for transformers: texts of a benchmark never become control tokens, and
-requests that differ only in their last token are computed once. On other texts both give the same
+Departs from lm-eval's model for transformers: texts of a benchmark never become control tokens;
+requests that differ only in their last token are computed once; and a long answer's maximum makes
+room for the prompt, where lm-eval cuts the prompt or stops. On other texts both give the same
 numbers; a test compares them.
 """
 
@@ -31,7 +32,18 @@ from selfteach.records import JsonMapping, JsonObject, Measure, SamplingParams, 
 BOOTSTRAP_ROUNDS = 1000
 """Bootstrap rounds for metrics without a closed standard error; lm-eval's default is 100,000."""
 ANSWER_TOKENS = 256
-"""The default maximum length of a generated answer, as in lm-eval."""
+"""The default maximum length of a generated answer, as in lm-eval. A prompt that leaves less room
+loses its beginning.
+"""
+KNOWN_ARGUMENTS = (
+    "until",
+    "max_gen_toks",
+    "max_new_tokens",
+    "do_sample",
+    "temperature",
+    "top_p",
+)
+"""The arguments of generation that an answer follows."""
 TokenPair = tuple[list[int], list[int]]
 
 
@@ -40,6 +52,7 @@ class LmEvalModel(TemplateLM):  # type: ignore[misc]
 
     Attributes:
         cut: the number of prompts that were too long for the context and lost their beginning.
+        ignored: the arguments of generation that no answer follows, like "num_beams=10".
     """
 
     def __init__(self, hf: HfModel) -> None:
@@ -47,6 +60,7 @@ class LmEvalModel(TemplateLM):  # type: ignore[misc]
         self.hf = hf
         self.tokenizer = hf.tokenizer
         self.cut = 0
+        self.ignored: set[str] = set()
 
     @property
     def eot_token_id(self) -> int:
@@ -115,12 +129,21 @@ class LmEvalModel(TemplateLM):  # type: ignore[misc]
         )
         stops = tuple([until] if isinstance(until, str) else until)
         tokens = self.tok_encode(context)
-        length = min(length, self.hf.context_tokens - 1)
-        room = self.hf.context_tokens - length
+        context_tokens = self.hf.context_tokens
+        least = min(length, ANSWER_TOKENS, context_tokens // 2)
+        length = min(length, max(least, context_tokens - max(len(tokens), 1)))
+        room = context_tokens - length
         self.cut += len(tokens) > room
+        self._note_ignored(settings)
         seed = int(digest([context, number])[:16], 16)
         sampling = SamplingParams(temperature, float(settings.get("top_p") or 1.0), length, stops)
         return PendingCompletion(str(number), sampling, tokens[-room:], length, seed)
+
+    def _note_ignored(self, settings: JsonMapping) -> None:
+        """Note the arguments of generation that are not followed; one beam is no search."""
+        for key, value in settings.items():
+            if key not in KNOWN_ARGUMENTS and (key, value) != ("num_beams", 1):
+                self.ignored.add(f"{key}={value}")
 
 
 @dataclass(frozen=True)
@@ -233,7 +256,9 @@ def _find_missing(manager: TaskManager, names: Sequence[str]) -> dict[str, str]:
 def run_benchmarks(
     hf: HfModel, tasks: BenchmarkTasks, *, limit: int | None = None, shots: int | None = None
 ) -> JsonObject:
-    """Return lm-eval's results and single answers for one model, and the number of cut prompts."""
+    """Return lm-eval's results and single answers for one model, the number of cut prompts, and the
+    arguments of generation that were not followed.
+    """
     model = LmEvalModel(hf)
     found = simple_evaluate(
         model=model,
@@ -244,7 +269,7 @@ def run_benchmarks(
         bootstrap_iters=BOOTSTRAP_ROUNDS,
         log_samples=True,
     )
-    return {**found, "cut": model.cut}
+    return {**found, "cut": model.cut, "ignored": sorted(model.ignored)}
 
 
 def make_rows(found: Mapping[str, JsonMapping], seed: int = 0) -> list[BenchmarkRow]:
