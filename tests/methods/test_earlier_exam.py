@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,12 +26,13 @@ NOW = {
 class Sampled:
     """A tuned model that notes what it is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, answers: dict[str, str]) -> None:
+        self.answers = answers
         self.requests: list[Request] = []
 
     def sample(self, requests: Sequence[Request], on_sample: Any = None) -> list[Completion]:
         self.requests += requests
-        return list(Scripted(NOW).stream(requests))
+        return list(Scripted(self.answers).stream(requests))
 
 
 def row(prompt: str, answer: str, **more: Any) -> dict[str, Any]:
@@ -54,14 +55,15 @@ def write_run(
     return folder / "adapter"
 
 
-def ask(adapter: Path | None, **more: Any) -> tuple[list[dict[str, Any]], Sampled]:
-    model = Sampled()
+def ask(
+    adapter: Path | None, answers: Mapping[str, str] | None = None, display: Any = None
+) -> tuple[list[dict[str, Any]], Sampled]:
+    model = Sampled(NOW | dict(answers or {}))
     session: Any = SimpleNamespace(
         run=SimpleNamespace(material={"from": str(adapter)} if adapter else {}),
         config=SimpleNamespace(seed=0),
-        display=SilentDisplay(),
+        display=display or SilentDisplay(),
         samples=True,
-        **more,
     )
     tuned: Any = SimpleNamespace(recorded=model)
     return ask_earlier_questions(session, tuned), model
@@ -88,23 +90,44 @@ def test_a_run_without_questions_has_no_entry(tmp_path: Path) -> None:
     assert (entry["run"], entry["questions"][0]["now"]) == ("zero", "A color.")
 
 
-def test_the_change_holds_where_questions_of_a_passage_go_together(tmp_path: Path) -> None:
-    """Each passage of ten has four questions; those of half of the passages are forgotten."""
-    facts = [
-        row(name, "yes", gold=["yes" if place % 2 else "no"], chunk=f"passage {place}")
-        for place in range(10)
-        for name in list(NOW)
-    ]
-    for fact in facts:
-        fact["arms"]["tuned"]["greedy"] = "no"
-    exam = {"method": "documents", "answers": facts}
-    (together,), _ = ask(write_run(tmp_path / "one", exam))
-    for fact in facts:
-        del fact["chunk"]
-    (alone,), _ = ask(write_run(tmp_path / "other", exam))
-    for key in ("first", "change"):
+@pytest.mark.parametrize(
+    ("method", "name"), [("documents", "chunk"), ("tasks", "task"), ("feedback", "group")]
+)
+def test_the_change_holds_where_questions_of_a_cluster_go_together(
+    method: str, name: str, tmp_path: Path
+) -> None:
+    """Each passage, task or occasion of ten has four questions; those of half of them are lost."""
+    facts = []
+    for place in range(10):
+        first = "yes, surely" if place % 2 else "Very well, thank you."
+        prompt = "Is it so?" if place % 2 else "How are you?"
+        facts += [row(prompt, first, gold=[first], **{name: f"{name} {place}"})] * 4
+    exam = {"method": method, "answers": facts}
+    config = 'check: "not contains no"\n'
+    (together,), _ = ask(write_run(tmp_path / "one", exam, config), {"Is it so?": "no"})
+    exam["answers"] = [{key: fact[key] for key in fact if key != name} for fact in facts]
+    (alone,), _ = ask(write_run(tmp_path / "other", exam, config), {"Is it so?": "no"})
+    assert together["change"]["value"] == alone["change"]["value"] == -0.5
+    for key in ("change", "alike"):
         wide, narrow = (found[key]["high"] - found[key]["low"] for found in (together, alone))
         assert wide > 1.5 * narrow, key
+    later = {"answers": [], "earlier": [together]}
+    (again,), _ = ask(write_run(tmp_path / "later", later), {"Is it so?": "no"})
+    assert again["change"] == together["change"], "a later run knows them too"
+
+
+def test_a_check_that_cannot_be_read_costs_its_own_exam_alone(tmp_path: Path) -> None:
+    adapter = write_run(tmp_path / "first", {"method": "documents", "answers": FACTS})
+    earlier, _ = ask(adapter)
+    exam = {"method": "feedback", "answers": [row("What is tea?", "Tea.")], "earlier": earlier}
+    lines: list[str] = []
+    display: Any = SilentDisplay()
+    display.print_line = lines.append
+    check = 'check: "emoticons >= 1"\n'
+    found, model = ask(write_run(tmp_path / "second", exam, check), display=display)
+    assert [entry["run"] for entry in found] == ["first"]
+    assert len(model.requests) == 2, "nothing is asked in vain"
+    assert lines[0].startswith("the questions of second are not asked again: check")
 
 
 def test_the_third_run_asks_those_of_both(tmp_path: Path) -> None:

@@ -210,7 +210,9 @@ def test_what_is_left_of_earlier_tasks_is_an_overlap_and_no_share_of_right_answe
         "change": {"value": -0.064, "low": -0.125, "high": 0.01, "n": 4},
         "alike": {"value": 0.9},
     }
-    shown = printed({**make_exam(), "earlier": [entry]}, width=140)
+    single = {**entry, "run": "house", "questions": [{}]}
+    shown = printed({**make_exam(), "earlier": [entry, single]}, width=140)
+    assert "1 question of house again: " in shown
     wanted = "ROUGE-L to people's answers 0.31 right after it, 0.25 now [-0.12, +0.01]"
     assert f"4 questions of tiny again: {wanted}" in shown
     assert "%" not in shown.partition("of tiny again")[2].partition("\n")[0]

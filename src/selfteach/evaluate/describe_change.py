@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from selfteach.records import JsonMapping, JsonObject
+from selfteach.text import format_count
 
 
 def describe_change(entry: JsonMapping) -> str:
     """Describe in one line what is left of an earlier run."""
-    count = len(entry["questions"])
-    start = f"{count} questions of {entry['run']} again: "
+    questions = format_count(len(entry["questions"]), "questions")
+    start = f"{questions} of {entry['run']} again: "
     if entry["change"] is None:
         return f"{start}ROUGE-L {entry['alike']['value']:.2f} to its answers"
     change = entry["change"]

@@ -25,12 +25,12 @@ from pathlib import Path
 from selfteach import statistics
 from selfteach.config import load_yaml
 from selfteach.dedup.overlap import rouge_l
-from selfteach.errors import IntegrityError, SelfteachError
+from selfteach.errors import DataError, IntegrityError, SelfteachError, UsageError
 from selfteach.evaluate.describe_change import describe_change
 from selfteach.evaluate.exam import TunedModel, measures_to_json
 from selfteach.evaluate.metrics import best_rouge
 from selfteach.evaluate.recorded_exam import read_prompt, read_prompts, read_settings
-from selfteach.evaluate.scopes import TARGET
+from selfteach.evaluate.scopes import CLUSTERS, TARGET, find_cluster
 from selfteach.files import read_own_json
 from selfteach.judge.check import parse_check
 from selfteach.judge.match import contains_answer
@@ -59,7 +59,8 @@ Grade = Callable[[str], float]
 def ask_earlier_questions(session: Session, tuned: TunedModel | None) -> list[JsonObject]:
     """Return an entry for each earlier run, the last one first; nothing where there is none.
 
-    A run whose exam cannot be read is named, and costs nothing else.
+    A run whose exam or check cannot be read, or whose questions no longer fit, is named, and costs
+    nothing else.
     """
     adapter = session.run.material.get("from")
     if not adapter or tuned is None or not session.samples:
@@ -68,13 +69,22 @@ def ask_earlier_questions(session: Session, tuned: TunedModel | None) -> list[Js
     try:
         entries = list_entries(folder)
     except SelfteachError as fault:
-        session.display.print_line(f"the questions of {folder.name} are not asked again: {fault}")
+        print_unasked(session, folder.name, fault)
         return []
     found = []
     for entry in entries:
-        found.append(ask_again(session, tuned, entry))
+        try:
+            found.append(ask_again(session, tuned, entry))
+        except (UsageError, DataError) as fault:  # of this exam; the training stays
+            print_unasked(session, entry["run"], fault)
+            continue
         session.display.print_line(describe_change(found[-1]))
     return found
+
+
+def print_unasked(session: Session, name: str, fault: SelfteachError) -> None:
+    """Print why the questions of a run are not asked again."""
+    session.display.print_line(f"the questions of {name} are not asked again: {fault}")
 
 
 def list_entries(folder: Path) -> list[JsonObject]:
@@ -118,8 +128,7 @@ def make_entry(
             continue
         gold = row.get("golds") or row.get("gold")
         question = {"prompt": row["prompt"], "gold": gold, "first": answer}
-        if chunk := row.get("chunk"):
-            question["chunk"] = chunk
+        question |= {name: row[name] for name in CLUSTERS if row.get(name)}
         if prompt is not None and prompt != make_prompt(row["prompt"]):
             question["turns"] = prompt_to_json(prompt)
         questions.append(question)
@@ -135,8 +144,12 @@ def make_entry(
 
 def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonObject:
     """Return an entry with the new answers, graded where that is possible, and the change. The
-    intervals hold where questions about one passage go together.
+    intervals hold where questions about one passage, task or occasion go together.
+
+    Raises:
+        UsageError: the check cannot be read.
     """
+    grades = [make_grade(entry, question) for question in entry["questions"]]
     sampling = replace(GREEDY, max_tokens=entry["max_tokens"])
     seed = session.config.seed
     questions = entry["questions"]
@@ -146,11 +159,10 @@ def ask_again(session: Session, tuned: TunedModel, entry: JsonMapping) -> JsonOb
     rows = [{**q, "now": text} for q, text in zip(questions, answers, strict=True)]
     alike = [rouge_l(row["now"], row["first"]) for row in rows]
     found = {**entry, "questions": rows}
-    passages = [row.get("chunk") or place for place, row in enumerate(rows)]
-    found["alike"] = statistics.mean(alike, passages, seed=seed, limits=(0.0, 1.0))
-    grades = [make_grade(entry, row) for row in rows]
+    groups = [find_cluster(row) or place for place, row in enumerate(rows)]
+    found["alike"] = statistics.mean(alike, groups, seed=seed, limits=(0.0, 1.0))
     graded = [(row, grade) for row, grade in zip(rows, grades, strict=True) if grade]
-    clusters = list(compress(passages, grades))
+    clusters = list(compress(groups, grades))
     found["first"] = found["now"] = found["change"] = None
     if graded:
         first = [grade(row["first"]) for row, grade in graded]
@@ -169,7 +181,11 @@ def get_prompt(question: JsonMapping) -> Prompt:
 
 
 def make_grade(entry: JsonMapping, row: JsonMapping) -> Grade | None:
-    """Return how an answer to a question is graded; None where the exam does not tell."""
+    """Return how an answer to a question is graded; None where the exam does not tell.
+
+    Raises:
+        UsageError: the check cannot be read.
+    """
     gold = row.get("gold")
     golds: Sequence[str] = [gold] if isinstance(gold, str) else gold or []
     if entry["method"] == "documents" and golds:

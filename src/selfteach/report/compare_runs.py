@@ -18,7 +18,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from selfteach.evaluate.scopes import TARGET
+from selfteach.evaluate.scopes import TARGET, find_cluster
 from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.report.format_text import (
     format_count,
@@ -40,8 +40,6 @@ FLAGS = {"ok": "greedy", "sampled_ok": "sampled"}
 """The judged answers to a prompt of an exam, and what people call them."""
 SCORES = {"rouge_l": "greedy", "sampled_rouge_l": "sampled"}
 """The same of tasks, whose flags only compare an answer with the base's."""
-CLUSTERS = ("chunk", "task", "group")
-"""What a question of an exam has in common with others: a passage, a task, an occasion."""
 MIN_PAIRS = 5
 """Shared prompts below which no difference is shown."""
 WITHOUT_SCORES = (
@@ -190,8 +188,7 @@ def index_answers(exam: JsonMapping) -> dict[tuple[str, ...], JudgedAnswers]:
             names = ("part", "prompt", "conversation")
             key = (scope, *(str(row.get(name, "")) for name in names))
             counts[key] += 1
-            cluster = next((str(row[name]) for name in CLUSTERS if row.get(name)), "")
-            found[key] = JudgedAnswers(read_values(exam, scope, tuned), cluster)
+            found[key] = JudgedAnswers(read_values(exam, scope, tuned), find_cluster(row))
     return {key: answers for key, answers in found.items() if counts[key] == 1}
 
 
