@@ -904,12 +904,13 @@ def compare_run(
         UsageError: packages are missing, the run has no exam to compare by, or a setting may not
             change.
         DataError: the run's material has changed since.
-        IntegrityError: its examples are not as the run wrote them.
+        IntegrityError: its examples or its lesson.json are not as the run wrote them.
     """
     require_extra("cpu")
     processes.refuse_several_processes("compare")
     from selfteach.methods.compare.compare_adapters import ComparisonSource
     from selfteach.methods.compare.compare_adapters import compare as work
+    from selfteach.methods.lesson_record import read_lesson_record
 
     identity, sources = finished.find_material(folder)
     kind = find_compared_method(identity, folder)
@@ -918,6 +919,7 @@ def compare_run(
     resolved = finished.resolve_settings(folder, schema, sets)
     value = read_again(kind, folder, identity["material"], sources, resolved.config).value
     check_export(folder, finished.EXAMPLES_FILE)
+    record = read_lesson_record(folder)
     before = finished.open_ledger(folder)
     try:
         examples = folder / finished.EXAMPLES_FILE
@@ -943,6 +945,7 @@ def compare_run(
                 [Example.from_json(row, where) for where, row in read_jsonl(examples)],
                 {"objective": before.get_note("objective")},  # what the run has chosen
                 frozenset(row["prompt"] for row in finished.read_exam(folder)["answers"]),
+                record.train.get("epochs") if record else None,
             )
             with show(run) as display:
                 print_notices(run, display)

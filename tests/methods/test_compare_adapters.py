@@ -19,6 +19,7 @@ from scripted import Scripted
 from selfteach import cli, config, registry
 from selfteach.errors import DataError, UsageError
 from selfteach.evaluate.exam import Exam
+from selfteach.methods import lesson_record
 from selfteach.methods.compare import compare_adapters as comparing
 from selfteach.methods.compare.compare_adapters import (
     ON_POLICY,
@@ -196,6 +197,9 @@ def test_worked_examples_have_whole_answers(
     assert shown == ["Who built it?", "The mill was built by Ann.", "When?", "In 1790."]
     assert row["shots"] == 2
     assert comparing.examine_in_context(bench, examples[:1], 4)["shots"] == 0
+    talk = (*make_prompt("Who built it?"), Message("assistant", "Ann."), Message("user", "Sure?"))
+    conversation = Example("d", "brief", talk, "Ann built it.")
+    assert comparing.examine_in_context(bench, [conversation], 1)["shots"] == 1
 
 
 def test_zero_shots_are_the_arm_that_has_the_rule_in_its_prompt(compared: dict[str, Any]) -> None:
@@ -439,13 +443,103 @@ def test_a_run_of_several_stages_is_refused(count: int, monkeypatch: pytest.Monk
         resolved=SimpleNamespace(config=SimpleNamespace()),
         time_stage=lambda name: nullcontext(),
     )
-    source: Any = SimpleNamespace(kind="documents", material=None, noted={})
+    source: Any = SimpleNamespace(kind="documents", material=None, noted={}, epochs=None)
     display: Any = None
     if count == 1:
         assert comparing.prepare_bench(opened, source, display).plan is plan
         return
     with pytest.raises(UsageError, match=r"runs/own: was trained in stages \(general, documents\)"):
         comparing.prepare_bench(opened, source, display)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "given", "epochs"), [(4, None, 4), (None, None, 8), (4, 3, 3), (None, 3, 3)]
+)
+def test_the_epochs_are_those_of_the_run_s_last_training(
+    chosen: int | None, given: int | None, epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A method chooses them by the examples that it has, and a run adds some after its first
+    training: of 150 examples 8 epochs, of 300 examples 4.
+    """
+
+    def prepare(session: Any, material: Any) -> TrainingPlan:
+        own = session.config.train
+        train = own.model_copy(update={"epochs": own.epochs or 8})
+        session.config = session.config.model_copy(update={"train": train})
+        return TrainingPlan([], {}, exam)
+
+    exam: Any = None
+    method = SimpleNamespace(rule_of=lambda material: "", allows_programs=False, prepare=prepare)
+    monkeypatch.setattr(registry, "load_registered", lambda group, name: method)
+    settings = config.FeedbackConfig.model_validate({"train": {"epochs": given}})
+    session = SimpleNamespace(config=settings)
+    monkeypatch.setattr(comparing, "open_session", lambda *given, **more: session)
+    opened: Any = SimpleNamespace(
+        material={"run": "runs/own"},
+        resolved=SimpleNamespace(config=settings),
+        time_stage=lambda name: nullcontext(),
+    )
+    source: Any = SimpleNamespace(kind="feedback", material=None, noted={}, epochs=chosen)
+    display: Any = None
+    assert comparing.prepare_bench(opened, source, display).session.config.train.epochs == epochs
+
+
+def test_the_epochs_of_a_run_are_read_from_its_record(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs: list[int | None] = []
+    monkeypatch.setattr(
+        comparing, "compare", lambda run, source, *given: epochs.append(source.epochs) or {}
+    )
+    asked = ["compare", "--run", str(run), "--out", str(tmp_path / "c"), "--json"]
+    assert run_json(asked)[0] == 0
+    record = SimpleNamespace(train={"epochs": 4})
+    monkeypatch.setattr(lesson_record, "read_lesson_record", lambda folder: record)
+    assert run_json(asked)[0] == 0
+    assert epochs == [None, 4], "none where a person gave them"
+
+
+def test_examples_that_do_not_fit_into_the_prompt_cost_their_own_row_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notes: dict[str, Any] = {}
+    ledger = SimpleNamespace(get_note=notes.get, set_note=notes.__setitem__)
+    written: list[dict[str, Any]] = []
+    opened: Any = SimpleNamespace(
+        path=Path("c"),
+        exports={},
+        ledger=ledger,
+        material={"run": "r"},
+        shown_command="",
+        time_stage=lambda name: nullcontext(),
+        export=lambda name, text: None,
+        export_json=lambda name, found: written.append(found),
+    )
+    bench = SimpleNamespace(session=SimpleNamespace(config=config.FeedbackConfig()))
+
+    def examine(bench: Any, examples: Any, shots: int) -> dict[str, Any]:
+        if shots:
+            raise DataError("prompt longer than the context.", where="'What is tea?'")
+        return {"name": "0-shot"}
+
+    for name, found in {
+        "check_files": {},
+        "list_broken": [],
+        "prepare_bench": bench,
+        "choose_dev_scorer": ([], None),
+        "examine_baselines": {},
+        "remove_scratch": None,
+        "draw_figure": "",
+    }.items():
+        monkeypatch.setattr(comparing, name, lambda *given, found=found: found)
+    monkeypatch.setattr(comparing, "run_cell", lambda bench, cell, *given: {"name": cell.name})
+    monkeypatch.setattr(comparing, "examine_in_context", examine)
+    source: Any = SimpleNamespace(kind="feedback", examples=[example(0)])
+    nothing: Any = None
+    table = comparing.compare(opened, source, Comparison(["lora"], ["own"], [1.0], [4, 0]), nothing)
+    assert [row["name"] for row in table["rows"]] == ["lora-own", "0-shot"]
+    assert table["left_out"] == {"4-shot": "'What is tea?': prompt longer than the context."}
+    assert written[0]["rows"] == table["rows"]
 
 
 # -------------------------------------------------------------------------------------------------
@@ -630,7 +724,7 @@ class FullModel(Scripted):
 
 
 def test_the_prefix_stands_between_system_message_and_question() -> None:
-    prefix = InContextPrefix("Be brief.", (Message("user", "a"), Message("assistant", "b")))
+    prefix = InContextPrefix("Be brief.", [(Message("user", "a"), Message("assistant", "b"))])
     assert [m.role for m in prefix(make_prompt("q"))] == ["system", "user", "assistant", "user"]
     assert prefix(make_prompt("q", system="You are kind."))[0] == Message(
         "system", "You are kind. Be brief."

@@ -107,6 +107,7 @@ class ComparisonSource:
     Attributes:
         noted: the notes of its ledger.
         asked: the prompts of its exam.
+        epochs: those of its last training, if its method chose them.
     """
 
     kind: str
@@ -114,6 +115,7 @@ class ComparisonSource:
     examples: Sequence[Example]
     noted: JsonMapping
     asked: frozenset[str]
+    epochs: int | None = None
 
 
 def compare(
@@ -150,9 +152,13 @@ def compare(
         except (UsageError, DataError, Diverged) as fault:  # of this cell; the others are compared
             left_out[cell.name] = str(fault)
     for shots in comparison.shots:
-        with run.time_stage(f"{shots}-shot"):
-            work = partial(examine_in_context, bench, examples, shots)
-            compute_once(run, f"row {shots}-shot", work)  # 5
+        name = f"{shots}-shot"
+        try:
+            with run.time_stage(name):
+                work = partial(examine_in_context, bench, examples, shots)
+                compute_once(run, f"row {name}", work)  # 5
+        except (UsageError, DataError) as fault:
+            left_out[name] = str(fault)
     remove_scratch(run)
     return write_comparison(run, finished_run.kind, base, left_out)
 
@@ -189,6 +195,10 @@ def prepare_bench(run: Run, finished_run: ComparisonSource, display: Display) ->
         config = run.resolved.config
         session = open_session(run, config, display, rule, programs=method.allows_programs)
         plan = method.prepare(session, finished_run.material)
+    if finished_run.epochs and config.train.epochs is None:
+        # The method chose them again, for the examples of the run's first training.
+        train = session.config.train.model_copy(update={"epochs": finished_run.epochs})
+        session.config = session.config.model_copy(update={"train": train})
     refuse_stages(plan, run)
     return Bench(session, plan)
 
@@ -503,7 +513,7 @@ def examine_in_context(bench: Bench, examples: Sequence[Example], shots: int) ->
         session.model, session.base, bench.plan.instruction, shown, shots
     )
     row = examine_model(bench, tuned, f"{shots}-shot", prefix)
-    return row | {"shots": len(prefix.worked) // 2}
+    return row | {"shots": len(prefix.examples)}
 
 
 def choose_shown_examples(examples: Sequence[Example]) -> list[Example]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from selfteach.evaluate.exam import TunedModel
 from selfteach.judge import PromptAnswer
-from selfteach.methods.worked_turns import make_worked_turns
+from selfteach.methods.worked_turns import choose_worked_examples
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.records import (
@@ -38,10 +39,19 @@ T = TypeVar("T", Request, Continuations)
 
 @dataclass(frozen=True)
 class InContextPrefix:
-    """Put an instruction into the system message of every prompt, then worked turns."""
+    """Put an instruction into the system message of every prompt, then worked examples.
+
+    Attributes:
+        examples: the turns of each.
+    """
 
     instruction: str
-    worked: Turns
+    examples: Sequence[Turns] = ()
+
+    @property
+    def worked(self) -> Turns:
+        """Return the turns of all examples."""
+        return tuple(chain.from_iterable(self.examples))
 
     @property
     def id(self) -> str:
@@ -132,7 +142,7 @@ def make_in_context_model(
         base: the same, for answers.
         shots: the number of examples to show: the first ones, as many as fit.
     """
-    worked = make_worked_turns([(e.turns, e.chosen) for e in examples], shots)
-    prefix = InContextPrefix(instruction, worked)
+    shown = choose_worked_examples([(e.turns, e.chosen) for e in examples], shots)
+    prefix = InContextPrefix(instruction, shown)
     logits = PrefixedLogits(hf, prefix)
     return TunedModel(UNTRAINED, logits, PrefixedModel(base, prefix)), prefix
