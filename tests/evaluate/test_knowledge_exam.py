@@ -42,6 +42,14 @@ def test_marks_by_hand() -> None:
         "Unknown.",
         "N/A",
         "Not specified",
+        "I'm not able to answer that.",
+        "I don't have enough information to answer that.",
+        "I do not have access to that information.",
+        "As an AI, I don't have information about this.",
+        "I can't help with that.",
+        "I'm not aware of that.",
+        "I am unsure.",
+        "There is not enough information.",
     ],
 )
 def test_declining_is_no_attempt(text: str) -> None:
@@ -50,7 +58,14 @@ def test_declining_is_no_attempt(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Rankine.", "Nobody knew it before Newcomen.", "An unknown man.", "It was not given to us."],
+    [
+        "Rankine.",
+        "Nobody knew it before Newcomen.",
+        "An unknown man.",
+        "It was not given to us.",
+        "He declined to answer.",
+        'The mayor said: "I will not discuss it."',
+    ],
 )
 def test_answering_is_one(text: str) -> None:
     assert is_attempt(text)

@@ -32,6 +32,7 @@ from selfteach import statistics
 from selfteach.dedup.overlap import split_written_words, take_written_words
 from selfteach.evaluate.metrics import best_over
 from selfteach.evaluate.sanity import is_empty
+from selfteach.judge.decline import is_decline
 from selfteach.records import Completion, JsonObject, Measure
 
 ENOUGH_OF_OPEN_BOOK = 0.9
@@ -40,7 +41,8 @@ ENOUGH_OF_OPEN_BOOK = 0.9
 _NOT = r"(?: not|n['’]t)"
 _DECLINES = re.compile(
     rf"\b(?:(?:I|we) (?:do{_NOT}|cannot|can['’]t) (?:know|say|answer|find|recall|provide)|"
-    rf"(?:I['’]?m|I am) (?:not sure|sorry|unable)|have no idea|no (?:information|mention)|"
+    rf"(?:I['’]?m|I am) (?:not (?:sure|certain|aware|familiar)|sorry|unable|unsure)|"
+    rf"have no (?:idea|knowledge)|no (?:information|mention)|not enough information|"
     rf"(?:is|are|was|were){_NOT} (?:known|mentioned|given|stated|specified)(?! to\b)|"
     rf"do(?:es)?{_NOT} (?:say|mention|state|specify))\b|"
     r"^\W*(?:it is |it['’]s )?(?:unknown|unclear|n/a|not (?:known|mentioned|given|stated|"
@@ -112,7 +114,7 @@ def grade_answers(answers: Sequence[Completion], golds: Sequence[Sequence[str]])
 
 def is_attempt(answer: str) -> bool:
     """Return whether an answer is not empty and does not decline."""
-    return not is_empty(answer) and not _DECLINES.search(answer)
+    return not (is_empty(answer) or _DECLINES.search(answer) or is_decline(answer))
 
 
 def measure_arms(
