@@ -420,7 +420,7 @@ def measure_drift(
     answers: ArmAnswers,
     left_out: Sequence[Sequence[bool]] = (),
 ) -> JsonObject:
-    """Measure KL(base || tuned) on the base's own answers, and the share of identical answers.
+    """Measure KL(base || tuned) on answers of the base, and how many of them the tuned one gives.
 
     An answer that the session lets change does not count; if none is left, nothing is measured.
 

@@ -157,7 +157,8 @@ def bleu(answers: Sequence[str], golds: Sequence[Sequence[str]]) -> float:
     if not answers:
         return 0.0
     streams: Any = list(map(list, zip_longest(*golds)))
-    return float(BLEU().corpus_score(list(answers), streams).score)
+    score = BLEU().corpus_score(list(answers), streams).score
+    return min(float(score), 100.0)  # of equal texts it is 100.00000000000004
 
 
 def bleu_with_interval(
@@ -195,7 +196,7 @@ def bleu_with_interval(
     for rows in np.random.default_rng(seed).integers(n, size=(BOOTSTRAP_ROUNDS, n)):
         own, reference, *rest = counts[rows].sum(0).tolist()
         found = BLEU.compute_bleu(rest[:4], rest[4:], own, reference, smooth_method="exp")
-        scores.append(float(found.score))
+        scores.append(min(float(found.score), 100.0))
     tail = compute_tail(n)
     low, high = np.quantile(scores, [tail, 1 - tail])
     return Measure(value, float(low), float(high), len(answers))
