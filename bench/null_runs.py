@@ -38,8 +38,14 @@ def examine_again(run: Path) -> Row:
 
     Raises:
         RunFailed: the command ended badly.
+        SystemExit: the run was made from Python, so it has no command.
     """
-    words = shlex.split(json.loads((run / "manifest.json").read_text("utf-8"))["command"])[1:]
+    command = json.loads((run / "manifest.json").read_text("utf-8"))["command"]
+    if command.startswith("selfteach."):
+        raise SystemExit(
+            f"{run}: was made from Python and has no command to give again; leave it out"
+        )
+    words = shlex.split(command)[1:]
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / run.name
         again.mkdir()

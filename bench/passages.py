@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,8 @@ def teach(file: Path, folder: Path, count: int, sets: Sequence[str]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"first-{count}.jsonl"
     run = folder / f"run-{count}"
-    part.write_text("".join(file.read_text("utf-8").splitlines(keepends=True)[:count]), "utf-8")
+    with file.open(encoding="utf-8", newline="\n") as lines:
+        part.write_text("".join(islice(lines, count)), "utf-8", newline="\n")
     selfteach.documents(part, out=run, sets=[ALL, *sets])
     return run
 

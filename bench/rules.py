@@ -30,7 +30,6 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -80,17 +79,18 @@ def measure_rule(name: str, seed: int, given: argparse.Namespace) -> Row:
             words += [f"--{key}", spec[key]] if spec.get(key) else []
         for name_of_subject in spec.get("also", ()) if given.also else ():
             words += ["--also", name_of_subject]
-        started = time.monotonic()
         done = call(given.code.resolve(), words)
         if done.returncode == DataError.exit_code:
             return {"verdict": done.stderr.strip()[-200:], "refused": True}
         if done.returncode:
             raise RunFailed(describe_failure(words, done))
-        seconds = round(time.monotonic() - started, 1)
         exam = json.loads((run / "exam.json").read_text("utf-8"))
+        cost = run / "cost.json"  # versions without it have its numbers in exam.json
+        spent = json.loads(cost.read_text("utf-8")) if cost.is_file() else exam["cost"]
         measure = ["-m", "bench.rule_prompts", str(run), str(file), "--model", given.model]
         measured = json.loads(call(ROOT, measure, must=True).stdout.strip().splitlines()[-1])
-    return {"refused": False} | summarize_run(exam, measured) | {"seconds": seconds}
+    seconds = {"seconds": round(spent["seconds"], 1)}
+    return {"refused": False} | summarize_run(exam, measured) | seconds
 
 
 def find_rule_file(name: str) -> Path:
@@ -293,8 +293,17 @@ def format_figure(row: Row, name: str) -> str:
 
 
 def compare(old: Path, new: Path) -> None:
-    """Print the mean of each figure and the paired difference."""
+    """Print the mean of each figure and the paired difference.
+
+    Raises:
+        SystemExit: no run is in both files.
+    """
     pairs = pair_rows(read_rows(old), read_rows(new))
+    if not pairs:
+        raise SystemExit(
+            f"--compare: {old} and {new} share no rule with one seed, model and settings; teach "
+            "one rule with both versions"
+        )
     commits = [list_commits([pair[side] for pair in pairs]) for side in (0, 1)]
     print(f"{len(pairs)} runs of each, of {commits[0]} and of {commits[1]}")
     groups = [one["rule"] for one, _ in pairs]

@@ -35,6 +35,13 @@ def test_only_the_same_rule_and_seed_are_compared(
     assert "greedy broken: 0.1500 -> 0.2500, +0.1000 [" in printed
 
 
+def test_files_that_share_no_run_are_not_compared(tmp_path: Path) -> None:
+    old = write_runs(tmp_path / "old", {("dogs", 0): 0.1})
+    new = write_runs(tmp_path / "new", {("dogs", 1): 0.3})
+    with pytest.raises(SystemExit, match=r"old and .*new share no rule with one seed"):
+        rules.compare(old, new)
+
+
 def test_the_seeds_of_a_rule_are_no_runs_of_their_own_for_the_interval(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

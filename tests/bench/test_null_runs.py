@@ -58,6 +58,12 @@ def test_a_run_is_examined_again_from_its_answers_alone(
     assert capsys.readouterr().out == "not learned: 1 of 1\n"
 
 
+def test_a_run_that_was_made_from_python_has_no_command_to_give_again(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "abc" / "brief-1", "selfteach.feedback('Be brief.', seed=1)")
+    with pytest.raises(SystemExit, match="brief-1: was made from Python"):
+        null_runs.examine_again(run)
+
+
 def test_a_command_without_a_folder_gets_one() -> None:
     assert null_runs.replace_folder(["feedback", "Be brief."], Path("new")) == [
         *("feedback", "Be brief.", "--out", "new")

@@ -38,6 +38,21 @@ def test_the_interval_of_the_recovery_is_over_passages() -> None:
     assert high[0] > high[1] + 0.1
 
 
+def test_a_passage_may_hold_any_line_separator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "passages.jsonl"
+    rows = [{"text": f"The mill {n}.\u2028It stands\x85 {n}.\x0b"} for n in range(3)]
+    lines = [json.dumps(row, ensure_ascii=False) + "\r\n" for row in rows]
+    file.write_bytes("".join(lines).encode())
+    monkeypatch.setattr(passages.selfteach, "documents", lambda file, **more: None)
+    passages.teach(file, tmp_path / "runs", 2, [])
+    part = tmp_path / "runs" / "first-2.jsonl"
+    assert part.read_bytes() == "".join(lines[:2]).encode()
+    passages.teach(file, tmp_path / "runs", 9, [])
+    assert (tmp_path / "runs" / "first-9.jsonl").read_bytes() == file.read_bytes()
+
+
 @pytest.mark.slow
 @pytest.mark.training
 def test_a_run_has_a_row_with_the_figures_of_its_exam(learned: Learned) -> None:

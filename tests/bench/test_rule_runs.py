@@ -7,6 +7,7 @@ import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -125,6 +126,24 @@ def test_a_rule_is_taught_again_at_another_commit_in_a_folder_of_its_own(
     assert found == [(r, c) for c in ("aaaa1111", "bbbb2222") for r in ("coffee", "dogs")]
     folders = [Path(words[words.index("--out") + 1]) for words in started]
     assert folders == [tmp_path / "runs" / commit / f"{rule}-0" for rule, commit in found]
+
+
+def test_the_seconds_of_a_run_are_those_of_all_its_attempts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is finished already ends at once."""
+    measured: dict[str, Any] = {"tuned": {}, "needless neighbors": 0, "needless general": 0}
+    measured["base"] = {"greedy broken": 0.9, "T=1 broken": 0.9}
+    done = subprocess.CompletedProcess([], 0, json.dumps(measured), "")
+    monkeypatch.setattr(rules, "call", lambda code, words, *, must=False: done)
+    given = make_options(tmp_path / "rules.jsonl", keep=tmp_path / "runs")
+    run = tmp_path / "runs" / "coffee-0"
+    run.mkdir(parents=True)
+    exam: dict[str, Any] = {"kept": {}, "verdict": {"word": "taught", "sentence": "Taught."}}
+    (run / "exam.json").write_text(json.dumps(exam | {"cost": {"seconds": 12.04}}))
+    assert rules.measure_rule("coffee", 0, given)["seconds"] == 12.0, "an earlier version"
+    (run / "cost.json").write_text(json.dumps({"seconds": 947.5989}))
+    assert rules.measure_rule("coffee", 0, given)["seconds"] == 947.6
 
 
 def test_only_runs_of_the_same_model_are_compared() -> None:
