@@ -226,7 +226,8 @@ def sample_candidates(
     with session.run.ledger.open_funnel("requests for tasks") as funnel:
         for one, result in zip(requests, results, strict=True):
             id = one.request.id(get_writer(session).fingerprint)
-            items = [] if isinstance(result, str) else parse_invented(mode, result)
+            first = len(one.human) + len(one.machine) + 1
+            items = [] if isinstance(result, str) else parse_invented(mode, result, first)
             found += [TaskCandidate(item, id, number) for number, item in enumerate(items)]
             reason = result if isinstance(result, str) else "" if items else NO_TASK
             body = {"human": list(one.human), "machine": list(one.machine)}
