@@ -34,7 +34,7 @@ from selfteach.materials.documents.chunk import split_chunks
 from selfteach.methods.corrections.length_limits import drop_overlong_rows
 from selfteach.methods.feedback.make_examples import NOT_FOUND, make_violation_examples
 from selfteach.methods.feedback.probe import ProbedPrompt
-from selfteach.methods.finetune.method import FinetuneData, prepare
+from selfteach.methods.finetune.method import NOT_MEASURED, FinetuneData, prepare
 from selfteach.methods.session import open_session
 from selfteach.methods.train_plan import combine_stages, record_left_out
 from selfteach.models.hf import HfModel
@@ -198,6 +198,7 @@ def test_a_dev_row_that_cannot_be_scored_is_counted(
         return Example(id, "example", make_prompt(f"Sing {id}"), chosen, rejected)
 
     dev = [example("a", "la"), example("b", LONG), example("c", "la", LONG), example("d", "la")]
+    dev.append(replace(example("f", "la"), kind="general", role="hold"))
     material = FinetuneData([example("e", "la")], dev)
     session: Any = SimpleNamespace(
         run=SimpleNamespace(ledger=base.ledger), base=base, config=FinetuneConfig()
@@ -205,7 +206,7 @@ def test_a_dev_row_that_cannot_be_scored_is_counted(
     plan = prepare(session, material)
     (funnel,) = base.ledger.funnel()
     assert (funnel.stage, funnel.accepted) == ("dev examples", 2)
-    assert funnel.reasons == {TOO_LONG_WITH_TEXT: 2}
+    assert funnel.reasons == {TOO_LONG_WITH_TEXT: 2, NOT_MEASURED: 1}
     plan.exam.run_baselines(session)
     assert len(plan.exam.dev) == 2
 

@@ -20,6 +20,7 @@ from selfteach.generate.correct import (
     format_conversation,
     format_few_shot,
     format_instruction,
+    leave_out_preamble,
     make_words,
     share_of_new_words,
     split_edit_units,
@@ -218,6 +219,41 @@ def test_repeated_tags_are_taken_off() -> None:
         clean_reply(f"<answer-{tag}>\nTea is a drink.\n</answer-{tag}>", TEA, "chat")
         == "Tea is a drink."
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Here is the corrected answer:\n\n",
+        "Sure! Here's a shorter version of your answer:\n",
+        "**Corrected answer:**\n\n",
+        "The revised text:\n",
+    ],
+)
+def test_the_line_before_a_chat_model_s_correction_is_left_out(tmp_path: Path, line: str) -> None:
+    text = "Tea is a colour that people drink."
+    (found,) = corrector(tmp_path / "chat", lambda request: line + text).correct([TEA])
+    assert (found.text, found.fault) == (text, "")
+    (plain,) = corrector(tmp_path / "cmd", lambda request: line + text, "program").correct([TEA])
+    assert plain.text == line + text, "a program writes what it means"
+    (empty,) = corrector(tmp_path / "no", lambda request: line).correct([TEA])
+    assert empty.fault == "the correction is empty"
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        ("Here are the steps:\n\n1. Mix it.", "Mix it."),
+        ("Short answer:\nNo.", "No."),
+        ("Ways to a better version:\n- Read it.", "Read it."),
+        ("Here is how the revised law works:\n- It does.", "It does."),
+        ("Dear Sir:\n\nI am ill.", "I am ill."),
+        ("It is so.\nHere is the corrected answer:\nNo.", "It is so."),
+        ("Here is the updated list:\n- tea", "Here is the updated lists:\n- tea"),
+    ],
+)
+def test_a_line_that_belongs_to_the_correction_stays(reply: str, answer: str) -> None:
+    assert leave_out_preamble(reply, answer) == reply
 
 
 @pytest.mark.parametrize(

@@ -120,12 +120,26 @@ def test_the_list_is_numbered_and_has_one_line_a_task() -> None:
         ),
         ("请列出三种水果。10. 写一首诗。", ["请列出三种水果。", "写一首诗。"]),
         ("Who was born in 1990? 1990 was a year.", ["Who was born in 1990? 1990 was a year."]),
+        (
+            " What is the capital of France? 1. Paris 2. Rome 3. Oslo\n10. Sort these: 3) c 1) a",
+            ["What is the capital of France? 1. Paris 2. Rome 3. Oslo", "Sort these: 3) c 1) a"],
+        ),
+        (
+            " Say what is wrong. 11. He go home.\n15. Name a fish. 16. Name a bird.",
+            ["Say what is wrong. 11. He go home.", "Name a fish.", "Name a bird."],
+        ),
         (" \n10.\n\n11. \n", []),
         ("a\x00b\u202e \ud800c", ["A\ufffdb \ufffdc"]),
     ],
 )
 def test_ugly_lists(text: str, found: list[str]) -> None:
     assert [item.instruction for item in parse_task_list(text)] == found
+
+
+def test_the_numbers_of_a_short_list_go_on_after_it() -> None:
+    answer = Completion("x", " Name a fish. 4. Name a bird. 10. Name a tree.")
+    items = parse_invented("self-instruct", answer, 3)
+    assert [item.instruction for item in items] == ["Name a fish.", "Name a bird. 10. Name a tree."]
 
 
 def test_only_the_last_item_of_a_cut_answer_is_cut() -> None:
@@ -165,6 +179,24 @@ OUTPUT:
         ("Count the vowels", Instance("tree", "2"), False),
         ("Half a tas", None, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("output", "kept"),
+    [
+        ("# Title\n## Part\ntext\n### Sub\nmore\n#### 1. Why?\nend", None),
+        ("### Soup\n1. Boil it.\n### Bread\n1. Bake it.", None),
+        ("A dish.\n###\nWell done", "A dish."),
+        ("A dish.\n### 7.\nWell done", "A dish."),
+        ("A dish.\n### 7. Instruction: Say so", "A dish."),
+        ("A dish. ### 7. Instruction: Say so", "A dish."),
+        ("A dish.\n### Thank you! Let us go on.", "A dish."),
+        ("A dish.\n### Response:\nA pan.", "A dish."),
+    ],
+)
+def test_a_heading_ends_no_output(output: str, kept: str | None) -> None:
+    (item,) = parse_alpaca(f" Write about food.\n4. Input:\nnone\n4. Output:\n{output}")
+    assert item.instance == Instance("", kept or output)
 
 
 def test_magpie_s_turn_is_one_task() -> None:

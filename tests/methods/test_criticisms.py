@@ -242,6 +242,14 @@ def test_the_teacher_sees_the_quoted_parts_alone() -> None:
     assert stubborn.correct([asked])[0].fault == "does not meet the criticism"
 
 
+def test_a_part_that_two_criticisms_quote_is_revised_once() -> None:
+    greeting = "Good day to you, dear Sir and Madam."
+    own = quoting(greeting, greeting, writer=Shortening({greeting: "Good day!"}))
+    (found,) = own.correct([Correctable(QUESTION, str(own.edits[0].answer))])
+    assert found.fault == ""
+    assert found.text.startswith("Good day! Tea is made of leaves.")
+
+
 def test_of_quotes_that_overlap_the_second_is_not_revised_in_silence() -> None:
     greeting, part = "Good day to you, dear Sir and Madam.", "you, dear Sir and Madam."
     own = quoting(greeting, part, writer=Shortening({greeting: "Good day!", part: "you."}))
@@ -637,9 +645,8 @@ def test_an_answer_is_revised_where_a_criticism_of_it_quotes_a_part(
         wanted_parts = []
         wanted_texts = []
         for a in asked:
-            quotes = [
-                e.quote for e in edits if e.quote and (e.prompt, e.answer) == (a.prompt, a.answer)
-            ]
+            own = [e for e in edits if (e.prompt, e.answer) == (a.prompt, a.answer)]
+            quotes = list(dict.fromkeys(e.quote for e in own if e.quote))
             wanted_parts += [f"{get_user_text(a.prompt)} {quote}" for quote in quotes]
             text = a.answer if quotes else "written anew"
             for quote in quotes:

@@ -272,6 +272,14 @@ def test_no_dev_prompt_is_learned_nor_held() -> None:
     assert split_dev(FinetuneData(rows), FinetuneConfig(dev_share=0.0)) == (rows, [])
 
 
+def test_anchors_of_a_dev_file_are_not_measured_and_keep_their_prompts_apart() -> None:
+    rows = make_examples(40)
+    own = [*rows[:3], *(replace(one, kind="general", role="hold") for one in rows[3:12])]
+    learned, dev = split_dev(FinetuneData(rows, dev=own), FinetuneConfig())
+    assert dev == rows[:3]
+    assert learned == rows[12:]
+
+
 def make_conversations(count: int) -> list[Example]:
     """Two examples of each conversation: its first answer, and the one after that."""
     found = []

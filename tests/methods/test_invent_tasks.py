@@ -314,7 +314,9 @@ def test_no_invented_instance_is_like_one_of_the_exam(tmp_path: Path, text: str)
     ledger.close()
 
 
-def invent_one(folder: Path, item: str, exam: Task) -> tuple[list[KeptTask], Ledger]:
+def invent_one(
+    folder: Path, item: str, exam: Task, max_overlap: float = 0.7
+) -> tuple[list[KeptTask], Ledger]:
     """Return what is kept of an item of Alpaca's list, beside a task of the exam."""
     human = [Task(f"s:{word}", f"Explain {word}", (Instance("", word),), False) for word in "abcd"]
     ledger = Ledger(folder / "run.db")
@@ -328,6 +330,7 @@ def invent_one(folder: Path, item: str, exam: Task) -> tuple[list[KeptTask], Led
             count=1,
             invent={"requests": 1, "rounds": 1},
             instances={"samples": 0},
+            filter={"max_overlap": max_overlap},
         ),
         run=SimpleNamespace(ledger=ledger),
         display=SilentDisplay(),
@@ -335,6 +338,7 @@ def invent_one(folder: Path, item: str, exam: Task) -> tuple[list[KeptTask], Led
     return invent_tasks(there, human, [], held_out=[exam]), ledger
 
 
+@pytest.mark.parametrize("max_overlap", [0.7, 1.0])
 @pytest.mark.parametrize(
     ("instruction", "given", "reason"),
     [
@@ -343,7 +347,7 @@ def invent_one(folder: Path, item: str, exam: Task) -> tuple[list[KeptTask], Led
     ],
 )
 def test_a_question_of_the_exam_is_neither_instruction_nor_input(
-    tmp_path: Path, instruction: str, given: str, reason: str
+    tmp_path: Path, instruction: str, given: str, reason: str, max_overlap: float
 ) -> None:
     """A question is an input beside a system message, and an instruction without one."""
     exam = Task("test:1", instruction, (Instance(given, "Once there was a keeper."),))
@@ -351,7 +355,7 @@ def test_a_question_of_the_exam_is_neither_instruction_nor_input(
     item = f" {asked}\n4. Output:\nTea.\n"
     if not given:
         item = f" Say what you think about this.\n4. Input:\n{asked}\n4. Output:\nTea.\n"
-    found, ledger = invent_one(tmp_path, item, exam)
+    found, ledger = invent_one(tmp_path, item, exam, max_overlap)
     assert found == []
     stage = "tasks" if given else "instances"
     assert [outcome.reason for _, outcome in ledger.read_outcomes(stage)] == [reason]

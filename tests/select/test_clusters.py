@@ -140,6 +140,31 @@ def test_split_by_cluster_edges():
         split_clusters([0, 1], SHARES, 0, ["a"])
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("count", [2, 3, 4, 12])
+def test_few_prompts_beside_many_are_learned_and_asked(count, seed):
+    texts = [f"word{i} other{i} third{i}" for i in range(count + 100)]
+    points = np.random.default_rng(seed).normal(size=(count + 100, 32))
+    strata = ["own"] * count + ["general"] * 100
+    sides = split_prompts(texts, points, (0.7, 0.1, 0.2), seed, strata=strata)
+    tested = sides[:count].count("test")
+    assert 1 <= tested <= max(1, count // 4)
+    assert sides[:count].count("train") >= count / 2
+    assert sides[count:].count("test") == pytest.approx(20, abs=2)
+
+
+def test_a_part_without_prompts_gets_a_cluster_of_a_stratum_that_has_two():
+    shares = (0.9, 0.05, 0.05)
+    assert sorted(split_clusters([0, 1], shares, 0)) == ["test", "train"]
+    assert sorted(split_clusters([0, 0, 0, 1], shares, 0)) == ["test", "train", "train", "train"]
+    assert sorted(split_clusters([0, 1], (0.05, 0.05, 0.9), 0)) == ["test", "train"]
+    assert split_clusters([0, 1, 2], (0.95, 0.05, 0), 0) == ["train"] * 3
+    assert split_clusters([0, 1], shares, 0, learned=[0, 1]) == ["train"] * 2
+    # the cluster that both strata share is all of "b" that train has
+    sides = split_clusters([0, 1, 1], shares, 0, ["a", "a", "b"])
+    assert sides == ["test", "train", "train"]
+
+
 WORDS = ["what", "is", "the", "a", "car", "whale", "how", "big", "tell", "me"]
 
 

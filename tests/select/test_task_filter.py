@@ -104,6 +104,19 @@ def test_at_the_threshold_a_task_is_kept_and_ten_are_remembered() -> None:
     )
 
 
+def test_equal_texts_are_like_each_other_at_the_greatest_threshold() -> None:
+    novelty = NoveltyFilter(["Write a poem."], 1.0)
+    found = novelty.decide(["write a poem", "Write a short poem.", "Write a short poem!"])
+    assert [new for new, _ in found] == [False, True, False]
+    pool = InstanceFilter(1.0)
+    pool.hold_out(Instance("Name all of the rivers that run through Hale.", "Elm"))
+    asked = "Name all of the rivers that run through Hale!"
+    assert reasons(pool, "Answer.", (asked, "Ash"), (asked + " Please.", "Ash")) == [
+        task_filter.LIKE_INPUT,
+        "",
+    ]
+
+
 def reasons(pool: InstanceFilter, instruction: str, *cases: tuple[str, str]) -> list[str]:
     instances = [Instance(*case) for case in cases]
     return [reason for _, reason in pool.filter_instances(instruction, instances, 9)]

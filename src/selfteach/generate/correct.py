@@ -145,6 +145,14 @@ NOT_IN_STYLE = "it does not follow the house style"
 TAIL_LENGTH = 6
 """Words and marks at the end of two texts that tell whether they end alike."""
 _WORD = rf"{UNSPACED}\p{{M}}*|[[\w\p{{M}}]--{UNSPACED}]+|[^\w\s]"
+_HANDED_OVER = "corrected|revised|rewritten|edited"
+_PREAMBLE = re.compile(
+    r"\A(?:[^\n]{0,60}\bhere(?:['’]s| is| are) (?:the|an?|your|my) [^\n]{0,60}\b(?:answer|version|"
+    rf"correction|revision|improved|updated|{_HANDED_OVER})\b[^\n]{{0,60}}|"
+    rf"\W*(?:the )?(?:{_HANDED_OVER}) \w+):[*_]*[^\S\n]*(?:\n+|$)",
+    re.I,
+)
+"""The line with which a chat model hands over what it wrote: "Here is the corrected answer:"."""
 _PIECE = regex.compile(rf"{_WORD}|\n\s*", regex.V1)
 _SPACED = regex.compile(rf"(\s*)({_WORD})", regex.V1)
 
@@ -328,7 +336,10 @@ class Corrector:
     ) -> Revision:
         is_own = self._is_own_answer(asked, tries - 1)
         form = "chat" if is_own else self.form  # it has line breaks of its own
-        written = clean_reply(completion.text, asked, form) if completion else ""
+        reply = completion.text if completion else ""
+        if self.form == "chat" and not is_own:
+            reply = leave_out_preamble(reply, asked.answer)
+        written = clean_reply(reply, asked, form) if completion else ""
         text = self.fit_to_style(written) if written and is_own else written
         if not completion:
             fault = NO_CORRECTION
@@ -458,6 +469,13 @@ def format_few_shot(asked: Correctable, words: CorrectorWords = CorrectorWords()
     question = to_one_line(get_user_text(asked.prompt))
     answer = to_one_line(asked.answer)
     return f"{worked}{''.join(turns)}Question: {question}\nAnswer: {answer}\n{label}"
+
+
+def leave_out_preamble(reply: str, answer: str) -> str:
+    """Return a chat model's reply without the line that hands over the correction. It stays where
+    the answer begins with such a line too.
+    """
+    return reply if _PREAMBLE.match(answer.strip()) else _PREAMBLE.sub("", reply.strip())
 
 
 def clean_reply(text: str, asked: Correctable, form: PromptStyle) -> str:

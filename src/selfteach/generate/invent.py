@@ -34,13 +34,20 @@ NUM_MACHINE = 2
 ALPACA_NUM_SHOWN = 3
 ALPACA_NUM_ASKED = 20
 _NUMBER = re.compile(
-    r"^\s*(?:[-*•]\s+)?(?:task\s*)?\(?\d{1,3}\s?(?:[.:](?!\d)|\)|\s-(?!\s*\d))\s*", re.I
+    r"^\s*(?:[-*•]\s+)?(?:task\s*)?\(?(\d{1,3})\s?(?:[.:](?!\d)|\)|\s-(?!\s*\d))\s*", re.I
 )
 """The number of an item, but not the number with which a task begins: "3.5", "5:30", "50 - 3"."""
-_INSIDE = re.compile(r"(?<=[.?!。？！:])\s*(?=\(?\d{1,2}[.)]\s+[^\W\d_])")
+_INSIDE = re.compile(r"(?<=[.?!。？！:])\s*(?=\(?(\d{1,2})[.)]\s+[^\W\d_])")
+"""Where the number of another item may stand within a line."""
 _PART = re.compile(r"^\s*(?:\d{1,3}\s?[.)]\s*)?(instruction|task|input|output)\s*:\s*", re.I | re.M)
-_BREAK = re.compile(r"#{3}|^\s*##\s*\d*\s*$", re.M)
-"""What separates two tasks. A model that wrote it goes on with another one, or with a remark."""
+_BREAK = re.compile(
+    r"(?<=[^\s#])[^\S\n]*#{3}|^\s*#{2,}\s*(?:\d+\.?)?\s*$|^\s*#{3}[^\n]*[.!]\s*$|"
+    r"^\s*#{3,}\s*(?:\d{1,3}\s?[.)]\s*)?(?:instruction|task|input|output|response)\s*(?::|$)",
+    re.I | re.M,
+)
+"""What separates two tasks. A model that wrote it goes on with another one, or with a remark. A
+heading ("### Part") separates nothing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,31 +146,55 @@ def normalize_instruction(text: str) -> str:
     return line[:1].upper() + line[1:]
 
 
-def parse_invented(mode: Mode, completion: Completion) -> list[InventedTask]:
-    """Return the tasks in the model's answer."""
+def parse_invented(
+    mode: Mode, completion: Completion, number: int = NUM_SHOWN + 1
+) -> list[InventedTask]:
+    """Return the tasks in the model's answer.
+
+    Args:
+        number: that of the first one, with which the prompt of Self-Instruct ends.
+    """
     text = completion.text
     cut = completion.finish == "length"
     if mode == "magpie":
         return [InventedTask(normalize_instruction(text), None, cut)] if text.strip() else []
-    return parse_alpaca(text, cut) if mode == "alpaca" else parse_task_list(text, cut)
+    return parse_alpaca(text, cut) if mode == "alpaca" else parse_task_list(text, cut, number)
 
 
-def parse_task_list(text: str, cut: bool = False) -> list[InventedTask]:
+def parse_task_list(
+    text: str, cut: bool = False, number: int = NUM_SHOWN + 1
+) -> list[InventedTask]:
     """Return the items of a list.
 
-    A line is an item, with or without a number. A number after the end of a sentence begins another
-    item on the same line. The continued list begins in the middle of its first line.
+    A line is an item, with or without a number. The next number of the list, after the end of a
+    sentence, begins another item on the same line; other numbers are those of choices within a
+    task. The continued list begins in the middle of its first line.
 
     Args:
         cut: whether to mark the last item as cut. A number without its item leaves it whole.
+        number: that of the first item, which the prompt ends with.
     """
     items = []
     instruction = ""
     for line in clean_text(text).splitlines():
-        for part in _INSIDE.split(line):
+        if own := _NUMBER.match(line):
+            number = int(own[1])
+        for part in _split_at_next_numbers(line, number):
             if instruction := normalize_instruction(_NUMBER.sub("", part, count=1)):
                 items.append(InventedTask(instruction))
+                number += 1
     return _mark_cut(items, cut and bool(instruction))
+
+
+def _split_at_next_numbers(line: str, number: int) -> list[str]:
+    """Return the items of a line, of which the first has this number."""
+    parts: list[str] = []
+    start = 0
+    for match in _INSIDE.finditer(line):
+        if int(match[1]) == number + len(parts) + 1:
+            parts.append(line[start : match.start()])
+            start = match.end()
+    return [*parts, line[start:]]
 
 
 def parse_alpaca(text: str, cut: bool = False) -> list[InventedTask]:

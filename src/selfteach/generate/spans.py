@@ -188,7 +188,7 @@ def get_question_openings(sentence: str, answer: str) -> tuple[str, ...]:
 
 _BEFORE_YEARS = re.compile(
     r"\b(?:the|in|since|by|from|to|until|till|of|for|during|around|after|before|and|or|about|circa|"
-    r"c\.|early|late|mid) $",
+    r"c\.|early|late|mid|spring|summer|autumn|winter) $",
     re.I,
 )
 
@@ -196,7 +196,9 @@ _BEFORE_YEARS = re.compile(
 def _is_count(before: str, number: str, after: str) -> bool:
     """Return whether a number that could be a year counts what follows: "is 1500 metres long"."""
     is_bare = re.fullmatch(r"\d{4}", number) is not None
-    counted = re.match(r" ([a-z]{2,}s|kg|km|m|cm|mm|ft)\b", after)
+    counted = re.match(
+        r" ([a-z]{2,}s|people|men|women|children|feet|sheep|percent|kg|km|m|cm|mm|ft)\b", after
+    )
     is_noun = counted is not None and counted[1] not in _NO_NOUN
     return is_bare and is_noun and bool(before.strip()) and not _BEFORE_YEARS.search(before)
 
@@ -204,10 +206,10 @@ def _is_count(before: str, number: str, after: str) -> bool:
 def remove_answer(question: str, answer: str) -> str:
     """Return a question without its answer and the preposition before the answer.
 
-    "When did it open in 1790?" becomes "When did it open?".
+    "When did it open in 1790?" becomes "When did it open?". An answer in the possessive stays.
     """
     before = r"(?:(?:on|in|by|to|of|for|at|from|since|with)\s+(?:the\s+)?)?"
-    cut = re.sub(rf"\s+{before}{make_whole_pattern(answer)}", "", question)
+    cut = re.sub(rf"\s+{before}{make_whole_pattern(answer)}(?!['’])", "", question)
     return cut if len(cut.split()) > 2 else question
 
 

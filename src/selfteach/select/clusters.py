@@ -14,6 +14,7 @@ parts of at most so many (Ward's clustering).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -29,8 +30,8 @@ from selfteach.select.evenly import choose_evenly
 
 SplitName = Literal["train", "dev", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "dev", "test")
-TRAIN = 0
-"""The place of train among the names."""
+TRAIN, TEST = 0, 2
+"""The places of train and test among the names."""
 SplitShares = Sequence[float] | Mapping[str, Sequence[float]]
 """Shares of train, dev and test; or these of each stratum."""
 Floats = NDArray[np.float64]
@@ -178,7 +179,7 @@ def group_prompts(
     max_overlap: float = 0.7,
     *,
     together: Sequence[int] = (),
-    learned: Sequence[int] = (),
+    alone: Sequence[int] = (),
 ) -> Labels:
     """Return small groups of similar prompts, four to a group on average, for the split.
 
@@ -189,8 +190,7 @@ def group_prompts(
     Args:
         together: (N,) equal numbers stay together, as turns of a conversation; none means that
             nothing does but what is similar.
-        learned: the places of prompts that must be learned from. Their groups are not joined to
-            others, which can then be held out.
+        alone: the places of prompts whose groups Ward's clustering does not join to others.
 
     Shapes: embeddings (N, D) -> (N,).
     """
@@ -198,7 +198,7 @@ def group_prompts(
     if together:
         component = connect_groups(component, together)
     labels = component.copy()
-    free = ~np.isin(component, component[list(learned)])
+    free = ~np.isin(component, component[list(alone)])
     joined = _join_similar_groups(renumber_groups(component[free]), embeddings[free])
     labels[free] = joined + len(labels)
     return renumber_groups(labels)
@@ -263,7 +263,8 @@ def split_clusters(
     """Split whole clusters into train, dev and test, near to the shares in every stratum.
 
     Large clusters are placed first, each so that the squared distance to the wanted counts
-    decreases most. Single moves then reduce the remaining distance.
+    decreases most. Single moves then reduce the remaining distance. A stratum of which train or
+    test would have no prompt gives it one of its clusters, if it has two.
 
     Args:
         labels: (N,) the cluster of each prompt, from `group_prompts`.
@@ -304,7 +305,29 @@ def split_clusters(
             have[place[group]] += counts[group]
         if (before == place).all():
             break
+    _fill_empty_parts(place, order, counts, wanted)
     return [SPLIT_NAMES[part] for part in place[number]]
+
+
+def _fill_empty_parts(place: Labels, free: Labels, counts: Floats, wanted: Floats) -> None:
+    """Move a small cluster into train, and into test, for each stratum that has none there.
+
+    It comes from the part with most prompts of the stratum, which keeps some of every stratum.
+
+    Shapes: place (groups,), changed in place; free (some groups,), the largest first; counts
+    (groups, strata); wanted (parts, strata).
+    """
+    for kind in range(counts.shape[1]):
+        for part in (TRAIN, TEST):
+            have = np.array([counts[place == p].sum(0) for p in range(len(SPLIT_NAMES))])
+            if have[part, kind] or not wanted[part, kind]:
+                continue
+            donor = int(np.argmax(have[:, kind]))
+            for group in free[::-1]:
+                is_there = place[group] == donor and counts[group, kind]
+                if is_there and (have[donor] > counts[group])[counts[group] > 0].all():
+                    place[group] = part
+                    break
 
 
 def _check_shares(by_kind: Sequence[Sequence[float]]) -> Floats:
@@ -334,11 +357,15 @@ def split_prompts(
     """Return train, dev or test for each prompt; similar prompts stay together.
 
     No two prompts of different parts reach `max_overlap` (invariant 5), or are turns of one
-    conversation.
+    conversation. Of a stratum with few prompts each is by itself, as in a split of these alone.
 
     Args:
         together: (N,) equal numbers stay together, as those of `find_conversations`.
         learned: the places of prompts that are in train, with all that stay together with them.
+            Their groups are not joined to others, which can then be held out.
     """
-    labels = group_prompts(texts, embeddings, max_overlap, together=together, learned=learned)
+    sizes = Counter(strata)
+    few = [place for place, stratum in enumerate(strata) if sizes[stratum] <= MIN_GROUPS]
+    alone = [*learned, *few]
+    labels = group_prompts(texts, embeddings, max_overlap, together=together, alone=alone)
     return split_clusters(labels, shares, seed, strata, set(labels[list(learned)].tolist()))

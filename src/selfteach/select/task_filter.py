@@ -132,15 +132,21 @@ class TaskSimilarity:
         return self.most_similar[0][1] if self.most_similar else 0.0
 
 
+def limit_overlap(threshold: float) -> float:
+    """Return the overlap above which two texts are too much alike. Equal ones always are."""
+    return min(threshold, 1 - 2 * ROUNDING) + ROUNDING
+
+
 class NoveltyFilter:
     """Hold the kept instructions.
 
-    A text is new if its overlap with every kept one is at most the threshold.
+    A text is new if its overlap with every kept one is at most the threshold, and it is not equal
+    to one.
     """
 
     def __init__(self, texts: Sequence[str], threshold: float, shown: int = 10) -> None:
         self._pool = OverlapIndex(texts)
-        self._threshold = threshold
+        self._limit = limit_overlap(threshold)
         self._shown = shown
 
     def decide(self, texts: Sequence[str]) -> list[tuple[bool, TaskSimilarity]]:
@@ -163,7 +169,7 @@ class NoveltyFilter:
                 (name, round(float(row[j]), 6)) for name, j in zip(names, first, strict=True)
             )
             near = TaskSimilarity(alike, round(float(row.mean()), 6) if row.size else 0.0)
-            new = bool(row.max(initial=0.0) <= self._threshold + ROUNDING)
+            new = bool(row.max(initial=0.0) <= self._limit)
             if new:
                 kept.append(i)
             found.append((new, near))
@@ -176,13 +182,14 @@ class InstanceFilter:
     """Hold the kept instances of all tasks.
 
     Args:
-        threshold: the greatest overlap with a kept instance (ROUGE-L).
+        threshold: the greatest overlap with a kept instance (ROUGE-L); an equal one is always
+            dropped.
         rule: `each` drops an instance whose input or whose output overlaps more, `both` only one
             whose input and output overlap more with the same instance.
     """
 
     def __init__(self, threshold: float, rule: OverlapRule = "each") -> None:
-        self._threshold = threshold
+        self._limit = limit_overlap(threshold)
         self._rule = rule
         self._inputs = OverlapIndex()
         self._outputs = OverlapIndex()
@@ -229,7 +236,7 @@ class InstanceFilter:
             ECHO: bool(case.input) and case.input == case.output,
             COLON: case.input.rstrip().endswith((":", "："))
             or case.output.rstrip().endswith((":", "：")),
-            REPEATS_INSTRUCTION: rouge_l(instruction, case.output) > self._threshold + ROUNDING,
+            REPEATS_INSTRUCTION: rouge_l(instruction, case.output) > self._limit,
         }
         return next((reason for reason, found in faults.items() if found), "")
 
@@ -255,8 +262,8 @@ class InstanceFilter:
         return LIKE_OUTPUT if long and self._overlaps(case.output, self._outputs) else ""
 
     def _overlaps(self, text: str, kept: OverlapIndex) -> bool:
-        near = kept.nearest(text, self._threshold)  # much faster with a bound
-        return near.similarity > self._threshold + ROUNDING
+        near = kept.nearest(text, self._limit)  # much faster with a bound
+        return near.similarity > self._limit
 
     def _overlaps_in_both(self, case: Instance) -> bool:
         """Return whether one kept instance overlaps with both the input and the output.
@@ -268,6 +275,4 @@ class InstanceFilter:
         outputs = self._outputs.matrix([case.output])[0]
         bare = np.array([0.0 if text else 1.0 for text in self._inputs.texts])
         inputs = self._inputs.matrix([case.input])[0] if case.input else bare
-        return bool(
-            ((inputs > self._threshold + ROUNDING) & (outputs > self._threshold + ROUNDING)).any()
-        )
+        return bool(((inputs > self._limit) & (outputs > self._limit)).any())

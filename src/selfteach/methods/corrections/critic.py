@@ -146,11 +146,13 @@ class Critic:
         return [found[a.id] for a in answers]
 
     def find_quoted_parts(self, answers: Sequence[Correctable]) -> list[tuple[Correctable, str]]:
-        """Return each answer with each part of it that the criticism quotes, in order."""
-        quotes: dict[tuple[Turns, str | None], list[str]] = defaultdict(list)
+        """Return each answer with each part of it that the criticism quotes, in order. A part that
+        several rows quote, in words of their own, is one part.
+        """
+        quotes: dict[tuple[Turns, str | None], dict[str, None]] = defaultdict(dict)
         for edit in self.edits:
             if edit.quote:
-                quotes[edit.prompt, edit.answer].append(edit.quote)
+                quotes[edit.prompt, edit.answer][edit.quote] = None
         return [(a, quote) for a in answers for quote in quotes.get((a.prompt, a.answer), ())]
 
     def revise_for_training(

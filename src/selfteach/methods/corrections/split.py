@@ -21,8 +21,8 @@ CRITICISED = "criticised answers"
 """The stratum of the prompts of criticized answers, all of which are learned from."""
 TOO_MANY_GENERAL = "held out, more than exam.general"
 NO_OWN_TEST = (
-    "the exam asks about the criticisms alone: every prompt with a correction is criticized too, "
-    "or like one that is, and is learned from"
+    "the exam asks about the criticisms alone: the prompts with a correction are too few or too "
+    "much alike, or are criticized or like one that is"
 )
 PromptsByPart = dict[str, list[Turns]]
 """Prompts by part: train, dev and test."""

@@ -72,6 +72,7 @@ FIRST_SCORED = 16
 """Examples that are scored before all others: one that is not known ends the search."""
 
 LIKE_DEV = "the dev part has the prompt, or another turn of the conversation"
+NOT_MEASURED = "an anchor, which is not measured"
 
 
 def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
@@ -88,6 +89,9 @@ def prepare(session: Session, material: FinetuneData) -> TrainingPlan:
     with ledger.open_funnel("dev examples") as funnel:
         for example in dev:
             funnel.decide(example.id, explain_misfit(session.base, example))
+        for example in material.dev:
+            if example.role == "hold":
+                funnel.decide(example.id, NOT_MEASURED)
     dev = [example for example in dev if not funnel.outcomes[example.id].reason]
     objectives = choose_objectives(learned, config)
     taught = [example for example in learned if example.role == "learn"]

@@ -46,8 +46,9 @@ class FinetuneData:
 def split_dev(
     material: FinetuneData, config: FinetuneConfig
 ) -> tuple[list[Example], list[Example]]:
-    """Return the examples to learn from and the dev part: its own file, or a share of the prompts.
-    No prompt is in both, nor is one the beginning of another; that holds for anchors too (step 1).
+    """Return the examples to learn from and the dev part: its own file without anchors, or a share
+    of the prompts. No prompt is in both, nor is one the beginning of another; that holds for
+    anchors too (step 1).
 
     Raises:
         DataError: there is nothing to learn, or the dev part would leave nothing.
@@ -64,7 +65,7 @@ def split_dev(
             where=material.about,
             cure="Give more examples, or a smaller --dev.",
         )
-    return learned, dev
+    return learned, [example for example in dev if example.role == "learn"]
 
 
 def choose_dev(examples: Sequence[Example], config: FinetuneConfig) -> list[Example]:

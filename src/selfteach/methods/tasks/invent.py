@@ -38,11 +38,11 @@ from selfteach.records import SamplingParams, digest
 from selfteach.select.task_filter import (
     LIKE_EXAM,
     LIKE_TASK,
-    ROUNDING,
     InstanceFilter,
     NoveltyFilter,
     find_blacklisted_word,
     find_instruction_fault,
+    limit_overlap,
 )
 from selfteach.select.task_groups import list_inputs
 from selfteach.statistics import share
@@ -226,7 +226,8 @@ def sample_candidates(
     with session.run.ledger.open_funnel("requests for tasks") as funnel:
         for one, result in zip(requests, results, strict=True):
             id = one.request.id(get_writer(session).fingerprint)
-            items = [] if isinstance(result, str) else parse_invented(mode, result)
+            first = len(one.human) + len(one.machine) + 1
+            items = [] if isinstance(result, str) else parse_invented(mode, result, first)
             found += [TaskCandidate(item, id, number) for number, item in enumerate(items)]
             reason = result if isinstance(result, str) else "" if items else NO_TASK
             body = {"human": list(one.human), "machine": list(one.machine)}
@@ -246,12 +247,12 @@ def filter_candidates(
         asked: the inputs of the exam. A question that is one of them is no new task.
     """
     config = session.config.filter
-    most = config.max_overlap
+    limit = limit_overlap(config.max_overlap)
     faults = []
     for candidate in candidates:
         item = candidate.item
         fault = find_instruction_fault(item.instruction, config, cut=item.cut)
-        if not fault and asked.nearest(item.instruction, most).similarity > most + ROUNDING:
+        if not fault and asked.nearest(item.instruction, limit).similarity > limit:
             fault = LIKE_EXAM
         faults.append(fault)
     rows = list(zip(candidates, faults, strict=True))
