@@ -218,20 +218,22 @@ def rewrite_marks(text: str, meets: Meets) -> str:
         if not meets(mark):
             text = _rewrite_mark(text, pattern, new)
     text = _drop_pictures(text, meets)
-    if not meets("17:00") and meets("5:00 PM"):
-        text = _AFTERNOON.sub(_write_half_day, text)
     if re.search(r"\d", text) and "en" in detect_languages(text):
         text = _spell_forbidden_numbers(text, meets)
     return _tidy(text, before)
 
 
 def _rewrite_number_marks(text: str, meets: Meets) -> str:
-    """Return an English text with its ranges, minus signs and thousands written without marks."""
+    """Return an English text with its ranges, minus signs and thousands written without marks, and
+    with times of half a day where those of a whole day break a goal.
+    """
     if not meets("-"):
         text = _RANGE.sub(_write_range, text)
         text = _MINUS.sub("minus ", text)
     if not meets(","):
         text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
+    if not meets("17:00") and meets("5:00 PM"):
+        text = _AFTERNOON.sub(_write_half_day, text)
     return text
 
 
