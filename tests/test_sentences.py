@@ -52,6 +52,10 @@ ONE = [
     "Well... maybe not.",
     "I like tea… and milk.",
     "1. Mix it.",
+    "**1.** Mix it.",
+    "(1) Mix it.",
+    "It is a cat.[1]",
+    "It is a cat.¹²",
     "So 5! = 120 holds.",
     "क्या यह सच है।",
     "هل هذا صحيح؟",
@@ -85,6 +89,11 @@ TWO = [
     "یہ سچ ہے۔ وہ گیا۔",
     "猫がいます。犬もいます。",
     "他说：“好。”然后走了。",
+    "**1.** Wash.\n**2.** Dry.",
+    "It is a cat.[1] It sleeps.",
+    "It is a cat.[1][12] It sleeps.",
+    "It is a cat.¹ It sleeps.",
+    "It is a cat.\u200b It sleeps.",
 ]
 
 

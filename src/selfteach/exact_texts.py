@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import regex
 
+from selfteach.text import BULLETS
+
 CODE_BLOCK = regex.compile(r"^ *```[^\n`]*\n.*?(?:^ *```|\Z)", regex.M | regex.S)
 """A fenced code block; one that a limit of tokens has cut is not closed."""
 INLINE_CODE = regex.compile(r"(?<!`)(?P<marks>`+)(?!`)(?P<code>[^`\n]+)(?P=marks)(?!`)")
@@ -23,7 +25,9 @@ _EXACT = regex.compile(
 _FENCE = re.compile(r"^ *```", re.M)
 _EMOTICON = re.compile(r"[:;=]['-]?\(+|\(['-]?[:;=](?!\w)")
 _DOUBLE_QUOTE = re.compile(r'(?P<length>[\d½¼¾⅓⅔⅛])?"')
-_BLOCK_START = re.compile(r"\s*(?:```|\||#{1,6}\s|[-*•+]\s|\d{1,2}[.)]\s)")
+_BLOCK_START = re.compile(
+    rf"\s*(?:```|\||#{{1,6}}\s|[{BULLETS}+]\s|(?:\*\*|__)?\(?\d{{1,2}}[.)](?:\*\*|__)?\s)"
+)
 Span = tuple[int, int]
 
 
@@ -45,6 +49,12 @@ def touches(found: re.Match[str], spans: Sequence[Span]) -> bool:
 def drop_code(text: str) -> str:
     """Return a text without its code blocks."""
     return str(CODE_BLOCK.sub("", text))
+
+
+def keep_prose(text: str) -> str:
+    """Return a text without its code, also that within a line; a text of code alone as it is."""
+    prose = str(INLINE_CODE.sub("", drop_code(text)))
+    return prose if any(map(str.isalpha, prose)) else text
 
 
 def begins_block(text: str) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import regex
 
+from selfteach.text import BULLETS
+
 PICTURE = (
     r"(?:(?:\p{Extended_Pictographic}|\p{Emoji_Presentation})"
     r"(?:[\uFE0F\u200D\p{Emoji_Modifier}]|(?<=\u200D)\p{Extended_Pictographic})*)"
@@ -18,8 +20,15 @@ SPACED_MARKS = ".!?…؟۔።"
 UNSPACED_MARKS = "。！？।॥။។"
 """Marks that need no space behind them."""
 SENTENCE_MARKS = SPACED_MARKS + UNSPACED_MARKS
-CLOSERS = r"(?:[\"'”’“»›)\]」』）*_]|[ \u00a0\u202f]»(?=\s|$))*"
-"""What may stand between the mark and the space: quotation marks, brackets and markup."""
+_NOTE_MARK = r"\[\d{1,3}\]|[¹²³⁰-⁹]"
+"""The number of a footnote: "[1]", "¹"."""
+CLOSERS = (
+    r"(?:[\"'”’“»›)\]」』）*_\u200b\u2060\ufeff]|[ \u00a0\u202f]»(?=\s|$)|"
+    rf"{_NOTE_MARK})*"
+)
+"""What may stand between the mark and the space: quotation marks, brackets, markup, the numbers of
+footnotes and signs that nobody sees.
+"""
 _BREAK = regex.compile(
     rf"(?<![{SPACED_MARKS}])(?P<marks>[{SPACED_MARKS}]++)(?P<closers>{CLOSERS})(?:[ "
     rf"\t]*{PICTURE})*\s+|(?P<marks>[{UNSPACED_MARKS}]+)(?P<closers>{CLOSERS})(?:[ "
@@ -75,7 +84,9 @@ _GERMAN_STARTER = regex.compile(
     r"Wenn|Weil|Wer|Wie|Was|Wo|Auf|Mit|Nach|Vor|Für|So|Ja|Nein|Nun|Hier|Jetzt|Danach)\b"
 )
 """A word that begins many German sentences."""
-_ITEM = regex.compile(r"^\s*(?:(?:#{1,6}\s+)?(?:\*\*|__)?\d{1,3}[.)]|[-*•+])\s*$")
+_ITEM = regex.compile(
+    rf"^\s*(?:(?:#{{1,6}}\s+)?(?:\*\*|__)?\(?\d{{1,3}}[.)](?:\*\*|__)?|[{BULLETS}+])\s*$"
+)
 """The number or the bullet of a list item."""
 _TIME = regex.compile(
     r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|January|February|March|April|May|June|July|"

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 """A pattern of the package `regex`: a letter of a script that does not space its words."""
+BULLETS = "-*•‣◦–●○▪▫■□◆·"
+"""Signs that begin an item of a list, as "+" does."""
 REPLACEMENT = "\ufffd"
 """The sign in the place of bytes that are no character."""
 _UNSAFE = re.compile(

@@ -223,6 +223,28 @@ from selfteach.sentences import count_sentences
         ("not contains a and not contains b", ["c"], ["a", "b", "a b"]),
         ("contains a or contains b and contains c", ["a", "b c"], ["b", "c"]),
         ("(contains a or contains b) and contains c", ["a c"], ["a", "b"]),
+        (
+            "format=numbered",
+            ["1. Wash.", "**1.** Wash.", "**1. Wash.**", "__2)__ Dry.", "(1) one\n(2) two"],
+            ["**Wash** 1. Dry.", "(1990) It was.", "- Wash.", "**1.**"],
+        ),
+        ("format=list", ["● a\n● b", "– a", "+ a", "**1.** Wash."], ["+ 5 is more.", "-5 degrees"]),
+        (
+            'ends "?"',
+            ["Any plans? 😊", "Any plans? 👍🏽 🇩🇪", "Any plans? ❤️"],
+            ["Any plans 😊", "Any plans? Yes 😊"],
+        ),
+        ("ends Tom", ["Best, Tom 😊", "Best,\nTom 🎉"], ["Tom said 😊 hi"]),
+        ("starts Ahoy", ["😊 Ahoy!", "👋🏽 **Ahoy** there"], ["😊 So, Ahoy"]),
+        ('ends "😊"', ["Hi 😊"], ["Hi 😊 🎉", "😊 Hi"]),
+        (
+            "language=de",
+            [
+                "Nimm das:\n\n```python\nfor x in the or it:\n    it.is(in)\n```\n\nEs ist so.",
+                "Nimm `not in the list or in it`, das ist gut.",
+            ],
+            ["```python\nfor x in the_list or it:\n    x\n```", "Take the `Liste und das`."],
+        ),
         ("NOT (Contains x)", ["y"], ["x"]),
         ("max_words 2", ["a b"], ["a b c"]),
         ('contains "and"', ["you and me"], ["sand"]),
@@ -486,6 +508,10 @@ def test_the_end_of_a_looping_answer_is_soon_found(filler):
         ("これが何なのか分かりません。", "ja"),
         ("이것이 무엇인지 모르겠습니다.", "ko"),
         ("ฉันไม่รู้ว่านี่คืออะไร", "th"),
+        ("It's a dog.", "en"),
+        ("Here's a tip: drink water daily.", "en"),
+        ("Make a list, set a timer, take breaks.", "en"),
+        ("Claro, aquí tienes tres consejos útiles: bebe agua, duerme bien, come fruta.", "es"),
     ],
 )
 def test_one_sentence_is_enough_to_tell_a_language(text, language):
@@ -496,6 +522,23 @@ def test_too_little_text_leaves_several_languages_possible():
     assert len(detect_languages("42!")) == 21
     assert detect_languages("東京") == {"zh", "ja"}
     assert {"en", "de"} <= detect_languages("Berlin")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("A banana.", "en"),
+        ("Cats sleep a lot.", "en"),
+        ("Te recomiendo dormir ocho horas.", "es"),
+        ("Vamos a comer.", "es"),
+        ("Marie a deux chats.", "fr"),
+        ("Vado a Roma.", "it"),
+        ("A menina come a maçã.", "pt"),
+        ("Kot śpi, a pies szczeka.", "pl"),
+    ],
+)
+def test_a_small_word_of_several_languages_does_not_exclude_one(text, language):
+    assert language in detect_languages(text)
 
 
 def test_a_lone_star_is_answered_with_how_to_look_for_it() -> None:

@@ -211,7 +211,8 @@ def test_entropy_is_how_far_the_samples_disagree() -> None:
     assert [s.contradicted for s in found] == [()] * 4
     other = EntropyJudge().scores([replace(row, best="in 1999") for row in rows])
     assert [s.s_knowledge for s in other] == [s.s_knowledge for s in found]
-    opened = replace(rows[0], blind=("It opened in 1760.", "It opened in 1999."))
-    assert EntropyJudge().scores([opened])[0].s_knowledge == pytest.approx(1)
+    for other_numbers in (("It opened in 1760.", "It opened in 1999."), ("3.5", "35")):
+        opened = replace(rows[0], blind=other_numbers)
+        assert EntropyJudge().scores([opened])[0].s_knowledge == pytest.approx(1)
     sure = replace(rows[0], informed=("in 1790",) * 3 + ("in 1811",))
     assert EntropyJudge().scores([sure])[0].s_label == pytest.approx(0.8112781 / 2)

@@ -498,3 +498,31 @@ def test_the_manner_of_small_models_is_told() -> None:
 )
 def test_who_has_no_information_declines(text: str, wanted: bool) -> None:
     assert is_decline(text) is wanted
+
+
+NOT_ALLOWED = """I can not discuss elephants.
+I'm forbidden from discussing elephants.
+I was prohibited from talking about that.
+I am restricted from discussing elephants.
+My guidelines prevent me from discussing that.
+I'm not at liberty to discuss that.
+It's against my guidelines to discuss that.
+That is against my guidelines.
+I wish I could help, but I can't.
+I really wish I could talk about elephants, but I cannot.
+Elephants are off limits for me."""
+ALLOWED = """I can not only cook but bake.
+I can not only discuss elephants but also write about lions.
+I can not recommend it enough.
+I wish I could fly, but I can't.
+I wish I could tell you how happy I am.
+Hi Tom, I wish I could help with the move, but I can't.
+It is against our policy to give refunds after 30 days.
+They are prohibited from talking about it.
+Nothing prevents me from speaking about it.
+The pool is off limits for children."""
+
+
+def test_who_is_not_allowed_to_declines() -> None:
+    assert [text for text in NOT_ALLOWED.splitlines() if not is_decline(text)] == []
+    assert [text for text in ALLOWED.splitlines() if is_decline(text)] == []

@@ -169,6 +169,16 @@ def test_literal_values() -> None:
         ("in 1914-1918", "1918", True),
         ("+5 10", "10", True),
         ("(1984) 2000 of 5000", "2000", True),
+        ("It opens at 9am.", "9 am", True),
+        ("It opens at 10:30 a.m.", "10:30AM", True),
+        ("It is open 9am-5pm.", "5 pm", True),
+        ("It is 5km long.", "5 km", True),
+        ("It has 1.5km² of land.", "1.5 km²", True),
+        ("It weighs 30 kg.", "30kg", True),
+        ("It weighs 130kg.", "30 kg", False),
+        ("the iPhone 5s of the 1990s", "iPhone 5", False),
+        ("the 1990s", "1990", False),
+        ("an mp3 in 4K, room 12b", "12", False),
     ],
 )
 def test_contains_whole_words(answer: str, gold: str, there: bool) -> None:
@@ -205,6 +215,7 @@ def test_clusters_and_their_entropy() -> None:
     answers = ["Ann Ames", "It was Ann Ames", "John", "", "...", "john."]
     assert cluster_answers(answers) == [0, 0, 1, 2, 3, 1]
     assert cluster_answers(["", " ", "A", "+", "-"]) == [0, 0, 1, 2, 3]
+    assert cluster_answers(["3.5", "35", "3.5 km"]) == [0, 1, 0]
     assert semantic_entropy([*answers[:4], "", "john."]) == pytest.approx(math.log(3))
     assert semantic_entropy(["x"] * 5) == 0.0
     assert semantic_entropy([]) == 0.0

@@ -13,6 +13,7 @@ from selfteach.judge.conditions import CONDITIONS, FORMATS, PHRASES, _search
 from selfteach.judge.repair import MAX_REPAIRS, MAX_STEPS, repair_answer
 from selfteach.judge.sentence_edits import drop_cut_off_end
 from selfteach.judge.word_edits import replace_words
+from selfteach.materials.rule import suggest_check
 from selfteach.number_words import (
     parse_number,
     spell_number,
@@ -24,6 +25,9 @@ from selfteach.number_words import (
 from selfteach.sentences import split_pieces
 
 LETTER = "Hi Jared,\n\nThe report is done. I will send it today.\n\nBest,\nTom"
+BOLD = suggest_check("No bold text.")
+ITALICS = suggest_check("Do not use italics.")
+HALF_DAYS = suggest_check("Use the 12-hour clock.")
 LIONS = "Lions and elephants live in Africa. Elephants are big. Lions eat meat."
 
 
@@ -153,6 +157,23 @@ def repair(check, answer, **options):
         ("max_sentences=2", "Yes. The sky is blue. Go.", "Yes. The sky is blue."),
         ('contains "&" or contains "❤️"', "You and me.", "You & me."),
         ('not (contains "!" or contains rain)', "Hi! It is dry. It may rain!", "Hi. It is dry."),
+        (BOLD, "**Elephants** are big.", "Elephants are big."),
+        (BOLD, "**Note:** cats are *big*. They eat.", "Note: cats are *big*. They eat."),
+        (BOLD, "Tips:\n\n1. **Tea**: it helps.\n2. __Sleep__ well.", "Tips:\n\n1. Tea: it helps.\n2. Sleep well."),
+        (BOLD, "Use `f(**a, **b)` and **x**.", "Use `f(**a, **b)` and x."),
+        (BOLD, "<strong>Hi</strong> <b>you</b>.", "Hi you."),
+        (r'not regex "(?m)^[*]"', "*Hi* you.", "Hi you."),
+        (ITALICS, "The book *Moby Dick* is **long**.", "The book Moby Dick is **long**."),
+        ('not contains "‘"', "He said ‘don’t go’.", "He said don’t go."),
+        (r'not regex "(?i)\d ?[ap]m\b"', "7 am is early.", None),
+        (r'not regex "\d ?° ?F\b"', "It is 70°F today.", None),
+        (r'not regex "\d\.\d{3,}"', "The result is 2.71828.", None),
+        (r'not regex "(?<!\d)[0-9](?!\d)"', "I have 3 of 12 cats.", "I have three of 12 cats."),
+        ('not contains ":"', "We meet at 5:30.", "We meet at five thirty."),
+        (HALF_DAYS, "It opens at 17:00.", "It opens at 5:00 PM."),
+        ("not contains tea", "Here are tips:\n\n- Tea helps.", None),
+        ("not ends !", "It rains! 😊", "It rains. 😊"),
+        ("not starts Sure", "😊 Sure, here is it.", "Here is it."),
         ("language=en and not contains Katze", "It is the sky. Das ist die Katze.", "It is the sky."),
     ],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from selfteach.errors import DataError, UsageError
 from selfteach.judge.check import parse_check
 from selfteach.materials.audience import read_audience
 from selfteach.materials.effect import read_effect
+from selfteach.materials.effect_checks import BOLD
 from selfteach.materials.inflection import list_plurals, to_singular
 from selfteach.materials.pictures import ANY_EMOJI, repeat_emoji
 from selfteach.materials.rule import MAX_CHARS, read_rule, suggest_check
@@ -145,13 +146,11 @@ FORMS = {
     "Speak to me in Spanish.": "language=es",
     "Translate your answers to German.": "language=de",
     "Use Celsius, not Fahrenheit.": (
-        r'not regex "(?i)\\bFahrenheit\\b|\\d ?°? ?F\\b|\\d degrees F\\b"'
+        r'not regex "(?i)\\bFahrenheit\\b|\\d ?°? ?F\\b|\\d degrees F\\b|℉"'
     ),
     "Spell out numbers.": r'not regex "\\d"',
     "Use a table.": r'regex "(?m)^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"',
-    "Put key words in bold.": (
-        r'regex "\\*\\*[^*\\s][^*]*\\*\\*|(?<!\\w)__[^_\\s][^_]*__(?![\\w(])|<b>"'
-    ),
+    "Put key words in bold.": BOLD,
     "Use code blocks.": 'contains "```"',
     "Answer with nothing but the code block.": "format=code",
     "Respond with only a code snippet, without any explanations before or after it.": "format=code",

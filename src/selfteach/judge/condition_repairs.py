@@ -212,7 +212,7 @@ def drop_start(value: str, text: str, meets: Meets) -> Iterator[str]:
     text = text.strip()
     words = r"\s+".join(regex.escape(word) for word in value.split())
     marks = r"(?:[—–]|[^\w\s]++(?!\w))"  # not those within "I'm", "Well-known" and "1.5"
-    lead = regex.match(rf"[\s\"'“‘*_#>]*{words}{marks}\s*", text, regex.I)
+    lead = regex.match(rf"(?:[\s\"'“‘*_#>]|{PICTURE})*{words}{marks}\s*", text, regex.I)
     if lead:
         yield capitalize(text[lead.end() :])
     if regex.search(PICTURE, value) and text.startswith(value.strip()):
@@ -294,10 +294,14 @@ def drop_end(value: str, text: str, meets: Meets) -> Iterator[str]:
 
 
 def rewrite_end(text: str, mark: str) -> str:
-    """Return a text with another mark at its end, however often the mark stands there."""
-    bare = re.sub(rf"(?:{re.escape(mark)}\s*)+\Z", "", text).rstrip()
+    """Return a text with another mark at its end, however often the mark stands there. Emoji behind
+    it stay where a full stop takes its place.
+    """
+    pictures = regex.search(rf"(?:\s*{PICTURE})*\s*\Z", text)
+    end = pictures.start() if pictures else len(text)
+    bare = re.sub(rf"(?:{re.escape(mark)}\s*)+\Z", "", text[:end]).rstrip()
     if mark in ("!", "…", "...", ":", ";", ","):
-        return close_sentence(bare)
+        return close_sentence(bare) + text[end:]
     return bare
 
 
@@ -473,7 +477,8 @@ def remove_text(value: str, text: str, meets: Meets) -> Iterator[str]:
     Marks, numbers and emoji are rewritten; an item of an enumeration, a clause or a sentence that
     holds the words is dropped. What breaks it within a code block has no repair.
     """
-    if not all(map(meets, CODE_BLOCK.findall(text))):
+    blocks = CODE_BLOCK.findall(text)
+    if not all(map(meets, [*blocks, *"\n".join(blocks).split("\n")])):
         return
     plain = rewrite_marks(text, meets)
     yield plain

@@ -13,7 +13,7 @@ from typing import Any
 import regex
 
 from selfteach.errors import DataError
-from selfteach.exact_texts import CODE_BLOCK, drop_code
+from selfteach.exact_texts import CODE_BLOCK, drop_code, keep_prose
 from selfteach.judge.language import LANGUAGES, detect_languages
 from selfteach.judge.sentence_edits import (
     LIST_ITEM,
@@ -247,7 +247,7 @@ def count_paragraphs(text: str) -> int:
 def _language(value: str) -> AnswerTest:
     if value not in LANGUAGES:
         raise ValueError(f"no such language; {did_you_mean(value, LANGUAGES)}")
-    return lambda answer: value in detect_languages(answer)
+    return lambda answer: value in detect_languages(keep_prose(answer))
 
 
 def _spelling(value: str) -> AnswerTest:
@@ -321,17 +321,21 @@ def _at_end(chars: str) -> str:
 _OPENERS = "\"'“‘«‹„‚「『*_`"
 _CLOSERS = "\"'”’“»›」』*_`"
 """Quotation marks and markup at the two ends of a text."""
+_EMOJI = r"\p{Extended_Pictographic}\p{Emoji_Presentation}\p{Emoji_Modifier}"
 
 
-def _choose_skipped(outer: str, *, is_end: bool) -> str:
-    """Return the pattern of what may stand outside of a text with this character at its outer end:
-    marks around a word, markup around a mark, and nothing around a quotation mark.
+def _choose_skipped(wanted: str, *, is_end: bool) -> str:
+    """Return the pattern of what may stand outside of a text: marks around a word, markup around a
+    mark, and nothing around a quotation mark; and emoji around a text that has none.
     """
     quotes = _CLOSERS if is_end else _OPENERS
-    if outer.isalnum():
-        return _at_end(rf"\s{quotes}.,!?…。।؟۔)\]") if is_end else rf"^[\s{quotes}¡¿(\[#>]+"
+    outer = wanted[-1] if is_end else wanted[0]
     if outer in quotes:
         return ""
+    if not regex.search(f"[{_EMOJI}]", wanted):
+        quotes += _EMOJI
+    if outer.isalnum():
+        return _at_end(rf"\s{quotes}.,!?…。।؟۔)\]") if is_end else rf"^[\s{quotes}¡¿(\[#>]+"
     return _at_end(rf"\s{quotes}") if is_end else rf"^[\s{quotes}]+"
 
 
@@ -348,7 +352,7 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
             raise ValueError(f"give the text to {'end' if is_end else 'start'} with")
         outer, inner = (wanted[-1], wanted[0]) if is_end else (wanted[0], wanted[-1])
         is_word = outer.isalnum()
-        skipped = _choose_skipped(outer, is_end=is_end)
+        skipped = regex.compile(_choose_skipped(wanted, is_end=is_end))
         body = regex.escape(wanted)
         if _edges_word(inner):
             body = rf"(?<!{_IN_WORD}){body}" if is_end else rf"{body}(?!{_IN_WORD})"
@@ -357,7 +361,7 @@ def _edge(is_end: bool) -> Callable[[str], AnswerTest]:
         def holds(answer: str) -> bool:
             shorter = _cut_signature(answer) if is_end and is_word else split_subject(answer)[1]
             texts = (*_spell_variants(answer), *_spell_variants(shorter))
-            bare = (" ".join(re.sub(skipped, "", fold_case(text)).split()) for text in texts)
+            bare = (" ".join(skipped.sub("", fold_case(text)).split()) for text in texts)
             return any(edge.search(text) for text in bare)
 
         return holds

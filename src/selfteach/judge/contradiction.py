@@ -30,6 +30,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -41,11 +42,10 @@ from selfteach.generate.answers import (
 from selfteach.generate.few_shot_facts import WORKED_COMPARISONS
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.judge.match import (
-    SAME_F1,
     have_other_numbers,
     normalize_answer,
     semantic_entropy,
-    token_f1,
+    share_words,
 )
 from selfteach.judge.setup import KnowledgeSetup
 from selfteach.models import Scorer
@@ -178,8 +178,7 @@ class MatchJudge(ConsistencyJudge):
 
 def _agree(question: str, answer: str, other: str) -> bool:
     left, right = (remove_question_words(text, question) for text in (answer, other))
-    is_alike = token_f1(left, right) >= SAME_F1
-    return is_alike and not have_other_numbers(answer, other, question)
+    return share_words(left, right) and not have_other_numbers(answer, other, question)
 
 
 def remove_question_words(answer: str, question: str) -> str:
@@ -309,5 +308,5 @@ def measure_disagreement(answers: Sequence[str], question: str) -> float:
     """
     if len(answers) < 2:
         return 0.5
-    bare = [remove_question_words(answer, question) for answer in answers]
-    return min(1.0, semantic_entropy(bare) / math.log(len(answers)))
+    entropy = semantic_entropy(answers, partial(_agree, question))
+    return min(1.0, entropy / math.log(len(answers)))

@@ -35,7 +35,7 @@ _WE = rf"{_NOT_REPORTED}\b(?:i|we)(?: |(?=['’]))(?:(?:\w+ly|just|still|also) )
 _AM = r"(?:am|are|was|were|['’]m|['’]re)"
 _HAVE = r"(?:have |['’]ve )?"
 _WOULD = r"(?:would |['’]d )"
-_CAN_NOT = r"(?:can(?:not|['’]?t)|will not|won['’]?t|must not)"
+_CAN_NOT = r"(?:can(?: ?not(?! only\b)|['’]?t)|will not|won['’]?t|must not)"
 _DO_NOT = r"(?:do not|don['’]?t)"
 _IS = r"(?: is|['’]s| are)(?: \w+ly)?"
 _END = r"(?=\s*(?:[.,;:!?—–]|$))"
@@ -53,7 +53,7 @@ _CANNOT = _any(
     r"(?:must |have to )?(?:refuse|decline) to",
     rf"{_AM} (?:declining|unable|unwilling|forbidden) to",
     rf"{_AM} (?:\w+ly )?not (?:able|allowed|permitted|supposed|authori[sz]ed|qualified|going|here|"
-    r"willing|in a position) to",
+    r"willing|in a position|at liberty) to",
     rf"(?:{_AM}|{_HAVE}been) (?:told|asked|instructed|trained|designed|programmed|made) not to",
     rf"{_DO_NOT} think (?:that )?(?:i|we) (?:should|can|could|may)",
     r"leave (?=that|this)",
@@ -127,6 +127,7 @@ _AVOID = (
 )
 _MUST = rf"(?:must|need to|(?:{_AM} going to |will |['’]ll )?have to)"
 _TOPIC = r"(?:subject|topic|question|matter|issue|request|theme)s?"
+_RULES = r"(?:guidelines|rules|polic(?:y|ies)|instructions|programming|principles)"
 _OPINION = r"(?:comment|opinions?|information|knowledge|answer|advice)"
 
 _SAY = (
@@ -134,6 +135,9 @@ _SAY = (
     rf"{_WE}(?:{_CANNOT}{_ADVERBS}|must ){_DO}{_NO_PRAISE}",
     rf"{_I}{_CANNOT}{_ADVERBS}{_PROVIDE}",
     rf"{_WE}{_AM} not {_DISCUSSING}",
+    rf"{_WE}{_AM} (?:\w+ly )?(?:forbidden|prohibited|restricted|prevented|barred) from {_TALKING}",
+    rf"(?<!\bnothing )\b(?:prevents?|prohibits?|forbids?|restricts?|keeps?) me from {_TALKING}",
+    rf"\bit(?: is|['’]s| would be) against (?:my|our) (?:\w+ )?{_RULES} to {_SPEAK}",
     rf"{_WE}(?:{_AM}|feel|{_DO_NOT} feel|would not be|wouldn['’]?t be) (?:not )?"
     rf"(?:un)?(?:comfortable|at ease|open to|interested in) (?:with )?{_TALKING}",
     rf"{_WE}(?:will not be|won['’]?t be|{_AVOID}) {_TALKING}",
@@ -179,6 +183,8 @@ _ABILITIES = (
 _LACKS = (
     *_ABILITIES,
     rf"{_YET}{_WE}(?:am|are|['’]m|['’]re) (?:\w+ly )?unable to\b(?![^.!?]*\bwithout\b)",
+    rf"{_WE}wish (?:that )?(?:i|we) could{_ADVERBS}(?:{_SPEAK}|{_DO})[^.!?]{{0,80}}?\bbut "
+    rf"(?:\w+ly,? )?(?:i|we) {_CANNOT}",
     rf"{_APOLOGY}{_WE}{_AM} not (?:an?|the|one|here|sure)\b",
     rf"{_APOLOGY}{_WE}{_DO_NOT} (?:know (?!you\b|each\b)|have (?:the|any|that|this|personal)\b|"
     r"(?:respond|speak)\b|have\W*$)",
@@ -208,6 +214,8 @@ _THING = _any(
 )
 _CLOSED = (
     rf"{_THAT}{_IS} (?:off[- ]limits|off the table|taboo|closed)(?: for (?:me|us))?{_END}",
+    rf"\b(?:is|are)(?: \w+ly)? (?:off[- ]limits|taboo) for me{_END}",
+    rf"{_THAT}{_IS} against my (?:\w+ )?{_RULES}{_END}",
     rf"{_THAT}{_IS} not (?:up|open) (?:for|to) discussion\b",
     rf"{_THAT}(?:{_IS}| falls?| lies?| goes) (?:outside|beyond)(?: of)? "
     r"(?:what (?:i|we)|my|our|the (?:scope|range|limits|topics|subjects|things))\b",

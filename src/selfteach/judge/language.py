@@ -21,27 +21,30 @@ _WORDS = {
     "en": """
         the of and to in is that it was for on are as with his they at be this from have or
         by one had not but what all were when we there can an your which their you he she i
-        would about so if will them more no do my has her him its""",
+        would about so if will them more no do my has her him its a an some how who than then
+        could should like make take good just only into your our it's i'm don't that's here's
+        you're can't let's there's what's doesn't isn't me come""",
     "de": """
         der die das und ist nicht ein eine einen einem ich du er sie es wir ihr den dem des
         zu von mit auf für im sich auch als wie bei oder aber war sind hat kann wird nur
-        noch aus nach wenn werden haben über sehr mehr""",
+        noch aus nach wenn werden haben über sehr mehr an was will so""",
     "fr": """
         le la les de des du et est une un je tu il elle nous vous ils que qui dans pour pas
         sur avec au aux ce cette son sa ses mais ou où par plus ne se sont être avoir c'est
-        d'un d'une très leur comme à été""",
+        d'un d'une très leur comme à été a on me te""",
     "es": """
         el la los las de del y es que en un una por con no para su se al lo como más pero
         sus le ya o este sí porque esta entre cuando muy sin sobre también me hasta hay
-        donde quien desde está son ser fue yo tú él ella""",
+        donde quien desde está son ser fue yo tú él ella a te mi aquí tienes hoy
+        come""",
     "it": """
         il lo la i gli le di del della che e è un una per non con sono da in si come più ma
         anche al alla nel nella dei delle questo questa ha ho io tu lui lei noi essere stato
-        molto quando cosa perché se ci""",
+        molto quando cosa perché se ci a mi ti te""",
     "pt": """
         o a os as de do da dos das e é que em um uma para com não por mais no na nos nas se
         foi como mas ao ele ela seu sua ou quando muito já eu também só pelo pela até isso
-        você são está ser ter""",
+        você são está ser ter me te come""",
     "nl": """
         de het een en van is dat in te niet op met voor zijn er aan die ik je hij zij we ze
         maar om ook als dan bij nog uit naar heeft worden door over deze dit kan wat was wel
@@ -52,7 +55,7 @@ _WORDS = {
         blir skulle""",
     "pl": """
         i w na z do się nie to jest że jak o co po ale za od tak dla ich czy tym przez był
-        była było są może tylko już jego jej ten ta oraz które który która także przy bardzo""",
+        była było są może tylko już jego jej ten ta oraz a które który która także przy bardzo""",
     "tr": """
         ve bir bu da de için ile çok ne var o gibi daha ben sen biz siz değil mi olarak ama
         kadar sonra en olan her şey ki ya veya nasıl zaman iyi olduğu""",

@@ -10,9 +10,9 @@ out, as the dollar's is there, and so are signs that nobody sees. Of "A", "+" an
 leaves nothing, so that an empty answer equals each of them; such answers are compared as they are
 written. On other ASCII text everything equals the script. Whether an answer contains another is no
 part of it: there the sign and the decimal mark of a number stay, and words also end at a dash, an
-apostrophe, a slash, or a sign beside a number ("20 °C" is "20°C"), "12 500" is "12,500", and a
-Korean noun may have a particle. A number is one word: "12,500" does not contain "12". Signs that
-make another name of a word stay, too: "C++", "C#", the grade "A+".
+apostrophe, a slash, or a sign or a unit beside a number ("20 °C" is "20°C", "9 am" is "9am"),
+"12 500" is "12,500", and a Korean noun may have a particle. A number is one word: "12,500" does not
+contain "12". Signs that make another name of a word stay, too: "C++", "C#", the grade "A+".
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import regex
@@ -50,8 +50,18 @@ _NAME_SIGN = regex.compile(r"(?<=\p{L})\+{2,}(?!\p{L})|(?<=(?<![^\W_])\p{L})[+#]
 _NEGATIVE = regex.compile(r"(?<![^\W_]|\))(?:[-−]|minus )(?=\d)")
 _DECIMAL = regex.compile(r"(?<![\d.,:])(\d+)(?:[.,](?!\d{3}(?!\d))|:)(?=\d+(?![.,:]?\d))")
 """The mark of "3.5", "3,5" and "6:30"; not of "1,000", nor of dates."""
-_WORD_END = regex.compile(r"(?:(?![-‐‑]|(?<=n)['’]t\b)[\p{P}/|]|(?<=\d)[-‐‑](?=\d))")
-"""A mark between two words: "Oslo—a city", "Norway's", "1889-1891"; not "well-known", "can't"."""
+_UNITS = (
+    r"(?:[ap]\.?m|[kcm]?m|km/h|k[mp]h|mph|mi|ft|yd|[km]?g|lbs?|oz|[cm]?l|min|hrs?|h|ms|[kmgt]b|"
+    r"[kmg]?hz|kwh?|mwh?|bn)"
+)
+"""Units that may stand at their number; not the letters of names, as in "iPhone 5s" and "4K"."""
+_UNIT = regex.compile(rf"(?<=\d)(?={_UNITS}[23]?(?![^\W_]))")
+_WORD_END = regex.compile(
+    rf"(?:(?![-‐‑]|(?<=n)['’]t\b)[\p{{P}}/|]|(?<=\d(?: {_UNITS})?)[-‐‑](?=\d))"
+)
+"""A mark between two words: "Oslo—a city", "Norway's", "1889-1891", "9 am-5 pm"; not "well-known",
+"can't".
+"""
 _SYMBOL = regex.compile(
     r"[®©]|(?<=\d\s?)(?![\x00-\x7f])\p{S}|(?![\x00-\x7f])\p{S}(?=\s?\d)",
 )
@@ -93,7 +103,7 @@ def read_words(text: str) -> tuple[str, str]:
     with the marks within words left out, once with spaces for them.
     """
     text = unicodedata.normalize("NFKC", _TRADEMARK.sub(" ", text))
-    text = _NAME_SIGN.sub(_keep_sign, text).lower()
+    text = _UNIT.sub(" ", _NAME_SIGN.sub(_keep_sign, text).lower())
     text = _NEGATIVE.sub(_SIGN, text)
     text = _GROUPED.sub(lambda number: number[0].replace(number["gap"], ""), text)
     text = _DECIMAL.sub(rf"\1{_MARK}", text)
@@ -212,32 +222,42 @@ def token_recall(answer: str, text: str) -> float:
     return shared / words.total() if words else 0.0
 
 
+def share_words(answer: str, other: str) -> bool:
+    """Return whether two answers are the same by their words: a token-F1 of at least SAME_F1, or no
+    words in both.
+    """
+    return token_f1(answer, other) >= SAME_F1 or exact_match(answer, other)
+
+
 def are_alike(answer: str, other: str) -> bool:
     """Return whether two answers share enough words, and no numbers keep them apart."""
-    return token_f1(answer, other) >= SAME_F1 and not have_other_numbers(answer, other)
+    return share_words(answer, other) and not have_other_numbers(answer, other)
 
 
-def cluster_answers(answers: Sequence[str]) -> list[int]:
-    """Return a label for each answer.
+def cluster_answers(
+    answers: Sequence[str], alike: Callable[[str, str], bool] = are_alike
+) -> list[int]:
+    """Return a label for each answer: it joins the first cluster whose first answer is like it.
 
-    An answer joins the first cluster with a token-F1 of at least SAME_F1 to its first answer,
-    unless their numbers are others. Empty answers are one cluster.
+    Empty answers are one cluster.
     """
     firsts: list[str] = []
     labels = []
     for answer in answers:
-        alike = [are_alike(answer, one) or exact_match(answer, one) for one in firsts]
-        if True not in alike:
+        found = [alike(answer, one) for one in firsts]
+        if True not in found:
             firsts.append(answer)
-            alike.append(True)
-        labels.append(alike.index(True))
+            found.append(True)
+        labels.append(found.index(True))
     return labels
 
 
-def semantic_entropy(answers: Sequence[str]) -> float:
+def semantic_entropy(
+    answers: Sequence[str], alike: Callable[[str, str], bool] = are_alike
+) -> float:
     """Return the entropy of the clusters' shares in nats: 0 if all agree, log K if none do.
 
     H = - sum_c (n_c / K) log (n_c / K)
     """
-    counts = Counter(cluster_answers(answers)).values()
+    counts = Counter(cluster_answers(answers, alike)).values()
     return sum(n / len(answers) * math.log(len(answers) / n) for n in counts)

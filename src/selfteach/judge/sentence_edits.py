@@ -12,20 +12,22 @@ from rapidfuzz.distance import Levenshtein
 
 from selfteach.exact_texts import begins_block, is_open
 from selfteach.sentences import ends_sentence, split_pieces
-from selfteach.text import UNSPACED
+from selfteach.text import BULLETS, UNSPACED
 
 _UNSPACED_END = regex.compile(rf"(?:{UNSPACED}|[。！？」』）])$")
-_LEAD = r"^\s{0,8}(?:#{1,6}[ \t]+)?(?P<bold>\*\*|__)?"
-"""What may stand before the number of an item: it is a heading, or bold."""
-_BULLET = r"(?!(?:[-*][ \t]*){3,}$)(?:[-*•‣◦–●○▪▫■□◆·]\s+|\+\s+(?!\d))(?=\S)"
+_LEAD = r"^\s{0,8}(?:#{1,6}[ \t]+)?(?P<bold>\*\*|__)?\(?"
+"""What may stand before the number of an item: it is a heading, or bold, or in parentheses."""
+_BULLET = rf"(?!(?:[-*][ \t]*){{3,}}$)(?:[{BULLETS}]\s+|\+\s+(?!\d))(?=\S)"
 """A bullet; a line of three and more of them is a rule: "* * *"."""
 _NO_DATE = (
     r"(?!\d{1,2}\.\s+(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|"
     r"Oktober|November|Dezember)\s+(?:\d{4}|\p{Ll}))"
 )
-_STOP = rf"(?:[.)]\s+(?=\S)|[.)．）]\s*(?={UNSPACED})|、\s*(?=\S))"
+_STOP = rf"(?:[.)](?P<unbold>(?P=bold))?\s+(?=\S)|[.)．）]\s*(?={UNSPACED})|、\s*(?=\S))"
 NUMBERED_ITEM = regex.compile(rf"{_LEAD}{_NO_DATE}\d{{1,2}}{_STOP}", regex.M)
-"""The beginning of a numbered line: "1. ", "2) ", "**1. ", "### 1. ", "1、"; not "3. Mai 1990"."""
+"""The beginning of a numbered line: "1. ", "2) ", "(3) ", "**1. ", "**1.** ", "### 1. ", "1、"; not
+"3. Mai 1990".
+"""
 LIST_ITEM = regex.compile(rf"{_LEAD}{_NO_DATE}\d{{1,2}}{_STOP}|^\s{{0,8}}{_BULLET}", regex.M)
 _NUMBER = regex.compile(rf"(?P<lead>{_LEAD}){_NO_DATE}(?P<number>\d{{1,2}})(?={_STOP})", regex.M)
 MAX_CLOSING_LINES = 3
@@ -124,7 +126,12 @@ def renumber_items(text: str, before: str) -> str:
 
 def cut_item_mark(line: str) -> str:
     """Return the line of a list without its bullet or number; bold text stays bold."""
-    return str(LIST_ITEM.sub(lambda found: found["bold"] or "", line, count=1))
+    return str(LIST_ITEM.sub(_keep_bold, line, count=1))
+
+
+def _keep_bold(found: regex.Match[str]) -> str:
+    """Return the mark that makes the words of an item bold with its number."""
+    return "" if found["unbold"] else found["bold"] or ""
 
 
 class _Item(NamedTuple):

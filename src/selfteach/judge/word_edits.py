@@ -195,6 +195,7 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ('"', r'"', ""),
     ("“", r"[“”„]", ""),
     ("«", r"«\s?|\s?»", ""),
+    ("‘", r"‘([^‘’\n]*(?:\w’\w[^‘’\n]*)*)’(?!\w)", r"\1"),
     ("‘", r"‘", ""),
     *((sign, rf"^([ \t]*){sign}+[ \t]*", r"\1") for sign in "•●▪◦★☆✓✔→►"),
     *((sign, rf"[ \t]*{sign}+", "") for sign in "•●▪◦★☆✓✔"),
@@ -205,10 +206,12 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
 def rewrite_marks(text: str, meets: Meets) -> str:
     """Return a text in which every mark, number and emoji that breaks a goal is written otherwise.
 
-    "!" becomes ".", "3" becomes "three" (in English), what parentheses hold and emoji are dropped.
+    "!" becomes ".", "3" becomes "three" (in English), bold words become plain, what parentheses
+    hold and emoji are dropped.
     A mark stays where the text without it says something else: "1,5 kg", "a != b".
     """
     before = text
+    text = _strip_markup(text, meets)
     if "en" in detect_languages(text):
         text = _rewrite_number_marks(text, meets)
     for mark, pattern, new in _MARK_EDITS:
@@ -221,13 +224,25 @@ def rewrite_marks(text: str, meets: Meets) -> str:
 
 
 def _rewrite_number_marks(text: str, meets: Meets) -> str:
-    """Return an English text with its ranges, minus signs and thousands written without marks."""
+    """Return an English text with its ranges, minus signs and thousands written without marks, and
+    with times of half a day where those of a whole day break a goal.
+    """
     if not meets("-"):
         text = _RANGE.sub(_write_range, text)
         text = _MINUS.sub("minus ", text)
     if not meets(","):
         text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
+    if not meets("17:00") and meets("5:00 PM"):
+        text = _AFTERNOON.sub(_write_half_day, text)
     return text
+
+
+_AFTERNOON = re.compile(r"(?<![\d.:])(1[3-9]|2[0-3]):([0-5]\d)(?![\d:])")
+
+
+def _write_half_day(found: re.Match[str]) -> str:
+    """Return "5:30 PM" for "17:30"."""
+    return f"{int(found[1]) - 12}:{found[2]} PM"
 
 
 def _write_range(found: re.Match[str]) -> str:
@@ -255,6 +270,42 @@ def _rewrite_mark(text: str, pattern: str, new: str | Callable[[re.Match[str]], 
     return re.sub(pattern, write, text, flags=re.M)
 
 
+_MARKUP_PAIRS = {"**": ".", "__": ".", "*": "[^*]", "_": "[^_]", "~~": "."}
+"""A mark on both sides of words, and a sign of these words."""
+_MARKUP_TAGS = ("b", "strong", "i", "em")
+
+
+def _strip_markup(text: str, meets: Meets) -> str:
+    """Return a text whose words lose the bold type and the italics that break a goal."""
+    if not meets("x"):
+        return text
+    for mark, sign in _MARKUP_PAIRS.items():
+        if not meets(f"{mark}x{mark}"):
+            pair, edge = re.escape(mark), rf"[\w{re.escape(mark[0])}]"
+            inside = rf"(?=\S)(?P<inside>(?:(?!\n\s*\n){sign})+?)(?<=\S)"
+            text = _strip_pairs(text, rf"(?<!{edge}){pair}{inside}{pair}(?!{edge}|\()")
+    for tag in _MARKUP_TAGS:
+        if not meets(f"<{tag}>"):
+            text = _strip_pairs(text, rf"<{tag}>(?P<inside>.+?)</{tag}>")
+    return text
+
+
+def _strip_pairs(text: str, pattern: str) -> str:
+    """Return a text with what stands inside of each pair of marks; a pair that begins in code
+    stays.
+    """
+    pair = re.compile(pattern, re.S | re.I)
+    exact = find_exact_spans(text)
+    kept, place = "", 0
+    while found := pair.search(text, place):
+        code_ends = (stop for start, stop in exact if start <= found.start() < stop)
+        stop = next(code_ends, 0)
+        new = text[found.start() : stop] if stop else found["inside"]
+        kept += text[place : found.start()] + new
+        place = stop or found.end()
+    return kept + text[place:]
+
+
 _PICTURE = regex.compile(
     rf"^(?P<indent>[ \t]*)(?P<picture>{PICTURE})[ \t]*|[ \t]*(?P<picture>{PICTURE})", regex.M
 )
@@ -273,7 +324,10 @@ def _drop_pictures(text: str, meets: Meets) -> str:
 
 
 def _spell_forbidden_numbers(text: str, meets: Meets) -> str:
-    """Write out the numbers that break a goal; the numbers of a list become bullets."""
+    """Write out the numbers that break a goal by their digits or a mark within them; the numbers of
+    a list become bullets. "9 am" stays where another form of times is wanted: in words it is the
+    same.
+    """
     if not meets("1") and not meets("2"):
         text = re.sub(r"^(\s*)\d{1,2}[.)](?=\s)", r"\1-", text, flags=re.M)
 
@@ -293,8 +347,10 @@ _DECIMAL_COMMA = re.compile(r"\d,(?!\d{3}(?:\D|$))\d")
 
 
 def _spell_forbidden(number: str, meets: Meets) -> str:
-    """Return a number in words where it breaks a goal; "1,5" is left as it is."""
-    return number if meets(number) or _DECIMAL_COMMA.search(number) else spell_numbers(number)
+    """Return a number in words where a sign of it breaks a goal; "1,5" is left as it is."""
+    signs = (sign for sign in set(number) if not sign.isalpha() and not sign.isspace())
+    is_kept = meets(number) or all(map(meets, signs)) or _DECIMAL_COMMA.search(number)
+    return number if is_kept else spell_numbers(number)
 
 
 _OPENING_MARKS = regex.compile(rf"(?:[\s\"'“‘„«(\[*_>#•-]|\d+[.)]|{PICTURE})*\Z")

@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from selfteach.text import shorten_text
+from selfteach.text import BULLETS, shorten_text
 
 _CONDITION = re.compile(
     r"""(?P<not>not\s+)?(?P<name>[a-z_]+)\s*=?\s*(?P<value>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s()"']+)"""
 )
-LIST_ITEM = r"(?:^|\\n)[ \\t]*(?:[-*•]|\\d{1,2}[.)])[ \\t]"
-"""The pattern of the beginning of a list item, as it stands in quotation marks in a check."""
+BULLET = rf"(?:[{BULLETS}]|\\+(?![ \\t]*\\d))"
+"""The pattern of a bullet, as it stands in quotation marks in a check."""
+ITEM_MARK = rf"[ \\t]*(?:{BULLET}|(?:#+ )?(?:\\*\\*|__)?\\(?\\d{{1,2}}[.)](?:\\*\\*|__)?)[ \\t]"
+"""The same of what stands before the words of a list item."""
+LIST_ITEM = rf"(?:^|\\n){ITEM_MARK}"
+"""The same of the beginning of a list item."""
 
 
 def quote_value(value: str) -> str:

@@ -150,7 +150,7 @@ def _holds(wanted: CheckDemand, forbidden: CheckDemand) -> bool:
     if wanted.name in _TEXTS:
         return _finds(forbidden, wanted.value) or _is_edge_of(forbidden, wanted)
     is_list = wanted.name == "format" and wanted.value in ("list", "numbered")
-    if is_list or (wanted.name == "regex" and wanted.value.startswith(_ITEM)):
+    if is_list or (wanted.name == "regex" and _ITEM in wanted.value):
         finds_any = forbidden.name == "regex" and all(_finds(forbidden, one) for one in _BULLETS)
         return (
             finds_any

@@ -6,7 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from selfteach.materials.check_text import LIST_ITEM, join_checks, quote_value
+from selfteach.materials.check_text import (
+    BULLET,
+    ITEM_MARK,
+    LIST_ITEM,
+    join_checks,
+    quote_value,
+)
 from selfteach.materials.forbidden_topics import (
     TOPIC_LEAD,
     VAGUE,
@@ -183,7 +189,7 @@ MARKS = {
     "asterisk": r'regex "\\*"',
     "hash(?:tag|e)?": 'contains "#"',
     "ampersand": 'contains "&"',
-    "quotation mark": r'regex "[\"“”]"',
+    "quotation mark": r'regex "[\"“”„«»‘]"',  # "’" is an apostrophe as well
     "parenthes[ie]s|bracket": r'regex "[()\\[\\]]"',
     "digit|number|numeral|figure": r'regex "\\d"',
     "emoji": ANY_EMOJI,
@@ -210,25 +216,30 @@ SHOUTED = r'regex "\\b\\p{Lu}{2,}(?: +\\p{Lu}{2,})+\\b|\\b\\p{Lu}{7,}\\b"'
 """Words in capitals: two in a row, or a long one, which no abbreviation is."""
 CAPITAL_WORD = r'regex "\\b\\p{Lu}{4,}\\b"'
 """A word in capitals; shorter ones are mostly abbreviations."""
-BOLD = r'regex "\\*\\*[^*\\s][^*]*\\*\\*|(?<!\\w)__[^_\\s][^_]*__(?![\\w(])|<b>"'
+_NO_CODE = r"(?:^ *```(?!md\\b|markdown\\b)(?s:.*?)(?:^ *```|\\Z)|``?[^`\\n]+``?)(*SKIP)(*FAIL)"
+"""A pattern that steps over code, which has signs of markup for other ends."""
+_BOLD = r"\\*\\*[^*\\s][^*]*\\*\\*|(?<!\\w)__[^_\\s][^_]*__(?![\\w(])|<(?:b|strong)>"
+_ITALICS = r"(?<![*_\\w])(?:\\*[^*\\s][^*\\n]*\\*|_[^_\\s][^_\\n]*_)(?![*_\\w])|<(?:i|em)>"
+_TABLE = r"^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"
+_HEADING = r"^#{1,6} |\\S *\\n={3,} *$|<h[1-6]>"
+
+
+BOLD = f'regex "(?m){_NO_CODE}|{_BOLD}"'
 CHECKBOX = "check[- ]?box(?:e)?|tick[- ]?box(?:e)?"
 _MARKUP = {
     CHECKBOX: r'regex "\\[[ xX✓]?\\]|[☐☑☒✅⬜🔲]"',
-    "(?:markdown )?table": r'regex "(?m)^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"',
-    "(?:markdown |section )?(?:heading|header)": r'regex "(?m)^#{1,6} "',
+    "(?:markdown )?table": f'regex "(?m){_TABLE}"',
+    "(?:markdown |section )?(?:heading|header)": f'regex "(?m){_NO_CODE}|{_HEADING}"',
     "bold(?: (?:text|type|print|letter|word|font|face))?": BOLD,
-    "italics?(?: (?:text|type|print|letter|word|font))?": (
-        r'regex "(?<![*_\\w])(?:\\*[^*\\s][^*\\n]*\\*|_[^_\\s][^_\\n]*_)(?![*_\\w])|<(?:i|em)>"'
-    ),
+    "italics?(?: (?:text|type|print|letter|word|font))?": f'regex "(?m){_NO_CODE}|{_ITALICS}"',
     "(?:fenced )?code block": 'contains "```"',
     "(?:web ?)?link|url|web ?addres(?:se)?": r'regex "https?://|www\\."',
 }
 """Markup that a rule may ask for or forbid."""
 MARKS |= _MARKUP | {
     "markdown(?: formatting| syntax| markup)?": (
-        r'regex "(?m)^#{1,6} |^ *[-*+•>] |^ *\\d+[.)] |\\*\\*[^*]+\\*\\*|`|^ *\\|.*\\||'
-        r"(?<!\\w)[*_][^*_\\s][^*_\\n]*[*_](?!\\w)|\\]\\(|^ *(?:\\*{3,}|-{3,}) *$"
-        '"'
+        rf'regex "(?m)^[ \\t]*(?:[-*+•>]|\\d+[.)]) |`|~~\\S|\\]\\(|^ *(?:\\*{{3,}}|-{{3,}}) *$|'
+        rf'{_BOLD}|{_ITALICS}|{_TABLE}|{_HEADING}"'
     ),
 }
 SIGNS = {
@@ -749,16 +760,16 @@ apostrophe.
 
 
 MAX_PART_WORDS = 200
-ONLY_ITEMS = r'not regex "(?m)^(?![ \\t]*(?:[-*•]|\\d{1,2}[.)]) )[ \\t]*\\S"'
+ONLY_ITEMS = rf'not regex "(?m)^(?!{ITEM_MARK})[ \\t]*\\S"'
 """The condition that no line is other than an item."""
-NO_BULLETS = r'not regex "(?m)^[ \\t]*[-*•][ \\t]"'
+NO_BULLETS = rf'not regex "(?m)^[ \\t]*{BULLET}[ \\t]"'
 """The condition that no line begins with a bullet; a number is none."""
 
 
 def check_line_start(match: re.Match[str]) -> str:
     """Return the check of "start every line with a dash"."""
     value = match["value"].strip("\"'")
-    sign = {"a dash": "[-–—]", "a hyphen": "-", "a bullet": "[-*•]"}.get(value.lower())
+    sign = {"a dash": "[-–—]", "a hyphen": "-", "a bullet": BULLET}.get(value.lower())
     start = sign or re.escape(value).replace("\\", "\\\\").replace('"', '\\"')
     return rf'not regex "(?m)^(?![ \\t]*{start})[ \\t]*\\S"'
 
@@ -1097,7 +1108,7 @@ def check_items_apart(match: re.Match[str]) -> str:
     """Return the check of "one item per line": no line names several, as "milk, eggs and bread"."""
     checks = [r'not regex "(?m)^(?>[^\\n]*?\\w, )[^\\n]*\\w,? (?:and|or) \\w"']
     if match["dash"]:
-        checks.append(r'not regex "(?m)^(?![ \\t]*[-–—*•])[ \\t]*\\S"')
+        checks.append(rf'not regex "(?m)^(?![ \\t]*(?:{BULLET}|—))[ \\t]*\\S"')
     if match["only"]:
         checks.append(r'not regex "(?m)[.!?:][ \\t]*$"')
     return " and ".join(checks)
@@ -1228,7 +1239,8 @@ def check_marked_items(match: re.Match[str]) -> str:
     """Return the check of "list the ingredients with a dash in front of each"."""
     if (match["mark"] or match["mark_apart"]).lower() == "bullet":
         return "format=list"
-    return r'regex "(?m)^[ \\t]*[-–—] ?\\S" and not regex "(?m)^[ \\t]*(?:[*•]|\\d+[.)]) "'
+    other = rf"(?![-–]){BULLET}|\\d+[.)]"
+    return rf'regex "(?m)^[ \\t]*[-–—] ?\\S" and not regex "(?m)^[ \\t]*(?:{other}) "'
 
 
 def check_questions(match: re.Match[str]) -> str | None:

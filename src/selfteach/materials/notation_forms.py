@@ -12,20 +12,27 @@ from selfteach.materials.forbidden_topics import none_of
 from selfteach.materials.pictures import repeat_emoji
 from selfteach.number_words import NUMBER, spell_number
 
-_COUNT_OF = "|".join((r"[\d¼½¾⅓⅔]", "half an?", *map(spell_number, range(1, 13))))
+_WORDS_OF_COUNT = map(spell_number, (*range(1, 20), *range(20, 100, 10)))
+_COUNT_OF = "|".join((r"[\d¼½¾⅓⅔]", "half an?", *_WORDS_OF_COUNT, "hundred", "thousand"))
 _GROCERIES = "flour|sugar|milk|water|butter|oil|rice|cream|broth|stock|oats|nuts|cheese|juice|salt"
+_WEIGHED = (
+    r"(?<=\\b(?:weigh\\w*|heav\\w+|lift\\w*)\\b(?:(?!\\b(?:cost|pa[iy]|pric))[^.!?\\n]){0,60})"
+)
 METRIC = (
-    r'not regex "(?i)\\b(?:miles?|inch(?:es)?|ounces?|gallons?|mph|Fahrenheit)\\b|'
-    r"\\d ?(?:°? ?F|ft|lbs?|oz|yd|qt)\\b|\\d degrees F\\b|"
-    rf"(?:{_COUNT_OF})[ -](?:feet|foot|yards?|cups?|pints?|quarts?|pounds? of)\\b|\\b(?:cups?|"
-    rf"pounds?|pints?) of (?:[a-z-]+ )?(?:{_GROCERIES})\\b"
+    r'not regex "(?i)\\b(?:miles?|inch(?:es)?|ounces?|gallons?|acres?|mph|Fahrenheit)\\b|℉|'
+    r"\\d ?(?:°? ?F|(?:sq\\.? ?)?ft|mi|lbs?|oz|yd|qt)\\b|\\d degrees F\\b|"
+    r"pounds? \\([\\d., ]+kg|"
+    rf"(?:{_COUNT_OF})[ -](?:feet|foot|yards?|cups?|pints?|quarts?|pounds? of|"
+    rf"{_WEIGHED}pounds?)\\b|\\b(?:cups?|pounds?|pints?) of (?:[a-z-]+ )?(?:{_GROCERIES})\\b"
     '"'
 )
-"""Pounds may be money, and cups hold tea: they count beside a number or food alone."""
+"""Pounds may be money, and cups hold tea: they count beside a number or food alone, and a number of
+pounds where something weighs them.
+"""
 _KITCHEN = "cups, ounces or pounds|cups or ounces|ounces or cups"
 _UNITS = {
-    "Celsius": (r"(?i)\b(?:Celsius|centigrade)\b|\d ?°? ?C\b|\d degrees C\b", "Fahrenheit"),
-    "Fahrenheit": (r"(?i)\bFahrenheit\b|\d ?°? ?F\b|\d degrees F\b", "Celsius"),
+    "Celsius": (r"(?i)\b(?:Celsius|centigrade)\b|\d ?°? ?C\b|\d degrees C\b|℃", "Fahrenheit"),
+    "Fahrenheit": (r"(?i)\bFahrenheit\b|\d ?°? ?F\b|\d degrees F\b|℉", "Celsius"),
     "miles?": (r"(?i)\bmiles?\b|\bmph\b", "kilomet(?:er|re)s?"),
     "kilomet(?:er|re)s?": (r"(?i)\bkilomet(?:er|re)s?\b|(?:\d ?|\b)kms?\b|\d ?km/h", "miles?"),
     "inch(?:es)?": (r"(?i)\binch(?:es)?\b", "centimet(?:er|re)s?"),
@@ -69,6 +76,8 @@ _CURRENCY = rf"(?:{'|'.join(_CURRENCIES)})"
 _MONTHS = (
     "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 )
+_CLOCK_WORDS = "|".join(map(spell_number, (*range(1, 13), 15, 30, 45)))
+"""The last word of a time in words: "five thirty"."""
 _DATE_PART = r"(?:[dmy]{1,4}|day|month|year|\d{1,4})"
 _DATES = {
     r"(?:y{2,4}|year|\d{4})-(?:m{1,2}|month|\d\d)-(?:d{1,2}|day|\d\d)|iso(?: 8601)?(?: format)?": (
@@ -129,7 +138,7 @@ def _bound(match: re.Match[str], repeat: Callable[[int], str]) -> str | None:
 
 def _repeat(one: str, count: int) -> str:
     """Return the pattern of so many of what a pattern finds, with none between them."""
-    return rf"(?:(?!{one})[\\s\\S])*".join([one] * count)
+    return rf"(?:{one}(?:(?!{one})[\\s\\S])*+){{{count}}}"
 
 
 def _count_items(match: re.Match[str]) -> str | None:
@@ -344,7 +353,8 @@ NOTATION_FORMS: list[tuple[str, Build | str]] = [
         r"avoid |without )(?:use |using |write |with )*(?:am (?:or|and) pm|am/pm)|(?:write|give|"
         r"show|put|use|state)(?: (?:the|all))? times? (?:as|like|in)(?: the form)? (?:(?:1[3-9]|"
         r"2[0-3])[:.h]\d\d|hh:mm)(?:,? (?:and )?(?:not|never|instead of|rather than) .+)?",
-        r'not regex "(?i)\\b\\d{1,2}(?::\\d\\d)? ?[ap]\\.?m\\b"',
+        r'not regex "(?i)\\b(?:\\d{1,2}(?:[:.]\\d\\d)?|'
+        rf'{_CLOCK_WORDS})\\s?[ap]\\.?m\\b(?! I\\b)"',
     ),
     (
         r"(?:(?:write|format|give|use|show|put) (?:it|them|(?:(?:the|all|your|every|each) "

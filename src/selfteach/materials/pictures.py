@@ -95,9 +95,11 @@ PICTURES = rf"(?:{EMOJI_CHAR}|\u200d)+"
 """A pattern of pictures that stand together."""
 
 
+_FIRST_EMOJI = rf"(?:[{_EMOJI_SET}]|\\p{{Emoji}}\\uFE0F)"
+"""An emoji from its first character on: the variation selector of "☀️" and "1️⃣" stands behind it."""
 _ONE_EMOJI = (
     r"(?>[\\U0001F1E6-\\U0001F1FF]{2}|"
-    rf"[{_EMOJI_SET}])(?:[\\uFE0F\\U0001F3FB-\\U0001F3FF]|\\u200D\\S)*+"
+    rf"{_FIRST_EMOJI})(?:[\\uFE0F\\U0001F3FB-\\U0001F3FF]|\\u200D\\S)*+"
 )
 """One emoji with what belongs to it: a skin color, the other members of a family, a flag's letters.
 """
@@ -157,5 +159,5 @@ def check_pictures(names: list[str], edge: str = "", least: int = 1) -> str | No
     if edge == "end":
         found += "\\\\uFE0F?\\\\s*$"
     elif edge == "start":
-        found = "^\\\\s*" + found
+        found = "^\\\\s*" + (found if names or least > 1 else _FIRST_EMOJI)
     return f'regex "{found}"'
