@@ -29,6 +29,7 @@ from pydantic import Field, ValidationError
 from selfteach.errors import SelfteachError
 from selfteach.records import Message, Request, SamplingParams
 from selfteach.run import finished
+from selfteach.run.student_adapter import quote_student
 from selfteach.serve.batch_engine import Generation, collect
 from selfteach.serve.read_request import ChatTurn, RequestFault
 from selfteach.serve.served_models import ServedModels
@@ -204,7 +205,8 @@ def describe_cure(job: Job, student: Path) -> str:
     """Return what a person can do about a refused job; an agent adds nothing that was refused."""
     instead = f" /accept instead switches {', '.join(job.worse)} off: the new one counts then."
     return (
-        f"A person can add it all the same: /accept in `selfteach chat --student {student}`."
+        "A person can add it all the same: /accept in `selfteach chat --student "
+        f"{quote_student(student)}`."
         f"{instead if job.worse else ''}"
     )
 

@@ -36,6 +36,7 @@ from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
 from selfteach.run.ledger import DATABASE_FAULTS
 from selfteach.run.run_folder import DATABASE_FILE, make_slug
+from selfteach.run.student_adapter import quote_student
 from selfteach.students.folder import TEACH_CURE, read_student
 from selfteach.students.job_origin import describe_foreign_job, make_mark, read_mark
 from selfteach.text import clean_text
@@ -275,7 +276,7 @@ class JobBook:
         if row is None:
             raise UsageError(
                 f"there is no job {id[:80]!r}.",
-                cure=f"`selfteach student show {self.student}` names the open ones.",
+                cure=f"`selfteach student show {quote_student(self.student)}` names the open ones.",
             )
         return _read_job(row[0], self.student)
 
@@ -392,7 +393,7 @@ class JobBook:
                 raise UsageError(
                     f"{id[:80]!r} is no job that waits to be confirmed.",
                     where=self.student,
-                    cure=f"`selfteach student show {self.student}` names them.",
+                    cure=f"`selfteach student show {quote_student(self.student)}` names them.",
                 )
         mark = make_mark(self.student)
         confirmed = []
