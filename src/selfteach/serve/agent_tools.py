@@ -55,6 +55,7 @@ Turns = Annotated[
     list[ChatTurn],
     Field(description="The conversation, which ends with the answer that the comment is about."),
 ]
+Cut = Annotated[bool, Field(description='Whether that answer stopped early: "finish" is "length".')]
 Confirm = Annotated[bool, Field(description="False only says what would happen.")]
 ModelName = Annotated[
     str, Field(description='"base", the student\'s name, or STUDENT/LESSON; empty: the student.')
@@ -120,6 +121,7 @@ class AgentTools:
         follow_up: FeedbackText = "",
         edit: FeedbackText = "",
         messages: Turns = [],  # noqa: B006
+        cut: Cut = False,
         confirm: Confirm = False,
     ) -> Reply:
         """Teach one thing: a rule in plain words, or a comment on an answer (criticism, follow_up),
@@ -127,7 +129,7 @@ class AgentTools:
         """
         fields = {"rule": rule, "criticism": criticism, "follow_up": follow_up, "edit": edit}
         feedback = {name: text for name, text in fields.items() if text}
-        body = FeedbackBody(messages=messages, **feedback)
+        body = FeedbackBody(messages=messages, cut=cut, **feedback)
         job = self.teaching.make_job(body)
         if confirm:
             return self.teaching.describe_job(self.teaching.book.add(job))
