@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from selfteach import cli
 from selfteach.commands import chat, chat_student
 from selfteach.commands.answer import AnswerOptions
 from selfteach.commands.screen import Screen
+from selfteach.records import Completion, Request
 from selfteach.run.display import SilentDisplay
 from selfteach.students.folder import open_student, read_student
 from selfteach.students.jobs import Job, JobBook, make_rule_job
@@ -86,6 +88,21 @@ def test_what_is_said_about_the_last_answer_is_taught(
     assert kinds == ["criticism", "edit", "rule"]
     (row,) = JobBook(anna).list_jobs()[0].material
     assert row["answer"] == "You said: What is rain?"
+
+
+def test_an_answer_at_its_token_limit_is_taught_as_one_that_was_cut(
+    anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Echo.stream
+
+    def cut_rain(self: Echo, requests: Sequence[Request]) -> Iterator[Completion]:
+        for completion in stream(self, requests):
+            yield replace(completion, finish="length" if "rain" in completion.text else "stop")
+
+    monkeypatch.setattr(Echo, "stream", cut_rain)
+    talk(anna, monkeypatch, "What is rain?", "/edit Water.", "What is snow?", "/edit Ice.")
+    rows = [job.material[0] for job in JobBook(anna).list_jobs()]
+    assert [row.get("cut") for row in rows] == [True, None]
 
 
 def test_undo_ends_a_job_and_then_takes_the_last_lesson_back(

@@ -163,6 +163,22 @@ def test_a_choice_without_answers_says_so(page: Page):
     assert "empty-choice for-target in-broken" not in choices
 
 
+def test_answers_without_a_tuned_model_claim_nothing_of_one(tmp_path: Path):
+    """Nothing was trained. Each answer of the base that breaks the rule was said to keep it now."""
+    exam = make_exam()
+    for row in exam["answers"]:
+        del row["arms"]["tuned"]
+    (tmp_path / "exam.json").write_text(json.dumps(exam))
+    text = render_report(tmp_path)
+    page = Page(text)
+    assert "broken before, kept now" not in words(page)
+    ids = [box["id"] for box in page.all("input")]
+    assert [id for id in ids if id.startswith("state-")] == ["state-all"]
+    assert "in-kept" not in " ".join(box.get("class", "") for box in page.all("details"))
+    assert '<span class="same">' not in text
+    assert "<del>animal" not in text
+
+
 def test_tables_pictures_and_inputs_speak_to_screen_readers(page: Page):
     assert all("scope" in head for head in page.all("th"))
     depth_free = [

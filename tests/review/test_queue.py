@@ -56,6 +56,18 @@ def test_an_answer_that_was_cut_stays_one(book: Ledger) -> None:
     assert [row["cut"] for row in queue.list_corrections(book)] == [True]
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [[{"role": "user"}], ["a"], [{"role": "nobody", "content": "Hum."}], 5, {"role": "user"}, [5]],
+    ids=repr,
+)
+def test_a_prompt_of_another_form_is_named_by_its_row(prompt: object, book: Ledger) -> None:
+    with pytest.raises(DataError, match="row 2: ") as caught:
+        queue.add_answers(book, [ROWS[0], {"prompt": prompt, "answer": "Yes."}])
+    assert caught.value.cure
+    assert queue.list_waiting(book) == []
+
+
 def test_prompts_come_back_as_json(book: Ledger) -> None:
     messages = (Message("system", "Be short."), Message("user", "Why?"))
     [id] = queue.add_answers(book, [{"prompt": messages, "answer": "So."}])

@@ -370,6 +370,121 @@ def test_a_fault_of_one_answer_ends_the_other_one(tab: Tab, address: str) -> Non
     assert tab.js("other.aborted")
 
 
+ANSWER_AS_TOLD = """
+const asked = window.fetch;
+window.posts = [];
+window.told = {};
+const stream = (choices) => new Response(new ReadableStream({
+  start(events) {
+    for (const choice of choices) {
+      const words = JSON.stringify({ choices: [choice] });
+      events.enqueue(new TextEncoder().encode(`data: ${words}\n\n`));
+    }
+    events.close();
+  },
+}));
+window.fetch = async (path, given) => {
+  if (path !== "/v1/chat/completions") return asked(path, given);
+  const body = JSON.parse(given.body);
+  posts.push(body);
+  const finish = told[body.model];
+  if (finish === "busy") {
+    await new Promise((go) => setTimeout(go, 200));
+    const error = { message: "64 answers wait already." };
+    return new Response(JSON.stringify({ error }), { status: 429 });
+  }
+  const delta = { content: `of ${body.messages.at(-1).content}` };
+  return stream([{ delta, finish_reason: null }, { delta: {}, finish_reason: finish }]);
+};
+"""
+
+
+def tell(tab: Tab, base: str, taught: str) -> None:
+    """Let the models end their answers so: `stop`, `length`, or `busy` without an answer."""
+    tab.js(f"window.told = {json.dumps({'base': base, 'anna': taught})}")
+
+
+def ask(tab: Tab, question: str) -> dict[str, list[str]]:
+    """Ask, and return what each model was sent."""
+    tab.js("window.posts = []")
+    write(tab, "question", question)
+    click(tab, "send")
+    wait_until(lambda: tab.js("document.getElementById('stop').hidden"))
+    posts = tab.js("window.posts")
+    return {post["model"]: [turn["content"] for turn in post["messages"]] for post in posts}
+
+
+def test_a_question_without_an_answer_can_be_asked_again(tab: Tab, address: str) -> None:
+    """It stayed in the conversation, which then had two questions in a row."""
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("lessons", "Do not a.")
+    tab.js(ANSWER_AS_TOLD)
+    tell(tab, "stop", "stop")
+    ask(tab, "tea")
+    tell(tab, "busy", "busy")
+    ask(tab, "snow")
+    assert tab.text("alert") == "64 answers wait already."
+    assert tab.js("document.getElementById('question').value") == "snow"
+    assert tab.js("document.querySelectorAll('article').length") == 1
+    assert tab.js("document.getElementById('edit').value") == "of tea"
+    assert tab.js("!document.getElementById('correct').hidden"), "that answer is the last one"
+    tell(tab, "stop", "stop")
+    sent = ["tea", "of tea", "rain"]
+    assert ask(tab, "rain") == {"base": sent, "anna": sent}
+
+
+def test_a_model_is_sent_the_turns_that_it_answered(tab: Tab, address: str, anna: Path) -> None:
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("lessons", "Do not a.")
+    tab.js(ANSWER_AS_TOLD)
+    tell(tab, "stop", "busy")
+    ask(tab, "tea")
+    assert tab.js("document.querySelectorAll('article').length") == 1, "the base has answered"
+    tell(tab, "stop", "stop")
+    assert ask(tab, "rain") == {"base": ["tea", "of tea", "rain"], "anna": ["rain"]}
+    write(tab, "edit", "Water.")
+    click(tab, "save")
+    tab.shows("jobs", "1 of 8 edits")
+    (job,) = JobBook(anna).list_jobs()
+    assert job.material == [
+        {
+            "prompt": [{"role": "user", "content": "rain"}],
+            "answer": "of rain",
+            "correction": "Water.",
+        }
+    ]
+
+
+@pytest.mark.parametrize("finish", ["length", "stopped"])
+def test_an_edit_of_an_answer_that_was_cut_says_so(
+    finish: str, tab: Tab, address: str, anna: Path
+) -> None:
+    tab.screen(*WIDTHS["desk"], dark=False)
+    open_page(tab, address)
+    enter_key(tab)
+    tab.shows("lessons", "Do not a.")
+    if finish == "stopped":
+        tab.js(STAND_STILL)
+        write(tab, "question", "rain")
+        click(tab, "send")
+        tab.shows("turns", "Half")
+        click(tab, "stop")
+        tab.shows("correct", "Correct the last taught answer")
+    else:
+        tab.js(ANSWER_AS_TOLD)
+        tell(tab, "stop", "length")
+        ask(tab, "rain")
+    write(tab, "edit", "Whole")
+    click(tab, "save")
+    tab.shows("jobs", "1 of 8 edits")
+    (job,) = JobBook(anna).list_jobs()
+    assert job.material[0]["cut"] is True
+
+
 def test_many_jobs_leave_the_page_room_to_answer(tab: Tab, address: str, anna: Path) -> None:
     """A browser opens six connections to a server: a stream for each job would take them all."""
     tab.screen(*WIDTHS["desk"], dark=False)

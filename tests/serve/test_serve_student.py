@@ -27,7 +27,7 @@ from selfteach.serve.presence import list_servers
 from selfteach.serve.served_models import ServedModels
 from selfteach.serve.teaching import Teaching
 from selfteach.students.folder import open_student, read_student
-from selfteach.students.jobs import make_rule_job
+from selfteach.students.jobs import JobBook, make_rule_job
 from selfteach.students.lessons import add_lesson, begin_state
 from selfteach.students.take_back import switch_lessons
 
@@ -309,8 +309,10 @@ def test_faults_and_metrics_of_teaching(client: Any, served: ServedModels, anna:
     assert "teacher: Extra inputs are not permitted" in read_fault(program, 400)
     assert "there is no job 'x'" in read_fault(client.get("/v1/jobs/x"), 404)
     turns = [{"role": "user", "content": "Rain?"}, {"role": "assistant", "content": "Yes."}]
-    edit = client.post("/v1/feedback", json={"edit": "Water.", "messages": turns})
+    edit = client.post("/v1/feedback", json={"edit": "Water.", "messages": turns, "cut": True})
     assert edit.json()["state"] == "collected"
+    (job,) = JobBook(anna).list_jobs()
+    assert job.material[0]["cut"] is True
     assert 'selfteach_jobs{state="collected"} 1' in client.get("/metrics").text
     other = TestClient(server.make_app(ServedModels(served.models), local=False))
     rule = other.post("/v1/feedback", json={"rule": "Do not b."})

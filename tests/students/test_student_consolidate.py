@@ -104,6 +104,13 @@ def test_it_is_kept_where_no_lesson_loses(anna: Path) -> None:
     assert not (anna / "training").exists()
 
 
+def test_a_student_may_have_an_apostrophe_in_its_path(anna: Path) -> None:
+    student = anna.rename(anna.with_name("Anna's student"))
+    with open_student(student) as opened:
+        consolidate(opened, script(), SilentDisplay())
+    assert read_student(student).consolidated is not None
+
+
 def test_a_refused_one_leaves_the_one_before_whole(
     anna: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

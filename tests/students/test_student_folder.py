@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from selfteach.config import FeedbackConfig, TrainConfig, resolve
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.run import finished
 from selfteach.run.run_folder import open_run
+from selfteach.run.student_adapter import quote_student
 from selfteach.students.folder import (
     StudentFolder,
     choose_base,
@@ -421,6 +423,55 @@ def test_a_name_is_no_path(name: str) -> None:
     else:
         with pytest.raises(UsageError, match="no name of a student"):
             find_student_folder(name)
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("./carl", "./carl"),
+        ("carl", "./carl"),
+        ("students/carl", "students/carl"),
+        ("/home/carl", "/home/carl"),
+        ("Carl's student", "'./Carl'\"'\"'s student'"),
+        (".", "./."),
+    ],
+)
+def test_a_command_names_the_folder_of_a_student(path: str, word: str) -> None:
+    """A word without a slash is a name below students/."""
+    assert quote_student(Path(path)) == word
+    (typed,) = shlex.split(word)
+    assert find_student_folder(typed) == Path(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [("students/anna", "anna"), ("anna", "./anna"), ("work/anna", "work/anna")],
+)
+def test_the_commands_of_the_page_find_the_student(
+    path: str, word: str, tmp_path: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    teach(Path(path), runs[:1])
+    page = Path(path, "report.html").read_text()
+    assert f"<code>selfteach student show {word}</code>" in page
+    assert find_student_folder(word) == Path(path)
+    with open_student(Path(path)) as opened:
+        opened.commit(opened.state.switch(["do-not-a"], on=False), "off")
+    page = Path(path, "report.html").read_text()
+    assert f"<code>selfteach student exam {word}</code>" in page
+
+
+def test_what_is_not_done_is_said_with_the_path_of_a_student_beside(
+    tmp_path: Path,
+    runs: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    teach(Path("carl"), runs[:1])
+    assert cli.run_command(["student", "off", "./carl", "do-not-a"]) == 0
+    assert cli.run_command(["student", "add", "./carl", str(runs[0])]) == 0
+    assert "`selfteach student on ./carl do-not-a`" in " ".join(capfd.readouterr().err.split())
 
 
 def test_students_are_listed_and_a_missing_one_names_them(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from selfteach.records import Measure
+from selfteach.statistics import clustered_bootstrap, mean
 from selfteach.students.gate import (
     ExamScores,
     compare_exams,
     describe_fall,
     list_objections,
     read_exam_scores,
-    score_answer,
+    score_answers,
 )
 from selfteach.students.state import Cell
 
@@ -138,21 +141,84 @@ def test_an_exam_that_could_not_be_sat_is_objected_to() -> None:
 
 def test_the_scores_of_each_kind_of_exam() -> None:
     rule = {"greedy": "x", "ok": True, "sampled": "y", "sampled_ok": False}
-    assert score_answer("feedback", {}, rule) == 0.5
-    assert score_answer("documents", {}, {"greedy": "x", "ok": True}) == 1.0
+    assert score_answers("feedback", {}, rule) == [1.0, 0.0]
+    assert score_answers("documents", {}, {"greedy": "x", "ok": True}) == [1.0]
     edit = {"greedy": "a b c d", "correction": "a b c x", "ok": False}
-    assert 0.5 < score_answer("corrections", {}, edit) < 1.0
-    assert score_answer("tasks", {"gold": "one two"}, {"greedy": "one two", "ok": True}) == 1.0
-    assert score_answer("tasks", {"gold": "one two"}, {"greedy": "no", "ok": True}) == 0.0
+    assert 0.5 < score_answers("corrections", {}, edit)[0] < 1.0
+    assert score_answers("tasks", {"gold": "one two"}, {"greedy": "one two", "ok": True}) == [1.0]
+    assert score_answers("tasks", {"gold": "one two"}, {"greedy": "no", "ok": True}) == [0.0]
     several = {"gold": "one two", "golds": ["one two", "three"]}
-    assert score_answer("tasks", several, {"greedy": "three", "ok": True}) == 1.0
+    assert score_answers("tasks", several, {"greedy": "three", "ok": True}) == [1.0]
+
+
+def make_rule_row(
+    greedy: bool, sampled: bool, group: str = "", *, counts: bool = True
+) -> dict[str, Any]:
+    """A question of a rule that the base breaks in both answers."""
+    tuned = {"greedy": "x", "ok": greedy, "sampled": "x", "sampled_ok": sampled}
+    base = {"greedy": "x", "ok": False, "sampled": "x", "sampled_ok": False}
+    row = {"scope": "target", "counts": counts, "arms": {"base": base, "tuned": tuned}}
+    return row | ({"group": group} if group else {})
+
+
+def test_several_questions_about_one_occasion_are_one() -> None:
+    """Kept: of "late" no greedy and no sampled answers all, of "ill" both, of the third the greedy
+    one; the occasion that the base does not break is left out. (0 + 1 + 0.5) / 3 = 0.5.
+    """
+    rows = [
+        make_rule_row(True, False, "late"),
+        make_rule_row(True, True, "ill"),
+        make_rule_row(False, True, "late"),
+        make_rule_row(True, False),
+        make_rule_row(True, True, "fire", counts=False),
+        make_rule_row(True, True, "ill"),
+    ]
+    scores = read_exam_scores("feedback", {"answers": rows, "verdict": {"word": "taught"}})
+    assert scores.tuned == [0.0, 1.0, 0.5, 1.0]
+    assert scores.counts == [True, True, True, False]
+    cell = compare_exams(scores, scores)
+    assert cell.score is not None
+    assert (cell.score.value, cell.score.n) == (0.5, 3)
+
+
+def test_an_exam_of_an_earlier_version_has_the_occasions_of_the_one_that_is_sat_now() -> None:
+    verdict = {"word": "taught"}
+    rows = [make_rule_row(True, True, "late"), make_rule_row(True, False, "late")]
+    before = [{key: row[key] for key in ("scope", "arms")} for row in rows]
+    now = {"answers": rows, "verdict": verdict}
+    alone = read_exam_scores("feedback", {"answers": before, "verdict": verdict}, asked=now)
+    cell = compare_exams(alone, read_exam_scores("feedback", now))
+    assert cell.fall is not None
+    assert (cell.fall.value, cell.fall.n) == (0.0, 1)
+
+
+@pytest.mark.parametrize("name", ["chunk", "task"])
+def test_questions_about_one_passage_or_task_go_together(name: str) -> None:
+    """All that is learned of ten passages is one of them: chance explains it, so it is lost."""
+    kind = "documents" if name == "chunk" else "tasks"
+    rows = []
+    for place in range(80):
+        answers = {
+            "base": {"greedy": "no", "ok": False},
+            "tuned": {"greedy": "yes" if place < 8 else "no", "ok": place < 8},
+        }
+        rows.append({"scope": "target", name: str(place // 8), "gold": "yes", "arms": answers})
+    now = read_exam_scores(kind, {"answers": rows, "verdict": {"word": "not learned"}})
+    alone = ExamScores(now.base, [1.0] * 80, "taught", None)
+    cell = compare_exams(alone, now)
+    assert cell.gain is not None
+    assert now.tuned == [1.0] * 8 + [0.0] * 72
+    assert cell.gain == clustered_bootstrap(now.tuned, now.base, [row[name] for row in rows])
+    assert (cell.gain.low, cell.state) == (0.0, "lost")
+    assert cell.score == mean(now.tuned, [row[name] for row in rows], limits=(0.0, 1.0))
 
 
 def test_only_held_out_questions_of_the_lesson_count() -> None:
     cells = {"base": {"greedy": "x", "ok": False}, "tuned": {"greedy": "x", "ok": True}}
     rows = [{"scope": scope, "arms": cells} for scope in ("target", "near", "general")]
     exam = {"answers": rows, "verdict": {"word": "taught"}}
-    assert read_exam_scores("feedback", exam) == ExamScores([0.0], [1.0], "taught", None, [True])
+    scores = read_exam_scores("feedback", exam)
+    assert (scores.base, scores.tuned, scores.counts) == ([0.0], [1.0], [True])
 
 
 def test_the_questions_of_the_verdict_are_those_of_the_score() -> None:

@@ -322,6 +322,20 @@ def test_edits_of_one_prompt_are_not_enough(book: JobBook) -> None:
     assert (last.state, last.message[:4]) == ("collected", "1 of")
 
 
+@pytest.mark.parametrize("cut", [True, False])
+def test_an_answer_that_was_cut_is_read_as_one(book: JobBook, cut: bool) -> None:
+    from selfteach.materials.corrections import read_corrections
+
+    for number in range(EDITS_PER_LESSON):
+        prompt = (Message("user", f"What is rain {number}?"),)
+        joined = book.add(make_edit_job(prompt, "Water that falls", "Rain that falls", cut=cut))
+    found = read_corrections(book.find_material(joined))
+    assert [edit.cut for edit in found.edits] == [cut] * EDITS_PER_LESSON
+    job = book.add(make_criticism_job(PROMPT, "Water that falls", "shorter, please", cut=cut))
+    (criticism,) = read_corrections(book.find_material(job)).criticisms
+    assert criticism.cut == cut
+
+
 def test_a_criticism_is_a_file_that_the_command_reads(book: JobBook) -> None:
     from selfteach.materials.corrections import read_corrections
 
@@ -353,11 +367,12 @@ def test_a_rule_that_looks_like_an_option_is_text(book: JobBook) -> None:
         (lambda: make_rule_job("  "), "rule is empty"),
         (lambda: make_rule_job("a" * 30_000), "rule is longer than 20,000 characters"),
         (lambda: make_edit_job(PROMPT, ANSWER, ANSWER), "changes nothing"),
+        (lambda: make_edit_job(PROMPT, "Wet.\nCold.", "Wet.\r\nCold.\r\n"), "changes nothing"),
         (lambda: make_edit_job(PROMPT, "", "Water."), "answer is empty"),
         (lambda: make_criticism_job((), ANSWER, "shorter"), "must be the user's"),
         (lambda: split_conversation(PROMPT), "there is no answer yet"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_feedback_that_says_nothing_is_refused(make: Callable[[], object], words: str) -> None:
     with pytest.raises(DataError, match=words):

@@ -16,7 +16,7 @@ from selfteach.commands.student_option import check_student_option
 from selfteach.errors import DataError, IntegrityError, UsageError
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_each
-from selfteach.records import Message, Request
+from selfteach.records import Completion, Message, Request
 from selfteach.results import check_answering_model
 from selfteach.run.display import replace_control_chars
 from selfteach.text import clean_text
@@ -68,6 +68,7 @@ def _converse(
     screen.display.print_line("/help lists the commands, Ctrl-C drops an answer")
     opening = (Message("system", clean_text(options.system)),) if options.system else ()
     turns: tuple[Message, ...] = opening
+    cut = False  # whether the last answer stopped at its token limit
     seed = options.seed
     while True:
         print("> ", end="", file=screen.out, flush=True)
@@ -86,14 +87,15 @@ def _converse(
         elif word == "/adapter" and options.run:
             sampler = _switch_adapter(sampler, options, rest.strip(), screen)
         elif taught and word in taught.words:
-            sampler = taught.run_command(word, rest.strip(), turns)
+            sampler = taught.run_command(word, rest.strip(), turns, cut=cut)
         elif word.startswith("/"):
             _list_commands("" if word == "/help" else word, options, screen, taught)
         elif text:
             asked = (*turns, Message("user", text))
             answer = _print_answer(sampler, asked, replace(options, seed=seed), screen)
             if answer is not None:
-                turns = (*asked, Message("assistant", answer))
+                turns = (*asked, Message("assistant", answer.text))
+                cut = answer.finish == "length"
 
 
 def _list_commands(
@@ -124,7 +126,7 @@ def _switch_adapter(sampler: Sampler, options: AnswerOptions, name: str, screen:
 
 def _print_answer(
     sampler: Sampler, turns: tuple[Message, ...], options: AnswerOptions, screen: Screen
-) -> str | None:
+) -> Completion | None:
     """Print the answer and return it; None means that there is none."""
     request = Request("chat", turns, options.make_sampling(), 0, options.seed)
     try:
@@ -138,4 +140,4 @@ def _print_answer(
     text = replace_control_chars(completion.text)
     end = "..." if completion.finish == "length" else ""
     print(text + end + "\n", file=screen.out, flush=True)
-    return completion.text
+    return completion

@@ -143,8 +143,14 @@ class TaughtStudent:
             self.sampler = self._open()
         return self.sampler
 
-    def run_command(self, word: str, text: str, turns: Sequence[Message]) -> Sampler:
-        """Run one command, and return what answers now. A fault is printed, and changes nothing."""
+    def run_command(
+        self, word: str, text: str, turns: Sequence[Message], *, cut: bool = False
+    ) -> Sampler:
+        """Run one command, and return what answers now. A fault is printed, and changes nothing.
+
+        Args:
+            cut: whether the last answer stopped at its token limit.
+        """
         try:
             if word == "/lessons":
                 self._list_lessons()
@@ -153,19 +159,19 @@ class TaughtStudent:
             elif word == "/undo":
                 self._undo()
             else:
-                self._add(word, text, turns)
+                self._add(word, text, turns, cut=cut)
         except SelfteachError as fault:
             self._screen.print_line(str(fault))
         return self.follow_jobs()
 
-    def _add(self, word: str, text: str, turns: Sequence[Message]) -> None:
+    def _add(self, word: str, text: str, turns: Sequence[Message], *, cut: bool) -> None:
         if word == "/rule":
             job = make_rule_job(text, self._settings)
             check_rule(job.title, self._settings, RULE_CURE)
         else:
             prompt, answer = split_conversation(turns)
             make = make_edit_job if word == "/edit" else make_criticism_job
-            job = make(prompt, answer, text)
+            job = make(prompt, answer, text, cut=cut)
         self._tell(self._book.add(job))
 
     def _tell(self, job: Job) -> None:

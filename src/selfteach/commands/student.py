@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from selfteach.records import JsonObject
 from selfteach.run import finished
 from selfteach.run.display import replace_control_chars
 from selfteach.run.signals import handle_interrupts
+from selfteach.run.student_adapter import quote_student
 from selfteach.students.folder import (
     StoppedAfterChange,
     StudentFolder,
@@ -121,9 +123,10 @@ def remove(
     again = retrain or (carriers and ask_to_retrain(carriers))
     if again or exam:
         words = f"stopped; {lesson} is removed."
-        cure = f"`selfteach student exam {name}` sits the exams."
+        typed = shlex.quote(name)
+        cure = f"`selfteach student exam {typed}` sits the exams."
         if again:
-            lines = (f"`selfteach student retrain {name} {own}`" for own in carriers)
+            lines = (f"`selfteach student retrain {typed} {own}`" for own in carriers)
             cure = f"{' and '.join(lines)} trains again what carried traces of it."
         with open_for_change(name, debug=debug, stopped=(words, cure)) as (student, screen):
             if again:
@@ -155,8 +158,8 @@ def report_carriers(carriers: Sequence[str], gone: str, name: str, screen: Scree
     for lesson in carriers:
         screen.print_line(
             f"{lesson} was trained beside {gone} and carries traces of it; `selfteach student "
-            f"retrain {name} {lesson}` trains it beside the lessons that are left, and with "
-            "--alone the adapter that was trained alone takes its place"
+            f"retrain {shlex.quote(name)} {lesson}` trains it beside the lessons that are left, "
+            "and with --alone the adapter that was trained alone takes its place"
         )
 
 
@@ -368,7 +371,8 @@ def report_split(lessons: Sequence[str], name: str, screen: Screen) -> None:
     if lessons:
         screen.print_line(
             f"the consolidated adapter held traces of it and no longer counts: {name} is the sum "
-            f"of its lessons again; `selfteach student consolidate {name}` trains a new one"
+            f"of its lessons again; `selfteach student consolidate {shlex.quote(name)}` trains a "
+            "new one"
         )
 
 
@@ -380,14 +384,15 @@ def print_student(found: Mapping[str, Any]) -> None:
     if found["consolidated"]:
         print(f"  consolidated: {', '.join(found['consolidated'])}")
     open_console(WIDTH).print(make_student_tables(found))
+    folder = Path(found["student"])
+    typed = quote_student(folder)
     for lesson in found["lessons"]:
         if lesson["traces_of"]:
             gone = ", ".join(map(replace_control_chars, lesson["traces_of"]))
-            retrain = f"selfteach student retrain {found['student']} {lesson['name']}"
+            retrain = f"selfteach student retrain {typed} {lesson['name']}"
             print(f"  {lesson['name']} carries traces of {gone}: {retrain}")
     if not found["examined"] and any(lesson["on"] for lesson in found["lessons"]):
-        print(f"  not examined since the last change: selfteach student exam {found['student']}")
-    folder = Path(found["student"])
+        print(f"  not examined since the last change: selfteach student exam {typed}")
     jobs = list_open_jobs(folder)
     for job in jobs:
         print(f"  job {job.id} is {job.state}: {replace_control_chars(job.title)[:60]}")

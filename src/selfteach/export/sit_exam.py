@@ -147,6 +147,6 @@ def examine(
             raise  # a disk, another program: nothing that belongs to this exam
         cell = Cell("not examined", reason=str(fault))
         return ExportedExam(source.name, expected or "unknown", cell)
-    before = read_exam_scores(source.kind, alone)
+    before = read_exam_scores(source.kind, alone, asked=now)
     cell = compare_exams(before, read_exam_scores(source.kind, now))
     return ExportedExam(source.name, expected or before.verdict, cell, fall_before)

@@ -10,6 +10,8 @@ A row is one of these; other keys are ignored.
   prompt, answer, feedback       a criticism: "too long, and no emoji". With `quote`, or as
                                  "the quoted words": too formal, or "the quoted words" is too
                                  formal, it is about these words alone
+Beside an answer that stopped before its end, a true `cut` says so: an edit that keeps this end then
+teaches no end of turn.
 The filled parts decide the form. Their names may be in upper or lower case. A correction that is
 equal to its answer is an approval, which becomes an anchor; with a feedback it is a criticism.
 """
@@ -213,12 +215,13 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
             '"answer" is empty: a criticism needs the answer that it criticizes.', where=where
         )
     quote = read_text(found, "quote", where) or ""
+    cut = answer is not None and found.get("cut") is True
     if feedback and correction == answer:
         correction = None  # what is criticized is not approved, though nobody rewrote it
     if correction is not None or answer is None:
-        return Edit(where, prompt, answer, correction, feedback)
+        return Edit(where, prompt, answer, correction, feedback, cut)
     feedback, quote = _read_quote(feedback, quote, answer, where)
-    return Edit(where, prompt, answer, correction, feedback, quote=quote)
+    return Edit(where, prompt, answer, correction, feedback, cut, quote)
 
 
 def _read_quote(feedback: str, quote: str, answer: str, where: str) -> tuple[str, str]:

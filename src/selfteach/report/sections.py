@@ -117,7 +117,8 @@ def compare_answers(exam: JsonMapping) -> JsonMapping | None:
             row["open"] = bool(row["why"])
             row["rest"] = row["rest"] and not row["why"]
         rows = picked + [row for row in rows if not row["why"]]
-    states = get_labels(exam).states
+    has_tuned = any(row["has"]["tuned"] for row in rows)
+    states = get_labels(exam).states if has_tuned else {}
     scope_counts = Counter(row["scope"] for row in rows)
     state_counts = Counter(state for state in states for row in rows if row[state])
     return {
@@ -168,22 +169,25 @@ def _compare_answer(row: JsonMapping) -> JsonObject:
         arm: (get_path(found, "ok") is False, get_path(found, "sampled_ok") is False)
         for arm, found in arms.items()
     }
+    has = {arm: found is not None for arm, found in arms.items()}
     left, right = diff_words(greedy["base"], greedy["tuned"])
+    if not has["tuned"]:
+        left = [(False, greedy["base"])]
     is_broken = any(broken["tuned"])
     is_nearer = get_path(arms["tuned"], "nearer") is True
     return {
         "scope": row["scope"] if row.get("scope") in SCOPES else "general",
         "prompt": shorten(row.get("prompt"), 2000),
-        "same": greedy["base"] == greedy["tuned"],
+        "same": has["tuned"] and greedy["base"] == greedy["tuned"],
         "greedy": {"base": left, "tuned": right, "prompted": [(False, greedy["prompted"])]},
         "sampled": {arm: shorten(get_path(found, "sampled")) for arm, found in arms.items()},
         "marks": broken,
-        "has": {arm: found is not None for arm, found in arms.items()},
+        "has": has,
         "broken": is_broken,
-        "kept": not is_broken,
+        "kept": has["tuned"] and not is_broken,
         "why": "",
         "nearer": is_nearer,
-        "mended": is_nearer or (any(broken["base"]) and not is_broken),
+        "mended": is_nearer or (has["tuned"] and any(broken["base"]) and not is_broken),
     }
 
 

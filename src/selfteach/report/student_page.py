@@ -15,23 +15,26 @@ SHARES = {"needless": "needless effects", "near": "near answers not degraded"}
 """The shares of a cell that are shown alone and in the student."""
 
 
-def write_student_page(folder: Path, student: JsonMapping) -> Path:
+def write_student_page(folder: Path, student: JsonMapping, typed: str) -> Path:
     """Write report.html into a student's folder, and return its path.
 
     Args:
         student: what `selfteach student show --json` prints.
+        typed: the student as a word of a command line.
     """
     page = folder / "report.html"
-    write_text(page, render_student_page(clean_text(folder.name), student))
+    write_text(page, render_student_page(clean_text(folder.name), student, clean_text(typed)))
     return page
 
 
-def render_student_page(name: str, student: JsonMapping) -> str:
+def render_student_page(name: str, student: JsonMapping, typed: str) -> str:
     """Return the page as text."""
     found: JsonObject = clean_json(student)
     columns = list_objects(found.get("matrix"))
     rows = [make_row(lesson, columns) for lesson in list_objects(found.get("lessons"))]
-    return render_template(TEMPLATE, name=name, student=found, columns=columns, rows=rows)
+    return render_template(
+        TEMPLATE, name=name, typed=typed, student=found, columns=columns, rows=rows
+    )
 
 
 def make_row(lesson: JsonMapping, columns: list[JsonObject]) -> JsonObject:

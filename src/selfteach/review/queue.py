@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
 from selfteach.errors import DataError, UsageError
-from selfteach.records import JsonMapping, JsonObject, Message, digest
+from selfteach.records import JsonMapping, JsonObject, Message, digest, parse_messages
 from selfteach.run.ledger import Ledger, Outcome, OutcomeState
 from selfteach.text import clean_text, unify_line_ends
 
@@ -114,13 +114,13 @@ def add_answers(ledger: Ledger, rows: Iterable[JsonMapping]) -> list[str]:
         the id of each row, in order; equal rows have equal ids.
 
     Raises:
-        DataError: a row has no prompt or no answer.
+        DataError: a row has no prompt or no answer, or its prompt has another form.
     """
     known = {entry.id for entry in _list_entries(ledger)}
     ids = []
     added = []
     for number, row in enumerate(rows, start=1):
-        prompt = _to_prompt_json(row.get("prompt"))
+        prompt = _to_prompt_json(row.get("prompt"), f"row {number}")
         answer = row.get("answer")
         if not prompt or not isinstance(answer, str):
             raise DataError(
@@ -292,12 +292,20 @@ def _requeue(ledger: Ledger, entries: Iterable[_Entry]) -> None:
     ledger.record_outcomes(STAGE, rows)
 
 
-def _to_prompt_json(value: Any) -> Any:
-    """Return a prompt as JSON: a text, or a list of {"role", "content"}."""
+def _to_prompt_json(value: Any, where: str) -> Any:
+    """Return a prompt as JSON: a text, or a list of {"role", "content"}; an empty one as it is.
+
+    Raises:
+        DataError: it has another form.
+    """
+    if not value:
+        return value
     if isinstance(value, str):
         return _clean_text(value)
-    turns = [asdict(turn) if isinstance(turn, Message) else turn for turn in value or ()]
-    return [{"role": str(turn["role"]), "content": _clean_text(turn["content"])} for turn in turns]
+    if isinstance(value, list | tuple):
+        value = [asdict(turn) if isinstance(turn, Message) else turn for turn in value]
+    turns = parse_messages(value, where)
+    return [{"role": turn.role, "content": _clean_text(turn.content)} for turn in turns]
 
 
 def _clean_text(value: str) -> str:

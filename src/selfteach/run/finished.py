@@ -28,7 +28,7 @@ from selfteach.run.run_folder import (
     read_identity,
     read_notes,
 )
-from selfteach.run.student_adapter import check_student_adapter
+from selfteach.run.student_adapter import check_student_adapter, quote_student
 
 Settings = TypeVar("Settings", bound=Section)
 ADAPTER_FOLDER = "adapter"
@@ -80,7 +80,10 @@ def check_own_run(folder: Path) -> Path:
         raise UsageError(
             "is a student, not a run.",
             where=folder,
-            cure=f"`selfteach student show {folder}/` shows it; lessons/NAME in it is a run.",
+            cure=(
+                f"`selfteach student show {quote_student(folder)}` shows it; lessons/NAME in it is "
+                "a run."
+            ),
         )
     return folder
 

@@ -1,9 +1,10 @@
-"""The check that the adapter of a student is that of its state, for what takes a student's folder
-in place of a run's.
+"""A student's folder in place of a run's: how a command names it, and the check that its adapter is
+that of its state.
 """
 
 from __future__ import annotations
 
+import shlex
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +17,14 @@ from selfteach.run.run_folder import DATABASE_FILE
 STATE_NOTE = "state"
 PARTS = "parts"
 """The key of a student's state, and of manifest.json, that says what adapter/ is made of."""
+
+
+def quote_student(folder: Path) -> str:
+    """Return the folder of a student as a word of a command line. A word without a slash would be
+    the name of a student below students/.
+    """
+    path = str(folder)
+    return shlex.quote(path if "/" in path else f"./{path}")
 
 
 def check_student_adapter(folder: Path) -> None:
@@ -33,7 +42,7 @@ def check_student_adapter(folder: Path) -> None:
     if parts is None or parts == read_usable_manifest(folder).get(PARTS):
         return
     owner = find_lock_owner(folder)
-    cure = f"`selfteach student exam {folder}` writes it again."
+    cure = f"`selfteach student exam {quote_student(folder)}` writes it again."
     raise IntegrityError(
         "its adapter is not that of its lessons.",
         where=folder,

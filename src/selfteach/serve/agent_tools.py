@@ -29,6 +29,7 @@ from pydantic import Field, ValidationError
 from selfteach.errors import SelfteachError
 from selfteach.records import Message, Request, SamplingParams
 from selfteach.run import finished
+from selfteach.run.student_adapter import quote_student
 from selfteach.serve.batch_engine import Generation, collect
 from selfteach.serve.read_request import ChatTurn, RequestFault
 from selfteach.serve.served_models import ServedModels
@@ -54,6 +55,7 @@ Turns = Annotated[
     list[ChatTurn],
     Field(description="The conversation, which ends with the answer that the comment is about."),
 ]
+Cut = Annotated[bool, Field(description='Whether that answer stopped early: "finish" is "length".')]
 Confirm = Annotated[bool, Field(description="False only says what would happen.")]
 ModelName = Annotated[
     str, Field(description='"base", the student\'s name, or STUDENT/LESSON; empty: the student.')
@@ -119,6 +121,7 @@ class AgentTools:
         follow_up: FeedbackText = "",
         edit: FeedbackText = "",
         messages: Turns = [],  # noqa: B006
+        cut: Cut = False,
         confirm: Confirm = False,
     ) -> Reply:
         """Teach one thing: a rule in plain words, or a comment on an answer (criticism, follow_up),
@@ -126,7 +129,7 @@ class AgentTools:
         """
         fields = {"rule": rule, "criticism": criticism, "follow_up": follow_up, "edit": edit}
         feedback = {name: text for name, text in fields.items() if text}
-        body = FeedbackBody(messages=messages, **feedback)
+        body = FeedbackBody(messages=messages, cut=cut, **feedback)
         job = self.teaching.make_job(body)
         if confirm:
             return self.teaching.describe_job(self.teaching.book.add(job))
@@ -204,7 +207,8 @@ def describe_cure(job: Job, student: Path) -> str:
     """Return what a person can do about a refused job; an agent adds nothing that was refused."""
     instead = f" /accept instead switches {', '.join(job.worse)} off: the new one counts then."
     return (
-        f"A person can add it all the same: /accept in `selfteach chat --student {student}`."
+        "A person can add it all the same: /accept in `selfteach chat --student "
+        f"{quote_student(student)}`."
         f"{instead if job.worse else ''}"
     )
 

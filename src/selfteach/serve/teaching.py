@@ -60,6 +60,9 @@ SAID = ("rule", "edit", "criticism", "follow_up")
 class FeedbackBody(BaseModel):
     """Hold what somebody says: a rule; or about the last answer of a conversation an edit, a
     criticism, or the user's own next turn.
+
+    Attributes:
+        cut: whether that answer stopped before its end, as at its token limit.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -69,6 +72,7 @@ class FeedbackBody(BaseModel):
     criticism: str | None = None
     follow_up: str | None = None
     messages: list[ChatTurn] = Field(default_factory=list)
+    cut: bool = False
 
     @model_validator(mode="after")
     def check_one(self) -> Self:
@@ -88,8 +92,9 @@ class FeedbackBody(BaseModel):
             return make_rule_job(self.rule, settings)
         prompt, answer = split_conversation([turn.to_message() for turn in self.messages])
         if self.edit is not None:
-            return make_edit_job(prompt, answer, self.edit)
-        return make_criticism_job(prompt, answer, self.criticism or self.follow_up or "")
+            return make_edit_job(prompt, answer, self.edit, cut=self.cut)
+        criticism = self.criticism or self.follow_up or ""
+        return make_criticism_job(prompt, answer, criticism, cut=self.cut)
 
 
 class Teaching:

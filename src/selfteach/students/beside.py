@@ -28,6 +28,7 @@ from selfteach.models.check_safety import ABOUT_FILE
 from selfteach.models.hf import HfModel
 from selfteach.records import HOLD, Example, digest
 from selfteach.run.display import Display
+from selfteach.run.student_adapter import quote_student
 from selfteach.select.evenly import choose_evenly, share_out
 from selfteach.students.exam_models import DelayedSampler, OpenModels
 from selfteach.students.examine import ENGINE_FOLDER, Examine
@@ -76,7 +77,10 @@ def retrain_beside(
         raise UsageError(
             f'"{name}" is part of the consolidated adapter, which counts in its place.',
             where=student.path,
-            cure=f"selfteach student consolidate {student.path} trains that one again.",
+            cure=(
+                f"selfteach student consolidate {quote_student(student.path)} trains that one "
+                "again."
+            ),
         )
     before = sit_missing_exams(student, examine)
     after = student.state.replace_lesson(train_beside(student, others, lesson, display=display))
@@ -125,7 +129,7 @@ def train_beside(
         return lesson
     sums = others.list_part_sums()
     name = digest(["beside", lesson.adapter_sum, *sums])[:16]
-    command = f"selfteach student retrain {student.path} {lesson.name}"
+    command = f"selfteach student retrain {quote_student(student.path)} {lesson.name}"
     with (
         open_training_run(student, "beside", name, [lesson, *neighbors], command) as run,
         student.compose(others) as adapter,  # 1

@@ -33,6 +33,7 @@ from selfteach.errors import UsageError
 from selfteach.records import Example, digest
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run
+from selfteach.run.student_adapter import quote_student
 from selfteach.select.evenly import choose_evenly, share_out
 from selfteach.students.demands import read_demand
 from selfteach.students.examine import Examine
@@ -83,7 +84,7 @@ def consolidate(
     name = digest(
         ["consolidated", "rewritten", EXAMPLES, *(lesson.adapter_sum for lesson in lessons)]
     )[:16]
-    command = f"selfteach student consolidate {student.path}"
+    command = f"selfteach student consolidate {quote_student(student.path)}"
     with open_training_run(student, "consolidate", name, lessons, command) as run:
         adapter = train_together(student, lessons, run, display, accept=accept)
         part = student.place_adapter(adapter, CONSOLIDATED_FOLDER)

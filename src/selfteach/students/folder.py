@@ -42,7 +42,7 @@ from selfteach.run.lock import LOCK_FILE, RunLock, find_lock_owner
 from selfteach.run.manifest import MANIFEST_FILE, read_manifest, write_manifest
 from selfteach.run.run_folder import CONFIG_FILE, DATABASE_FILE, EXPORTS, STATE_FILE
 from selfteach.run.signals import delay_interrupts
-from selfteach.run.student_adapter import PARTS, STATE_NOTE
+from selfteach.run.student_adapter import PARTS, STATE_NOTE, quote_student
 from selfteach.run.sums import check_files, list_broken
 from selfteach.students.state import (
     BESIDE_FOLDER,
@@ -77,6 +77,14 @@ def find_student_folder(name: str | Path) -> Path:
             cure="Use letters, digits, dots and hyphens, or give a path with a slash.",
         )
     return STUDENTS_FOLDER / name
+
+
+def name_in_command(folder: Path) -> str:
+    """Return a student as the commands of its page name it: by its name where it stands in a folder
+    of students, else by its folder.
+    """
+    is_named = folder.parent.name == STUDENTS_FOLDER.name and NAME.fullmatch(folder.name)
+    return folder.name if is_named else quote_student(folder)
 
 
 def list_students(below: Path = STUDENTS_FOLDER) -> list[Path]:
@@ -321,7 +329,8 @@ class StudentFolder:
             from selfteach.report.student_page import write_student_page
 
             # The page before the state's copy: a killed process leaves one that counts as stale.
-            write_student_page(self.path, describe_student(self.path, state))
+            typed = name_in_command(self.path)
+            write_student_page(self.path, describe_student(self.path, state), typed)
             write_text(self.path / STATE_FILE, text)
             if not fault:
                 self._write_manifest()

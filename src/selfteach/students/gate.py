@@ -13,7 +13,7 @@ drift is at most .03 nats.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import compress
 
@@ -41,13 +41,16 @@ class ExamScores:
     """Hold what the gate needs of one exam.
 
     Attributes:
-        base, tuned: a score in [0, 1] for each held-out question, in their order.
+        base, tuned: a score in [0, 1] for each held-out question, in their order. Several questions
+            of a rule about one occasion are one.
         verdict: the word of the verdict.
         drift_nats: None where the exam has no general answers.
         counts: whether each question counts in the verdict: of a rule those on which the base
             breaks it. Empty if all do.
         degrades: whether the verdict objects to what became of other answers.
         needless, near: see `Cell`.
+        clusters: what each question has in common with others: its passage or its task. Empty if
+            each one stands alone.
     """
 
     base: Sequence[float]
@@ -58,6 +61,7 @@ class ExamScores:
     degrades: bool = False
     needless: Measure | None = None
     near: Measure | None = None
+    clusters: Sequence[Hashable] = ()
 
 
 def compare_exams(alone: ExamScores, now: ExamScores) -> Cell:
@@ -69,8 +73,9 @@ def compare_exams(alone: ExamScores, now: ExamScores) -> Cell:
     before, tuned, base = (
         list(compress(scores, counts)) for scores in (alone.tuned, now.tuned, now.base)
     )
-    fall = statistics.paired_bootstrap(before, tuned, seed=SEED)
-    gain = statistics.paired_bootstrap(tuned, base, seed=SEED)
+    clusters = list(compress(now.clusters or range(len(counts)), counts))
+    fall = statistics.clustered_bootstrap(before, tuned, clusters, seed=SEED)
+    gain = statistics.clustered_bootstrap(tuned, base, clusters, seed=SEED)
     was_learned = alone.verdict not in NOT_LEARNED
     state: CellState = "kept"
     if fall.value > MAX_FALL:
@@ -78,7 +83,7 @@ def compare_exams(alone: ExamScores, now: ExamScores) -> Cell:
         state = "lost" if is_gone else "weakened"
     elif was_learned and now.degrades:
         state = "weakened"
-    score = statistics.mean(tuned, seed=SEED, limits=(0.0, 1.0))
+    score = statistics.mean(tuned, clusters, seed=SEED, limits=(0.0, 1.0))
     return Cell(
         state,
         score,
@@ -180,26 +185,43 @@ class LessonRefused(RequirementNotMet):
         }
 
 
-def read_exam_scores(kind: str, exam: JsonMapping) -> ExamScores:
+def read_exam_scores(kind: str, exam: JsonMapping, asked: JsonMapping | None = None) -> ExamScores:
     """Return the scores of a finished exam, from its rows.
 
     A row scores the mean of its greedy and its sampled answer: for corrections the share of the
     answer that the teacher leaves as it is; for tasks ROUGE-L to the answer of a person; else
-    whether the answer is right.
+    whether the answer is right. Of an occasion, as in the exam, the worst answer counts.
+
+    Args:
+        asked: an exam with the same questions that says what they have in common, where this one
+            may be of an earlier version; by default this one.
     """
-    rows = [row for row in exam["answers"] if row["scope"] == "target"]
+    questions: dict[Hashable, list[JsonMapping]] = {}
+    clusters: dict[Hashable, Hashable] = {}
+    rows = zip(list_target_rows(exam), list_target_rows(asked or exam), strict=True)
+    for place, (row, shared) in enumerate(rows):
+        question = shared.get("group", place)
+        questions.setdefault(question, []).append(row)
+        clusters[question] = shared.get("chunk") or shared.get("task") or place
+    found = list(questions.values())
     drift = exam.get("drift") or {}
     kl = drift.get("kl_nats")
     return ExamScores(
-        base=[score_answer(kind, row, row["arms"]["base"]) for row in rows],
-        tuned=[score_answer(kind, row, row["arms"]["tuned"]) for row in rows],
+        base=[score_question(kind, ways, "base") for ways in found],
+        tuned=[score_question(kind, ways, "tuned") for ways in found],
         verdict=exam["verdict"]["word"],
         drift_nats=kl["value"] if kl else None,
-        counts=[bool(row.get("counts", True)) for row in rows],
+        counts=[bool(ways[0].get("counts", True)) for ways in found],
         degrades=exam["verdict"].get("harm") == "certain",
         needless=read_tuned(exam, "needless"),
         near=read_tuned(exam, "near"),
+        clusters=list(clusters.values()),
     )
+
+
+def list_target_rows(exam: JsonMapping) -> list[JsonMapping]:
+    """Return the rows of the held-out questions."""
+    return [row for row in exam["answers"] if row["scope"] == "target"]
 
 
 def read_tuned(exam: JsonMapping, name: str) -> Measure | None:
@@ -208,8 +230,19 @@ def read_tuned(exam: JsonMapping, name: str) -> Measure | None:
     return Measure(**found) if found else None
 
 
-def score_answer(kind: str, row: JsonMapping, answers: JsonMapping) -> float:
-    """Return the score of one arm's answers to one question, in [0, 1]."""
+def score_question(kind: str, rows: Sequence[JsonMapping], arm: str) -> float:
+    """Return the score of one arm's answers to one question, in [0, 1].
+
+    Args:
+        rows: the ways in which it is asked. The worst greedy and the worst sampled answer count.
+    """
+    scores = [score_answers(kind, row, row["arms"][arm]) for row in rows]
+    worst: list[float] = [min(own) for own in zip(*scores, strict=True)]
+    return sum(worst) / max(len(worst), 1)
+
+
+def score_answers(kind: str, row: JsonMapping, answers: JsonMapping) -> list[float]:
+    """Return the scores of one arm's greedy and sampled answer to one row, each in [0, 1]."""
     from selfteach.evaluate.metrics import best_rouge
     from selfteach.generate.correct import edit_distance
 
@@ -226,4 +259,4 @@ def score_answer(kind: str, row: JsonMapping, answers: JsonMapping) -> float:
             scores.append(1 - edit_distance(answers[text], answers[correction]))
         elif ok in answers:
             scores.append(float(answers[ok]))
-    return sum(scores) / max(len(scores), 1)
+    return scores

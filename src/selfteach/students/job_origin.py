@@ -15,6 +15,7 @@ from pathlib import Path
 
 from selfteach.disk import convert_disk_errors
 from selfteach.records import digest
+from selfteach.run.student_adapter import quote_student
 from selfteach.text import format_count
 
 MARK_FILE = "jobs/mark"
@@ -41,13 +42,14 @@ def make_mark(student: Path) -> str:
 
 def describe_foreign_job(student: Path) -> str:
     """Return what a job waits for that came with the folder."""
-    return f"it came with the folder; `selfteach student confirm {student}` lets it begin"
+    path = quote_student(student)
+    return f"it came with the folder; `selfteach student confirm {path}` lets it begin"
 
 
 def describe_foreign_jobs(student: Path, count: int) -> str:
     """Return what several such jobs wait for."""
     jobs = format_count(count, "jobs")
     return (
-        f"{jobs} came with the folder and not from here; `selfteach student confirm {student}` "
-        "lets them begin"
+        f"{jobs} came with the folder and not from here; `selfteach student confirm "
+        f"{quote_student(student)}` lets them begin"
     )

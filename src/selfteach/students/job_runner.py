@@ -23,6 +23,7 @@ from pathlib import Path
 from selfteach.errors import IntegrityError, SelfteachError, UsageError, get_first_line
 from selfteach.records import JsonObject
 from selfteach.run import lock
+from selfteach.run.student_adapter import quote_student
 from selfteach.students.folder import read_student
 from selfteach.students.job_origin import describe_foreign_jobs
 from selfteach.students.jobs import (
@@ -242,7 +243,7 @@ def describe_off(student: Path, name: str) -> str:
     """Return what is to be said of a lesson that was there already and is off; "" if it is on."""
     if name not in [lesson.name for lesson in read_student(student).lessons if not lesson.on]:
         return ""
-    command = f"selfteach student on {student} {name}"
+    command = f"selfteach student on {quote_student(student)} {name}"
     return f"{name} is a lesson already, and is off; `{command}` switches it on"
 
 

@@ -36,9 +36,10 @@ from selfteach.files import write_jsonl
 from selfteach.records import JsonMapping, JsonObject, Message, Turns, prompt_to_json
 from selfteach.run.ledger import DATABASE_FAULTS
 from selfteach.run.run_folder import DATABASE_FILE, make_slug
+from selfteach.run.student_adapter import quote_student
 from selfteach.students.folder import TEACH_CURE, read_student
 from selfteach.students.job_origin import describe_foreign_job, make_mark, read_mark
-from selfteach.text import clean_text
+from selfteach.text import clean_text, unify_line_ends
 
 JOBS_FOLDER = "jobs"
 JOB_ID = re.compile(r"job-[0-9a-f]{12}")
@@ -141,24 +142,30 @@ def _name_settings(settings: str) -> str:
     return str(Path(settings).resolve()) if is_file else settings
 
 
-def make_criticism_job(prompt: Turns, answer: str, criticism: str) -> Job:
+def make_criticism_job(prompt: Turns, answer: str, criticism: str, *, cut: bool = False) -> Job:
     """Return a job that teaches what a criticism of one answer asks for.
+
+    Args:
+        cut: whether the answer stopped before its end.
 
     Raises:
         DataError: a text is missing or too long.
     """
     words = _read_text(criticism, "criticism")
-    row = _make_row(prompt, answer) | {"feedback": words}
+    row = _make_row(prompt, answer, cut=cut) | {"feedback": words}
     return Job(_make_id(), "criticism", words, "waiting", "criticism", material=[row])
 
 
-def make_edit_job(prompt: Turns, answer: str, edit: str) -> Job:
+def make_edit_job(prompt: Turns, answer: str, edit: str, *, cut: bool = False) -> Job:
     """Return an edit of one answer, which waits for others.
+
+    Args:
+        cut: whether the answer stopped before its end.
 
     Raises:
         DataError: a text is missing or too long, or the edit changes nothing.
     """
-    row = _make_row(prompt, answer) | {"correction": _read_text(edit, "edit")}
+    row = _make_row(prompt, answer, cut=cut) | {"correction": _read_text(edit, "edit")}
     if row["correction"] == row["answer"]:
         raise DataError("the edit changes nothing.", cure="Send an answer that differs.")
     return Job(_make_id(), "edit", row["correction"], "collected", material=[row])
@@ -178,7 +185,7 @@ def make_export_job(form: str, quant: str, *, exam: bool) -> Job:
     return Job(id, "export", f"export {form}", "waiting", options=options)
 
 
-def _make_row(prompt: Turns, answer: str) -> JsonObject:
+def _make_row(prompt: Turns, answer: str, *, cut: bool) -> JsonObject:
     if not prompt or prompt[-1].role != "user":
         raise DataError(
             "the last turn before the answer must be the user's.",
@@ -186,11 +193,12 @@ def _make_row(prompt: Turns, answer: str) -> JsonObject:
         )
     for turn in prompt:
         _read_text(turn.content, "prompt")
-    return {"prompt": prompt_to_json(prompt), "answer": _read_text(answer, "answer")}
+    row = {"prompt": prompt_to_json(prompt), "answer": _read_text(answer, "answer")}
+    return row | ({"cut": True} if cut else {})
 
 
 def _read_text(text: str, name: str) -> str:
-    cleaned = clean_text(text).strip()
+    cleaned = clean_text(unify_line_ends(text)).strip()
     if not cleaned:
         raise DataError(f"{name} is empty.", cure="Send some text.")
     if len(cleaned) > MAX_TEXT:
@@ -275,7 +283,7 @@ class JobBook:
         if row is None:
             raise UsageError(
                 f"there is no job {id[:80]!r}.",
-                cure=f"`selfteach student show {self.student}` names the open ones.",
+                cure=f"`selfteach student show {quote_student(self.student)}` names the open ones.",
             )
         return _read_job(row[0], self.student)
 
@@ -392,7 +400,7 @@ class JobBook:
                 raise UsageError(
                     f"{id[:80]!r} is no job that waits to be confirmed.",
                     where=self.student,
-                    cure=f"`selfteach student show {self.student}` names them.",
+                    cure=f"`selfteach student show {quote_student(self.student)}` names them.",
                 )
         mark = make_mark(self.student)
         confirmed = []

@@ -24,6 +24,7 @@ from selfteach.records import JsonMapping, digest
 from selfteach.run import finished
 from selfteach.run.lock import LOCK_FILE, RunLock
 from selfteach.run.run_folder import make_slug
+from selfteach.run.student_adapter import quote_student
 from selfteach.students.exam_models import find_method
 from selfteach.students.examine import Examine
 from selfteach.students.folder import StudentFolder, choose_base, name_base
@@ -169,26 +170,27 @@ def report_known(
     beside: bool,
 ) -> None:
     """Say what is not done for a run that is a lesson already, and the command that does it."""
+    path = quote_student(student.path)
     if beside and not known.beside:
-        command = f"selfteach student retrain {student.path} {known.name}"
+        command = f"selfteach student retrain {path} {known.name}"
         say(
             f"{known.name} is a lesson already, trained alone; `{command}` trains it beside the "
             "others"
         )
     adapters = finished.list_adapters(run)
     if adapters and hash_file(finished.find_adapter(run) / TENSORS_FILE) != known.adapter_sum:
-        command = f"selfteach student remove {student.path} {known.name}"
+        command = f"selfteach student remove {path} {known.name}"
         say(
             f"{known.name} is a lesson already, with other weights than those of {run}, and stays "
             f"as it is; `{command}` takes it back, so that this run can be added"
         )
     if not known.on:
-        command = f"selfteach student on {student.path} {known.name}"
+        command = f"selfteach student on {path} {known.name}"
         say(f"{known.name} is a lesson already, and is off; `{command}` switches it on")
     on = [lesson.name for lesson in student.state.list_on()]
     for name in instead_of:
         if name in on:
-            command = f"selfteach student off {student.path} {name}"
+            command = f"selfteach student off {path} {name}"
             say(f"{known.name} is a lesson already, and {name} stays on; `{command}` ends that")
 
 

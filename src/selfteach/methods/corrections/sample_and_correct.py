@@ -173,7 +173,7 @@ def collect_answers(
     for number, (critic, similar) in enumerate(parts.criticised, 1):
         answers = sample_answers(session, model, similar["train"], round_number, COOL_SAMPLING)
         if round_number == 1:
-            criticized = [Correctable(e.prompt, e.answer or "") for e in critic.edits]
+            criticized = [Correctable(e.prompt, e.answer or "", cut=e.cut) for e in critic.edits]
             answers = [*dict.fromkeys(criticized), *answers]  # one of them may have two quotes
         stage = f"criticism {number}, round {round_number}"
         found.append(

@@ -8,7 +8,7 @@ const MAX_TOKENS = 256;
 const NO_STUDENT = 409;
 const BASE = "base";
 let teaches = true; // whether a student is served
-let turns = []; // [{user, base, taught}]
+let turns = []; // [{user, base, taught, ends}], ends by arm: why the answer ended
 let running = null; // the controller of the request that runs
 let following = false; // whether a job is followed
 let isNew = false; // whether a job came since the list was asked for
@@ -83,25 +83,37 @@ async function* readEvents(response) {
 
 // The conversation.
 
-function listMessages(arm, last) {
+// A turn that this arm did not answer is no part of its conversation, but for the newest one.
+function listMessages(arm) {
   const messages = [];
-  for (const turn of turns.slice(0, last + 1)) {
-    messages.push({ role: "user", content: turn.user });
+  const newest = getNewestTurn();
+  for (const turn of turns) {
+    if (turn[arm] || turn === newest) messages.push({ role: "user", content: turn.user });
     if (turn[arm]) messages.push({ role: "assistant", content: turn[arm] });
   }
   return messages;
 }
 
+function getNewestTurn() {
+  return turns[turns.length - 1];
+}
+
+// What is said about the newest taught answer; one that was stopped is cut.
+function describeAnswer() {
+  return { messages: listMessages("taught"), cut: getNewestTurn().ends.taught !== "stop" };
+}
+
 async function askModel(model, arm, turn, place, signal) {
-  const at = turns.indexOf(turn);
-  const messages = listMessages(arm, at);
+  const messages = listMessages(arm);
   const body = { model, messages, temperature: 0, max_tokens: MAX_TOKENS, stream: true };
   const response = await call("POST", "/v1/chat/completions", body, signal);
   for await (const data of readEvents(response)) {
     if (data === "[DONE]") return;
     const chunk = JSON.parse(data);
     if (chunk.error) throw new Error(chunk.error.message);
-    turn[arm] = (turn[arm] || "") + (chunk.choices[0]?.delta.content || "");
+    const choice = chunk.choices[0];
+    turn[arm] += choice?.delta.content || "";
+    if (choice?.finish_reason) turn.ends[arm] = choice.finish_reason;
     place.textContent = turn[arm];
   }
 }
@@ -132,10 +144,11 @@ function showTurn(turn) {
 async function ask() {
   const user = find("question").value.trim();
   if (!user || running) return;
-  const turn = { user, base: "", taught: "" };
+  const turn = { user, base: "", taught: "", ends: {} };
   turns.push(turn);
   const places = showTurn(turn);
   find("question").value = "";
+  const wasHidden = find("correct").hidden;
   find("correct").hidden = true; // what stands in it is of the answer before
   running = new AbortController();
   setBusy(true);
@@ -143,6 +156,12 @@ async function ask() {
     const { signal } = running;
     const asked = ([arm, model]) => askModel(model, arm, turn, places[arm], signal);
     await Promise.all(listArms().map(asked));
+  } catch (fault) {
+    if (!turn.base && !turn.taught && turns.includes(turn)) {
+      dropNewestTurn();
+      find("correct").hidden = wasHidden;
+    }
+    throw fault;
   } finally {
     running.abort(); // after a fault of one answer the other one still comes
     running = null;
@@ -152,6 +171,13 @@ async function ask() {
       find("edit").value = turn.taught;
     }
   }
+}
+
+// The question of a turn without an answer can be asked again.
+function dropNewestTurn() {
+  const { user } = turns.pop();
+  find("turns").lastElementChild.remove();
+  if (!find("question").value) find("question").value = user;
 }
 
 function setBusy(busy) {
@@ -342,14 +368,11 @@ async function teachFrom(id, makeBody) {
 onSubmit("ask", ask);
 onSubmit("teach", () => teachFrom("rule", (rule) => ({ rule })));
 onSubmit("correct", () =>
-  teachFrom("edit", (edit) => ({ edit, messages: listMessages("taught", turns.length) })),
+  teachFrom("edit", (edit) => ({ edit, ...describeAnswer() })),
 );
 find("criticize").addEventListener("click", () =>
   attempt(() =>
-    teachFrom("criticism", (criticism) => ({
-      criticism,
-      messages: listMessages("taught", turns.length),
-    })),
+    teachFrom("criticism", (criticism) => ({ criticism, ...describeAnswer() })),
   ),
 );
 find("criticism").addEventListener("keydown", (event) => {
