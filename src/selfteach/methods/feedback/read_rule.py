@@ -8,6 +8,7 @@ from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError, describe_kind
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check, refuse_long_check
 from selfteach.judge.language import find_main_script, is_surely_foreign
+from selfteach.judge.setup import refuse_unknown_judge
 from selfteach.materials.clash import find_clash, find_empty_bound
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import clean_rule, suggest_check
@@ -75,7 +76,8 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
 
     Raises:
         UsageError: see `selfteach.judge.check.parse_check`, `refuse_impossible_check` and
-            `refuse_judge_beside_check`; or a name is empty, or nothing is to be learned from.
+            `refuse_judge_beside_check`; or a name is empty, no judge has its name, or nothing is
+            to be learned from.
         DataError: see `check_rule` and `refuse_undecidable`.
     """
     refuse_empty_names(config)
@@ -90,6 +92,7 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
         parse_check(config.check)
         refuse_impossible_check(config.check)
         refuse_judge_beside_check(config.judge.name)
+    refuse_unknown_judge(config.judge.name, ["rule"], has_teacher=bool(config.teacher))
     effect = check_rule(rule, config).effect
     if not config.check and (suggested := suggest_check(effect)):
         parse_check(suggested)
