@@ -201,7 +201,7 @@ def dump_config(
         change: returns the value that is written in place of that of a key.
     """
     lines = []
-    for key, value in _list_settings(resolved.config).items():
+    for key, value in list_settings(resolved.config).items():
         written = change(key, value)
         line = f"{key}: {format_value(written)}"
         origins = [resolved.origins[inner] for inner in flatten_keys({key: value})]
@@ -212,13 +212,13 @@ def dump_config(
     return "\n".join(lines) + "\n"
 
 
-def _list_settings(section: BaseModel, prefix: str = "") -> dict[str, Any]:
+def list_settings(section: BaseModel, prefix: str = "") -> dict[str, Any]:
     """Return the settings of a section and of those in it, by dotted keys."""
     found: dict[str, Any] = {}
     for name, value in section.model_dump().items():
         inner = getattr(section, name)
         if isinstance(inner, BaseModel):
-            found |= _list_settings(inner, f"{prefix}{name}.")
+            found |= list_settings(inner, f"{prefix}{name}.")
         else:
             found[f"{prefix}{name}"] = value
     return found
