@@ -15,6 +15,7 @@ from selfteach.python_words import name_keywords
     [
         ("give either --run DIR or --model M.", "give either run or model."),
         ("--from and --student exclude each other.", "from_run and student exclude each other."),
+        ("--not: a name is empty.", "not_also: a name is empty."),
         ("--skip-bad-rows leaves them out.", "skip_bad_rows leaves them out."),
         ("Use `selfteach answer --run DIR`.", "Use `selfteach answer --run DIR`."),
         ("a -- b --> c", "a -- b --> c"),

@@ -10,7 +10,7 @@ from typing import Any
 from selfteach.errors import SelfteachError
 
 _OPTION = re.compile(r"(?<![\w/!-])--([a-z][a-z-]*)(?: (?:DIR|FILE|NAME|M)\b)?")
-_KEYWORDS = {"from": "from_run", "icl": "shots", "set": "sets"}
+_KEYWORDS = {"from": "from_run", "not": "not_also", "icl": "shots", "set": "sets"}
 """Keywords that are not spelled as their option."""
 _COMMAND = re.compile(r"\b(?:selfteach|python|pip|accelerate) ")
 """A text with a command line, whose options are right."""
