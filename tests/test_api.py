@@ -326,6 +326,8 @@ def test_examples_from_python() -> None:
         ({"shots": [0.5]}, "shots: .* is no list of numbers"),
         ({"rates": "abc"}, "rates: .* is no list of numbers"),
         ({"rates": []}, "rates: .* is no list of numbers"),
+        ({"rates": [True]}, "rates: .* is no list of numbers"),
+        ({"adapters": None}, "adapters: None is no list"),
     ],
 )
 def test_a_wrong_word_of_compare_is_named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import selfteach
 from selfteach import api
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
-from selfteach.results import FinishedRun
+from selfteach.results import FinishedRun, Student
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,9 @@ from selfteach.results import FinishedRun
         ({"from_run": 5}, "from_run of selfteach.feedback: an int is no path"),
         ({"student": ["anna"]}, "student of selfteach.feedback: a list is no path"),
         ({"sets": "train.epoch=2"}, 'Did you mean "train.epochs"?'),
+        ({"sets": None}, "sets: None is no list"),
+        ({"sets": {"train.epochs": 2}}, "sets: a dict is no list"),
+        ({"sets": [("train.epochs", 2)]}, "sets: a tuple is no setting"),
     ],
 )
 def test_a_wrong_keyword_of_a_call_is_named(
@@ -38,6 +42,31 @@ def test_a_wrong_keyword_of_a_call_is_named(
 def test_a_single_setting_may_be_a_text() -> None:
     call = api.PythonCall("feedback", {}, None, None, "train.epochs=7", None)
     assert call.resolve().config.train.epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: selfteach.open_run(None), "path: None is no path"),  # type: ignore[arg-type]
+        (lambda: selfteach.open_run(""), "path: is empty"),
+        (lambda: selfteach.open_student(None), "name: None is no path"),  # type: ignore[arg-type]
+        (lambda: selfteach.answer("Hum.", run=3), "run: an int is no path"),  # type: ignore[call-overload]
+        (lambda: selfteach.answer("Hum.", run=""), "run: is empty"),
+        (
+            lambda: selfteach.answer("Hum.", model="embedded", engine=None),  # type: ignore[call-overload]
+            "engine: is None. Give a name.",
+        ),
+        (
+            lambda: selfteach.corrections([], columns=3),  # type: ignore[arg-type]
+            "columns: an int names no columns",
+        ),
+        (lambda: Student(Path("anna")).add(None), "run: None is no path"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_value_of_another_kind_is_named(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(UsageError) as fault:
+        call()
+    assert str(fault.value).startswith(words)
 
 
 def test_a_conversation_beside_no_list_is_told_how_to_be_written() -> None:

@@ -336,6 +336,17 @@ def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+def test_config_explains_the_short_form_of_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["config", "corrections", "--json", "--explain"]
+    for key, found in (("objective.bound", 1), ("objective", 2)):
+        assert cli.run_command([*words, key]) == 0
+        explained = json.loads(capsys.readouterr().out)
+        assert "train.correction.bound" in explained
+        assert len(explained) >= found
+    assert cli.run_command(["config", "feedback", "--json", "--explain", "objective"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["train.objective"]
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("words", ["config", "models", "status"])
 def test_a_closed_stream_is_no_defect(words: str, closed: str, tmp_path: Path) -> None:
@@ -422,6 +433,9 @@ def test_requirements(text: str | None, exam: dict[str, object], fault: str) -> 
         ("contains>=.3,damage<=.1,win_rate>.5,drift<.05", "documents", ""),
         ("kept>=.9", "feedback", ""),
         ("reduction>0", "train", ""),
+        ("overapplied<=.1", "documents", ""),
+        ("overapplied<=.1", "corrections", ""),
+        ("overapplied<=.1", "tasks", 'tasks does not measure "overapplied".'),
     ],
 )
 def test_a_number_that_the_method_does_not_measure_cannot_be_required(

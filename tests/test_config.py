@@ -327,6 +327,7 @@ def test_a_mistyped_prior_is_refused_before_any_work(typed: str, cure: str) -> N
         (["stages.general=true", "train.adapter=full"], "train lora"),
         (["train.min_share={a: 0.6, b: 0.4}"], "less than 1"),
         (["select.nli=some/model"], "select.judge=nli"),
+        (["select.judge=nli"], "set select.nli"),
         (["study.known=auto", "select.calibrate=0"], "select.calibrate"),
     ],
 )
@@ -339,6 +340,19 @@ def test_what_documents_would_ignore_is_refused_with_the_right_key(
         DocumentsConfig,
         sets=["select.nli=some/model", "select.judge=nli", "study.known=auto"],
     )
+
+
+def test_a_task_may_be_as_short_as_it_may_be_long() -> None:
+    with pytest.raises(UsageError, match="no task has at least 200 and at most 150 words"):
+        resolve(TasksConfig, sets=["filter.min_words=200"])
+    assert resolve(TasksConfig, sets=["filter.min_words=150"])
+
+
+@pytest.mark.parametrize("objectives", ["auto+sft", "sft+auto"])
+def test_the_choice_of_objectives_is_none_of_a_sum(objectives: str) -> None:
+    with pytest.raises(UsageError, match='"auto" stands alone'):
+        resolve(FeedbackConfig, sets=[f"train.objective={objectives}"])
+    assert resolve(FeedbackConfig, sets=["train.objective=sft+dpo"])
 
 
 @pytest.mark.parametrize("setting", ["once=[a]", "min_share={a: 0.5}"])

@@ -25,12 +25,12 @@ the content of the material identify a run, so an edited file makes another run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from os import PathLike as PathLikeObject
 from pathlib import Path
+from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal
 
 from selfteach import registry
@@ -76,6 +76,7 @@ from selfteach.results import (
     get_run_path,
     make_requests,
     open_model,
+    refuse_no_path,
 )
 from selfteach.run import finished, processes
 from selfteach.run.display import Display, open_display
@@ -183,16 +184,12 @@ class PythonCall:
         for name in ("out", "config", "from_run", "student"):
             value = getattr(self, name)
             is_run = name == "from_run" and isinstance(value, FinishedRun)
-            if value is None or is_run or (isinstance(value, str | PathLikeObject) and value != ""):
+            if value is None or is_run:
                 continue
             cure = "Give a path, or leave it out."
             if name == "config" and isinstance(value, Mapping):
                 cure = 'Settings are keywords: train={"epochs": 2}; config is a file or a preset.'
-            raise UsageError(
-                "is empty." if value == "" else f"{describe_kind(value)} is no path.",
-                where=f"{name} of selfteach.{self.method}",
-                cure=cure,
-            )
+            refuse_no_path(value, f"{name} of selfteach.{self.method}", cure)
 
     def teach(
         self,
@@ -309,6 +306,12 @@ def corrections(
     corrections_material.check_settings(edits, prompts, resolved.config)
     own: dict[str, Any] = {"prompts": prompts, "columns": columns, "skip_bad_rows": skip_bad_rows}
     named = columns
+    if not isinstance(columns, Mapping | str | None):
+        raise UsageError(
+            f"{describe_kind(columns)} names no columns.",
+            where="--columns",
+            cure='Write them like {"correction": "fixed"}.',
+        )
     if isinstance(columns, Mapping):
         named = invert_columns(columns.items(), KEYS)
     found = corrections_material.read_material(
@@ -501,10 +504,10 @@ def compare(
     """
     path = get_run_path(run)
     given: dict[str, Any] = {
-        "adapters": [adapters] if isinstance(adapters, str) else list(adapters),
-        "objectives": [objectives] if isinstance(objectives, str) else list(objectives),
-        "shots": [shots] if isinstance(shots, int | float) else list(shots),
-        "rates": [rates] if isinstance(rates, int | float) else list(rates),
+        "adapters": list_values(adapters, str, "adapters"),
+        "objectives": list_values(objectives, str, "objectives"),
+        "shots": list_values(shots, int | float, "shots"),
+        "rates": list_values(rates, int | float, "rates"),
     }
     wanted = choose_cells(**given)
     sets = list_sets(sets)
@@ -526,6 +529,7 @@ def open_run(path: PathLike) -> FinishedRun:
         UsageError: the folder holds no run, or an unfinished one.
         IntegrityError: a file of it is damaged.
     """
+    refuse_no_path(path, "path")
     run = FinishedRun(Path(path))
     _ = run.result  # refuses a run that is not finished
     return run
@@ -540,6 +544,7 @@ def open_student(name: PathLike) -> Student:
     Raises:
         UsageError: there is no such student.
     """
+    refuse_no_path(name, "name", "Give the student's name or its folder.")
     found = Student(find_student_folder(name))
     found.read()
     return found
@@ -590,8 +595,36 @@ def answer(
 
 
 def list_sets(sets: Sequence[str]) -> list[str]:
-    """Return settings as after `--set`; a text is one of them."""
-    return [sets] if isinstance(sets, str) else list(sets)
+    """Return settings as after `--set`; a text is one of them.
+
+    Raises:
+        UsageError: one is no text.
+    """
+    found = list_values(sets, str, "sets")
+    if wrong := [item for item in found if not isinstance(item, str)]:
+        raise UsageError(
+            f"{describe_kind(wrong[0])} is no setting.",
+            where="sets",
+            cure='Write one like "train.epochs=2".',
+        )
+    return found
+
+
+def list_values(values: Any, alone: type | UnionType, where: str) -> list[Any]:
+    """Return the values of a keyword; one alone is a list of one.
+
+    Raises:
+        UsageError: it is no list.
+    """
+    if isinstance(values, alone):
+        return [values]
+    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+        raise UsageError(
+            f"{describe_kind(values)} is no list.",
+            where=where,
+            cure="Give a list, or leave it out.",
+        )
+    return list(values)
 
 
 def teach_run(spec: RunSpec, progress: Progress) -> FinishedRun:
@@ -881,7 +914,10 @@ def check_numbers(
     Raises:
         UsageError: one is no number or does not fit, or there is none.
     """
-    good = [isinstance(number, int | float) and fits(number) for number in numbers]
+    good = [
+        isinstance(number, int | float) and not isinstance(number, bool) and fits(number)
+        for number in numbers
+    ]
     if not all(good) or (needed and not good):
         raise UsageError(
             f"{list(numbers)} is no list of numbers.", where=where, cure="Write it like 0,1,4."

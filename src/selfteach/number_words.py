@@ -113,6 +113,8 @@ _JOINED = re.compile(r"\d(?:[\d.,:/=+×*^–—-]*\d)?")
 _ONE_KNOWN = r"(?!0\d)(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 _KNOWN = re.compile(rf"{_ONE_KNOWN}(?:[-–—]{_ONE_KNOWN})?")
 """A number, or two with a dash between them; not "10-4=6", "1/2", "192.168.0.1" and "007"."""
+_POINT_FIRST = re.compile(r"(?<![\w.!?)\]”’])\.\d")
+"""A decimal that begins with its point: ".5 cups", "$.99"; not the end of a sentence."""
 
 
 def spell_numbers(text: str) -> str:
@@ -127,7 +129,7 @@ def spell_numbers(text: str) -> str:
     text = _PHONE.sub(_spell_digits, text)
     text = _TIME.sub(_spell_time, _TIME_SPAN.sub(r"\1 to ", text))
     are_known = all(map(_KNOWN.fullmatch, _JOINED.findall(text)))
-    if not are_known or _OTHER_MONEY.search(text):
+    if not are_known or _OTHER_MONEY.search(text) or _POINT_FIRST.search(written):
         return written
     text = _DECADE.sub(_spell_decade, text)
     text = re.sub(r"(?<=\d)\s?%", " percent", text)

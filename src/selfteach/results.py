@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from html import escape
 from math import inf
+from os import PathLike
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -19,6 +20,7 @@ from selfteach.errors import DataError, UsageError, describe_kind
 from selfteach.files import read_jsonl
 from selfteach.models.ordered import sample_each
 from selfteach.models.resolve_model_path import check_model_name
+from selfteach.python_words import raise_methods_with_keywords
 from selfteach.records import (
     Example,
     Measure,
@@ -222,6 +224,7 @@ def make_html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
+@raise_methods_with_keywords
 class AnsweringModel:
     """Answer questions with a loaded model, with or without an adapter."""
 
@@ -396,6 +399,8 @@ def load_model(
     """
     from selfteach.models.engines import check_engine_name, choose_sampler, open_kept_sampler
 
+    if not isinstance(engine, str):
+        raise UsageError(f"is {describe_kind(engine)}.", where="--engine", cure="Give a name.")
     check_engine_name(engine)
     if gguf and (kept := open_kept_sampler(model, adapter, engine, gguf)):
         return AnsweringModel(
@@ -463,6 +468,7 @@ def check_answering_model(run: Path | None, model: str | None, adapter: str = ""
         finished.find_adapter(run, adapter)
 
 
+@raise_methods_with_keywords
 @dataclass(frozen=True)
 class Student:
     """Represent a student: a base and its lessons in order.
@@ -541,7 +547,7 @@ class Student:
                 say=notes.append if is_known else lambda line: None,
             )
         for note in notes:
-            warnings.warn(note, stacklevel=2)
+            warnings.warn(note, stacklevel=3)  # behind the wrapper: the line of the caller
         return self.describe()
 
     def remove(self, lesson: str) -> None:
@@ -608,6 +614,7 @@ class Student:
         return load_model(self.read().base, adapter, engine, folder)
 
 
+@raise_methods_with_keywords
 @dataclass(frozen=True)
 class FinishedRun:
     """Represent a finished run.
@@ -701,8 +708,27 @@ RunLike = str | Path | FinishedRun
 
 
 def get_run_path(run: RunLike) -> Path:
-    """Return the folder of a run."""
-    return run.path if isinstance(run, FinishedRun) else Path(run)
+    """Return the folder of a run.
+
+    Raises:
+        UsageError: it is no path.
+    """
+    if isinstance(run, FinishedRun):
+        return run.path
+    refuse_no_path(run, "run")
+    return Path(run)
+
+
+def refuse_no_path(value: object, where: str, cure: str = "Give a path.") -> None:
+    """Refuse what is no path: an empty one would be the current folder.
+
+    Raises:
+        UsageError: the value is empty or of another kind.
+    """
+    if isinstance(value, str | PathLike) and value != "":
+        return
+    what = "is empty." if value == "" else f"{describe_kind(value)} is no path."
+    raise UsageError(what, where=where, cure=cure)
 
 
 @dataclass(frozen=True)

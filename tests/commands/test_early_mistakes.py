@@ -249,7 +249,7 @@ def test_an_interrupted_dry_run_says_that_nothing_is_left(
         (("--prompts", "p.txt"), "nobody corrects"),
         (("--prompts", "p.txt", "--review", "--teacher", "cmd:cat"), "exclude each other"),
         (("edits.jsonl", "--rounds", "2"), "needs someone who corrects"),
-        (("edits.jsonl", "--set", "train.correction.bound=none"), "--allow-unbounded"),
+        (("edits.jsonl", "--set", "train.correction.bound=none"), "allow_unbounded=true"),
         (
             ("edits.jsonl", "--set", "train.objective=dpo"),
             "train.objective (--set): there is no such key",

@@ -28,6 +28,10 @@ from selfteach.errors import UsageError
         ("exam ''", "--run"),
         ("answer --in p.txt --run ''", "--run"),
         ("answer --in p.txt --model embedded --adapter ''", "--adapter"),
+        ("overlap '' --out kept.jsonl", "A"),
+        ("overlap notes.txt --out ''", "--out"),
+        ("templates ''", "data"),
+        ("inspect ''", "file"),
     ],
 )
 def test_an_empty_value_is_refused_by_name(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from selfteach import files
+from selfteach import cli, files
 from selfteach.commands.output_file import open_atomic
 from selfteach.errors import UsageError
 from selfteach.files import write_text
@@ -34,6 +34,29 @@ def test_a_link_stays_and_its_file_is_written(tmp_path: Path) -> None:
             handle.write(text)
         assert (tmp_path / "file").read_text() == text
     assert link.is_symlink()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "overlap rows.jsonl --out kept.csv",
+        "overlap rows.jsonl --out kept.jsonl --dropped lost.JSON",
+        "templates rows.jsonl --out rows.tsv",
+        "answer --in rows.jsonl --model embedded --out answers.json",
+    ],
+)
+def test_rows_in_jsonl_have_no_name_of_another_form(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A table program, and our own readers, would take the file for what its name says."""
+    monkeypatch.chdir(tmp_path)
+    Path("rows.jsonl").write_text('{"instruction": "Hum.", "output": "Hm.", "prompt": "Hum."}\n')
+    assert cli.run_command(line.split()) == 2
+    (told,) = capfd.readouterr().err.splitlines()
+    named = Path(line.split()[-1])
+    cure = f"Name it {named.with_suffix('.jsonl')}."
+    assert told == f"selfteach: {named}: the rows are written as JSONL. {cure}"
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
 def test_the_bytes_of_a_folder_are_those_of_its_own_files(tmp_path: Path) -> None:

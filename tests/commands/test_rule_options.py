@@ -52,6 +52,11 @@ from selfteach.methods.understood_rule import UnderstoodRule
         (["Do not hum.", "--when", "   "], 2, "--when: the option is empty"),
         (["Do not talk about cats.", "--also", ""], 2, "--also: a name is empty"),
         (["Do not talk about cats.", "--not", "*"], 2, "--not: a name is empty"),
+        (
+            ["No cats.", "--also", "Kitten", "--not", "kitten "],
+            2,
+            '"Kitten" is named by --also and',
+        ),
         (["Use an emoji.", "--when", "emails to nobody"], 3, "no requests can be made"),
     ],
 )

@@ -67,6 +67,16 @@ def test_a_judge_by_name_beside_a_check_is_refused() -> None:
     check_settings(resolve(FeedbackConfig, sets=[sets[0], "judge.name=check"]).config, "Be kind.")
 
 
+def test_a_judge_that_there_is_not_is_refused_before_any_work() -> None:
+    for name in ("yesno", "preference", "contrast"):
+        config = FeedbackConfig(judge={"name": name})
+        with pytest.raises(UsageError, match=f'there is no judge "{name}"'):
+            check_settings(config, "Do not talk about cats.")
+    config = FeedbackConfig(judge={"name": "teacher"})
+    with pytest.raises(UsageError, match="there is no teacher to be the judge"):
+        check_settings(config, "Do not talk about cats.")
+
+
 def test_a_rule_that_no_request_would_teach_is_refused_before_any_work() -> None:
     config = resolve(FeedbackConfig, sets=["ask.train_share=0", "ask.dev_share=0"]).config
     with pytest.raises(UsageError, match="leaves no request to learn from"):

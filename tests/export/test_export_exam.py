@@ -357,7 +357,8 @@ def test_an_exam_without_scores_has_no_log(
 
 
 @pytest.mark.parametrize(
-    "option", [["--quant", "q8_0"], ["--public"], ["--exam"], ["--adapter", "nosuch"]]
+    "option",
+    [["--quant", "q8_0"], ["--prompts", "3"], ["--public"], ["--exam"], ["--adapter", "nosuch"]],
 )
 def test_options_about_a_model_do_not_go_with_an_exam_alone(
     option: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]

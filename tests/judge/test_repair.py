@@ -411,7 +411,8 @@ def test_a_number_is_spelled_with_what_stands_next_to_it(number, words):
 @pytest.mark.parametrize(
     "number",
     ["10-4=6", "1/2", "24/7", "007", "192.168.0.1", "2024-01-15", "01-15-2024", "2:1", "0:30",
-     "25:00", "13:00 PM", "7:00:00", "A$5", "€5", "5€", "$10-4=6", "1-2-3"],
+     "25:00", "13:00 PM", "7:00:00", "A$5", "€5", "5€", "$10-4=6", "1-2-3",
+     ".5", "$.99", "-.5", "(.25)", "~.5", ".5-.75"],
 )  # fmt: skip
 def test_numbers_in_a_form_that_is_not_known_are_not_spelled(number):
     assert spell_numbers(f"It is {number}.") == f"It is {number}."

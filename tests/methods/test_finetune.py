@@ -806,7 +806,10 @@ def test_rows_without_the_pairs_of_the_objective_are_refused_before_a_model_is_l
     assert cli.run_command(words) == 3
     fault = capfd.readouterr().err
     assert 'pairs.jsonl:1: has no "rejected", and the objective dpo learns from pairs' in fault
-    assert "(30 of 30 rows have none). Give the rejected answers, or take --objective sft." in fault
+    assert (
+        "(30 of 30 rows have none). Give the rejected answers, or take train.objective=sft."
+        in fault
+    )
     assert not (pairs.parent / "run").exists()
 
 

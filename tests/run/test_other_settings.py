@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from selfteach.config import FeedbackConfig, resolve
+from selfteach.config import DocumentsConfig, FeedbackConfig, resolve
 from selfteach.errors import UsageError
-from selfteach.run.run_folder import open_run
+from selfteach.run.ledger import Ledger
+from selfteach.run.run_folder import IDENTITY, Run, find_standing_run, open_run
 
 
 class Terminal(io.StringIO):
@@ -65,3 +67,42 @@ def test_on_a_terminal_a_person_is_asked(
             begin("seed=1")
     assert "seed: 0 -> 1" in asked.getvalue()
     assert "[y/N]" in asked.getvalue()
+
+
+def forget_settings(folder: Path, *names: str) -> None:
+    """Take settings out of the record of a run, as if its version did not know them."""
+    with closing(Ledger(folder / "run.db")) as ledger:
+        identity = ledger.get_note(IDENTITY)
+        kept = {
+            key: value
+            for key, value in identity["config"].items()
+            if not f"{key}.".startswith(tuple(f"{name}." for name in names))
+        }
+        ledger.set_note(IDENTITY, {**identity, "config": kept})
+
+
+@pytest.mark.parametrize("out", [None, Path("mine")])
+def test_a_setting_that_is_newer_than_a_run_has_its_default_there(out: Path | None) -> None:
+    def open_again(*sets: str) -> Run:
+        resolved = resolve(FeedbackConfig, sets=sets)
+        return open_run(out, "hum", "feedback", resolved, {"rule": "Hum."})
+
+    with open_again("seed=1") as run:
+        pass
+    forget_settings(run.path, "balance.own_samples", "train.weights")
+    resolved = resolve(FeedbackConfig, sets=["seed=1"])
+    assert find_standing_run(out, "hum", "feedback", resolved, {"rule": "Hum."}) == run.path
+    with pytest.raises(UsageError, match=r"balance.own_samples: 0 -> 2"):
+        open_again("seed=1", "balance.own_samples=2")
+    with open_again("seed=1") as again:
+        assert (again.path, again.resumed) == (run.path, True)
+
+
+def test_a_mapping_that_was_emptied_is_no_newer_setting() -> None:
+    """Its parts are keys of the record: the default's parts are not added to it."""
+    settings = resolve(DocumentsConfig, sets=["train.min_share={}"])
+    for resumed in (False, True):
+        with open_run(None, "mill", "documents", settings, {"documents": "1"}) as run:
+            assert run.resumed == resumed
+    with pytest.raises(UsageError, match=r"train.min_share"):
+        open_run(None, "mill", "documents", resolve(DocumentsConfig), {"documents": "1"})

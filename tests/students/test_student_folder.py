@@ -317,11 +317,44 @@ def test_the_new_lesson_may_count_instead_of_the_old_one(tmp_path: Path, runs: l
     assert (student / TENSORS).read_bytes() == (runs[1] / TENSORS).read_bytes()
 
 
+def test_a_student_that_was_there_stays_without_its_first_lesson(tmp_path: Path) -> None:
+    student = tmp_path / "anna"
+    run = write_run(tmp_path / "run", word="not learned")
+    with open_student(student, partial(begin_state, run)):
+        pass
+    with pytest.raises(LessonRefused):
+        teach(student, [run])
+    assert read_student(student).lessons == ()
+
+
+def test_a_new_student_stays_where_its_exams_were_interrupted(
+    tmp_path: Path, runs: list[Path]
+) -> None:
+    def examine(student: StudentFolder, state: StudentState) -> dict[str, Cell]:
+        raise KeyboardInterrupt
+
+    student = tmp_path / "anna"
+    with (
+        pytest.raises(KeyboardInterrupt),
+        open_student(student, partial(begin_state, runs[0])) as opened,
+    ):
+        add_lesson(opened, runs[0], examine)
+    assert is_student(student)
+
+
+def test_a_new_student_is_written_without_a_notice(tmp_path: Path, runs: list[Path]) -> None:
+    said: list[str] = []
+    with open_student(tmp_path / "anna", partial(begin_state, runs[0]), said.append) as opened:
+        add_lesson(opened, runs[0], script())
+    assert said == []
+
+
 @pytest.mark.parametrize("word", ["not learned", "nothing to learn", "not examined"])
 def test_what_is_not_learned_is_not_added(tmp_path: Path, word: str) -> None:
     run = write_run(tmp_path / "run", word=word)
     with pytest.raises(LessonRefused, match=word.capitalize()):
         teach(tmp_path / "anna", [run])
+    assert not (tmp_path / "anna").exists(), "the student is as before"
     assert teach(tmp_path / "anna", [run], accept=True) == ["do-not-hum"]
 
 

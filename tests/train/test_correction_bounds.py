@@ -309,7 +309,7 @@ def test_the_unbounded_loss_diverges() -> None:
 
 
 def test_none_is_refused_without_the_word_for_it() -> None:
-    with pytest.raises(UsageError, match=r"train\.correction.*allow-unbounded"):
+    with pytest.raises(UsageError, match=r"set train\.correction\.allow_unbounded=true"):
         resolve(FeedbackConfig, sets=["train.correction.bound=none"])
     allowed = resolve(
         FeedbackConfig,

@@ -9,6 +9,7 @@ import typer
 
 from selfteach.commands.groups import PanelCommand, RunCommand
 from selfteach.commands.options import (
+    DEFAULT_PROMPTS,
     DEFAULT_QUANT,
     Json,
     Model,
@@ -187,7 +188,7 @@ def export(
             "How many prompts of the exam another program answers with the export; 0 is none.",
             min=0,
         ),
-    ] = 100,
+    ] = DEFAULT_PROMPTS,
     exam: Annotated[
         bool,
         typer.Option(

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from selfteach import results
-from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
+from selfteach.commands.output_file import (
+    open_atomic,
+    refuse_existing,
+    refuse_other_ending,
+    refuse_shared_paths,
+)
 from selfteach.commands.screen import Screen, open_screen, print_notices, print_result
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine
@@ -80,6 +85,8 @@ def answer_file(
             cure="Give a --temperature above 0, or one sample.",
         )
     options.make_sampling()  # refuses before a model is loaded
+    if out:
+        refuse_other_ending(out)
     results.check_answering_model(options.run, options.model, options.adapter)
     cleaned: list[BadLine] = []
     rows = read_prompt_rows(prompts, options.system, cleaned)

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from selfteach.commands.groups import PanelCommand
 from selfteach.commands.options import Force, Json, Model, OptionalRun, Seed, SkipBadRows, option
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to the program."""
     for command in (inspect, templates, overlap):
-        app.command()(command)
+        app.command(cls=PanelCommand)(command)
 
 
 def inspect(

@@ -278,7 +278,8 @@ def check_unchanged(known: Sequence[LearnedDocument], now: Sequence[Document]) -
     lost = [document.source for document in known if document.id not in there]
     if lost:
         raise DataError(
-            "is a document of this run that is not there any more, or has changed.",
+            "is a document of this run that is not there any more, or has changed; an earlier "
+            "version of selfteach may have read it otherwise.",
             where=lost[0],
             cure=f"Bring it back, or {cure}",
         )

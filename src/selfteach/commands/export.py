@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from selfteach.commands.options import DEFAULT_QUANT
+from selfteach.commands.options import DEFAULT_PROMPTS, DEFAULT_QUANT
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.errors import RequirementNotMet, UsageError
 from selfteach.export.forms import GGUF_FORMS, HUB, check_form, check_quant
@@ -68,7 +68,7 @@ def run_export(
     state = None if is_run else read_student(folder)
     lessons = [folder] if state is None else list_lesson_folders(folder, state)
     if form == INSPECT:
-        refuse_model_options(name, quant, public=public, exam=exam)
+        refuse_model_options(name, quant, count, public=public, exam=exam)
         export_exams(folder, lessons, out, is_run=is_run, as_json=as_json)
         return
     check_quant(form, quant)
@@ -99,7 +99,7 @@ def run_export(
     refuse_failed(found, place)
 
 
-def refuse_model_options(name: str, quant: str, *, public: bool, exam: bool) -> None:
+def refuse_model_options(name: str, quant: str, count: int, *, public: bool, exam: bool) -> None:
     """Refuse options about a model where an exam alone is written.
 
     Raises:
@@ -108,6 +108,7 @@ def refuse_model_options(name: str, quant: str, *, public: bool, exam: bool) -> 
     given = {
         "--adapter": bool(name),
         "--quant": quant != DEFAULT_QUANT,
+        "--prompts": count != DEFAULT_PROMPTS,
         "--public": public,
         "--exam": exam,
     }

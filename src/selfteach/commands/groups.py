@@ -91,7 +91,7 @@ class PanelCommand(TyperCommand):
                 is_option = parameter.param_type_name == "option"
                 raise UsageError(
                     "is empty.",
-                    where=max(parameter.opts, key=len) if is_option else parameter.name,
+                    where=max(parameter.opts, key=len) if is_option else name_argument(parameter),
                     cure="Give a value; a variable of the shell that is not set is empty.",
                 )
         return super().parse_args(ctx, args)
@@ -122,6 +122,11 @@ class RunCommand(PanelCommand):
             args = ["--run", folder, *args]
             ctx.allow_extra_args = len(further) == 1
         return super().parse_args(ctx, args)
+
+
+def name_argument(parameter: Any) -> str:
+    """Return the name of an argument as its command's usage shows it."""
+    return str(parameter.metavar or parameter.name)
 
 
 def find_option_panel(parameter: Any) -> str:

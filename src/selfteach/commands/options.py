@@ -32,6 +32,8 @@ REQUIRE_EXAMPLE = "drift<=.05"
 """An example for the other methods."""
 DEFAULT_QUANT = "f16"
 """The number format of an export by default."""
+DEFAULT_PROMPTS = 100
+"""Prompts of the exam that another program answers with an export by default."""
 OPTION_PANELS = {
     **dict.fromkeys(("model", "engine", "file", "sets", "seed", "num_seeds"), "Model and settings"),
     **dict.fromkeys(("student", "accept", "beside", "instead_of"), "Student"),

@@ -11,6 +11,9 @@ from typing import TextIO
 from selfteach.errors import UsageError
 from selfteach.files import replace_file
 
+WHOLE_FILE_SUFFIXES = (".json", ".csv", ".tsv")
+"""Endings of files that are read as a whole; every other file is read as JSONL, of any length."""
+
 
 def refuse_existing(path: Path, *, force: bool) -> None:
     """Refuse to write over a file.
@@ -21,6 +24,20 @@ def refuse_existing(path: Path, *, force: bool) -> None:
     if path.is_file() and not force:
         raise UsageError(
             "exists already.", where=path, cure="Give another path, or --force to write over it."
+        )
+
+
+def refuse_other_ending(path: Path) -> None:
+    """Refuse a file for JSONL whose name says that it is of another form.
+
+    Raises:
+        UsageError: the name ends in .json, .csv or .tsv.
+    """
+    if path.suffix.lower() in WHOLE_FILE_SUFFIXES:
+        raise UsageError(
+            "the rows are written as JSONL.",
+            where=path,
+            cure=f"Name it {path.with_suffix('.jsonl').name}.",
         )
 
 

@@ -11,7 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
+from selfteach.commands.output_file import (
+    WHOLE_FILE_SUFFIXES,
+    open_atomic,
+    refuse_existing,
+    refuse_other_ending,
+    refuse_shared_paths,
+)
 from selfteach.commands.screen import Screen, open_screen, print_result
 from selfteach.dedup.filter import BLOCK, OverlapFilter, SimilarText
 from selfteach.dedup.rouge import WORD_SPLITTERS
@@ -26,8 +32,6 @@ from selfteach.text import format_count
 MAX_BAD_SHARE = 0.1
 """Above this share of bad lines the file is probably the wrong one."""
 MAX_BAD_SHOWN = 5
-WHOLE_FILE_SUFFIXES = (".json", ".csv", ".tsv")
-"""Endings of files that are read as a whole; every other file is read as JSONL, of any length."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ def _check_options(first: Path, second: Path | None, options: OverlapOptions) ->
     written = [path for path in (options.out, options.dropped) if path]
     refuse_shared_paths(written, [path for path in (first, second) if path])
     for path in written:
+        refuse_other_ending(path)
         refuse_existing(path, force=options.force)
     for path in filter(None, (first, second)):
         open_file(path).close()

@@ -158,6 +158,9 @@ EXAM_NUMBERS = {
                 "share of near and general prompts whose answer repeats a learned decline; only "
                 "where declines are learned (`needless` is measured for every rule)"
             ),
+            ("corrections", "documents"): (
+                "share of general prompts whose answer repeats a learned one"
+            ),
         },
     ),
     "needless": ExamNumber(

@@ -11,7 +11,7 @@ from selfteach.commands.screen import print_json
 from selfteach.config import describe_key, flatten_keys, resolve
 from selfteach.config.describe_values import format_value
 from selfteach.config.methods import find_settings
-from selfteach.config.resolve import describe_values, offer_names
+from selfteach.config.resolve import describe_values, expand_key, offer_names
 from selfteach.errors import UsageError
 from selfteach.run.display import replace_control_chars
 
@@ -45,7 +45,7 @@ def show_config(
         for key, value in values.items()
     }
     if explain:
-        rows = {key: rows[key] for key in find_keys(explain, rows, method)}
+        rows = {key: rows[key] for key in find_keys(expand_key(schema, explain), rows, method)}
         for key, row in rows.items():
             if takes := describe_values(schema, key):
                 row["takes"] = takes

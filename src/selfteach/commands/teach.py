@@ -210,7 +210,8 @@ def print_dry_run(
     """
     identity = api.identify_material(material, options.from_run)
     if options.out:
-        check_named_folder(options.out, make_identity(method, resolved, identity), new=options.new)
+        wanted = make_identity(method, resolved, identity)
+        check_named_folder(options.out, wanted, resolved, new=options.new)
     standing: Mapping[str, Any] = {}
     if not options.new:
         standing = describe_standing_run(options.out, material.name, method, resolved, identity)

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from selfteach.commands.output_file import open_atomic, refuse_existing, refuse_shared_paths
+from selfteach.commands.output_file import (
+    open_atomic,
+    refuse_existing,
+    refuse_other_ending,
+    refuse_shared_paths,
+)
 from selfteach.commands.screen import (
     open_console,
     print_json,
@@ -369,6 +374,7 @@ def write_dataset(
             column that no row has.
     """
     assert options.out is not None
+    refuse_other_ending(options.out)
     refuse_shared_paths([options.out], [data])
     refuse_existing(options.out, force=options.force)
     forms = {template.form for template in library}

@@ -22,6 +22,7 @@ from selfteach.config.resolve import (
     describe_key,
     dump_config,
     flatten_keys,
+    list_settings,
     resolve,
 )
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
@@ -63,6 +64,7 @@ __all__ = [
     "describe_key",
     "dump_config",
     "flatten_keys",
+    "list_settings",
     "load_yaml",
     "parse_yaml",
     "resolve",

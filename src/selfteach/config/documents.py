@@ -196,8 +196,11 @@ class DocumentsConfig(MethodConfig):
         adapter = self.train.adapter
         if self.select.nli and self.select.judge != "nli":
             raise ValueError(
-                "select.nli names a model that is not used; set select.judge=nli as "
-                "well, or give --nli alone"
+                "select.nli names a model that is not used; set select.judge=nli as well"
+            )
+        if self.select.judge == "nli" and not self.select.nli:
+            raise ValueError(
+                "select.judge=nli needs an entailment model; set select.nli to its folder or name"
             )
         if (self.stages.general or self.stages.healing) and adapter not in (
             "lora",

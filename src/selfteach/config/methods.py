@@ -388,6 +388,16 @@ class FilterConfig(Section):
     )
     """Words that a task must not contain, because a text model cannot do it."""
 
+    @model_validator(mode="after")
+    def _check_words(self) -> FilterConfig:
+        """Refuse lengths that no task has."""
+        if self.min_words > self.max_words:
+            raise ValueError(
+                f"no task has at least {self.min_words} and at most {self.max_words} words; "
+                "min_words must not be above max_words"
+            )
+        return self
+
 
 class InstancesConfig(Section):
     """The instances of a task: an input and an output."""

@@ -80,7 +80,7 @@ def resolve(
     origins: dict[str, str] = {}
     for source, written, given in layers:
         keys: set[str] = set()
-        for key, value in _split_section(schema, _expand_key(schema, written), given):
+        for key, value in _split_section(schema, expand_key(schema, written), given):
             section = _find_section(schema, key)
             if section and key and not isinstance(value, section):  # its other values stay
                 faults.append(f"{key} ({source}): {describe_section(section, key)}.")
@@ -201,7 +201,7 @@ def dump_config(
         change: returns the value that is written in place of that of a key.
     """
     lines = []
-    for key, value in _list_settings(resolved.config).items():
+    for key, value in list_settings(resolved.config).items():
         written = change(key, value)
         line = f"{key}: {format_value(written)}"
         origins = [resolved.origins[inner] for inner in flatten_keys({key: value})]
@@ -212,13 +212,13 @@ def dump_config(
     return "\n".join(lines) + "\n"
 
 
-def _list_settings(section: BaseModel, prefix: str = "") -> dict[str, Any]:
+def list_settings(section: BaseModel, prefix: str = "") -> dict[str, Any]:
     """Return the settings of a section and of those in it, by dotted keys."""
     found: dict[str, Any] = {}
     for name, value in section.model_dump().items():
         inner = getattr(section, name)
         if isinstance(inner, BaseModel):
-            found |= _list_settings(inner, f"{prefix}{name}.")
+            found |= list_settings(inner, f"{prefix}{name}.")
         else:
             found[f"{prefix}{name}"] = value
     return found
@@ -235,12 +235,12 @@ def _parse_assignment(schema: type[BaseModel], item: str) -> tuple[str, Any]:
         raise UsageError(
             f'--set {item}: write it as key=value, for instance "--set train.epochs=2".'
         )
-    field = find_field(schema, _expand_key(schema, key))
+    field = find_field(schema, expand_key(schema, key))
     is_text = field is not None and field.annotation is str
     return key, text.strip() if is_text else parse_yaml(text, f"--set {key}")
 
 
-def _expand_key(schema: type[BaseModel], key: str) -> str:
+def expand_key(schema: type[BaseModel], key: str) -> str:
     """Return a key whose beginning may be an alias in full."""
     start, dot, rest = key.partition(".")
     return f"{getattr(schema, 'KEY_ALIASES', {}).get(start, start)}{dot}{rest}"
@@ -255,7 +255,7 @@ def _split_section(schema: type[BaseModel], key: str, value: Any) -> Iterator[tu
         yield key, value
         return
     for name, part in value.items():
-        whole = _expand_key(schema, f"{key}.{name}" if key else str(name))
+        whole = expand_key(schema, f"{key}.{name}" if key else str(name))
         yield from _split_section(schema, whole, part)
 
 

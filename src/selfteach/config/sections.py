@@ -44,6 +44,8 @@ def make_name_validator(
             return value
         known = list_names(group)
         for name in value.split(separator) if separator else [value]:
+            if name in others:
+                raise ValueError(f'"{name}" stands alone; leave the others out')
             if name not in known:
                 raise ValueError(
                     f'there is no {describe_group(group)} "{name}". '

@@ -208,8 +208,8 @@ class CorrectionLossConfig(Section):
         """Refuse what would be unbounded or without any effect."""
         if self.bound == "none" and not self.allow_unbounded:
             raise ValueError(
-                'the bound "none" lets the loss fall for ever; name another, or give '
-                "--allow-unbounded"
+                'the bound "none" lets the loss fall for ever; name another, or set '
+                "train.correction.allow_unbounded=true"
             )
         if self.bound == "apo_zero" and not self.reference:
             raise ValueError(

@@ -177,7 +177,7 @@ class NliJudge(ConsistencyJudge):
         """
         if reason := cls.explain_unavailable(setup):
             raise UsageError(
-                f"{reason}.", where="select.nli", cure="Name an entailment model with --nli."
+                f"{reason}.", where="select.nli", cure="Set select.nli to an entailment model."
             )
         return cls(setup.record(NliModel.load(setup.nli)))
 

@@ -23,6 +23,8 @@ from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
 from selfteach.records import Continuations, JsonObject, Measure, Prompt, get_user_text, make_prompt
 
+PAIRWISE_JUDGES = ("preference", "preference (chat)", "teacher", "closer")
+"""The names of the judges: a model with both prompts, the teacher, and people's answers."""
 VerdictWord = Literal["win", "tie", "loss"]
 POINTS: dict[VerdictWord, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 RIDGE_WEIGHT = 1e-3

@@ -15,9 +15,16 @@ from selfteach.errors import UsageError
 from selfteach.generate.subject import Subject
 from selfteach.judge import Judge
 from selfteach.models import Scorer
-from selfteach.registry import did_you_mean, list_names, load_registered
+from selfteach.registry import did_you_mean, list_names, load_registered, plug_ins
 
 ANY_JUDGE = "auto"
+TEACHER = "teacher"
+"""The name of the judge that asks the teacher."""
+CANDIDATES = {
+    "rule": ("check", "inverse", "yes_no", "yes_no (chat)", TEACHER),
+    "criticism": ("yes_no", "yes_no (chat)", TEACHER, "contrast"),
+}
+"""The names of our candidates for each form of words, in the registry's order."""
 
 
 @dataclass(frozen=True)
@@ -83,3 +90,38 @@ def find_judges(setup: JudgeSetup, name: str = ANY_JUDGE) -> list[Judge]:
             cure=did_you_mean(name, known),
         )
     return [known[name]]
+
+
+def refuse_unknown_judge(name: str, forms: Sequence[str], *, has_teacher: bool) -> None:
+    """Refuse the name of a judge that no run could have, before any work is done.
+
+    The candidates of a plug-in have names of their own, which are known once there is a model.
+    Where one is installed, `find_judges` alone decides.
+
+    Raises:
+        UsageError: no candidate has this name.
+    """
+    if plug_ins("judges"):
+        return
+    known = [candidate for form in forms for candidate in CANDIDATES[form]]
+    refuse_unknown_name(name, known, has_teacher=has_teacher)
+
+
+def refuse_unknown_name(name: str, known: Sequence[str], *, has_teacher: bool) -> None:
+    """Refuse a value of `judge.name` that is none of the known ones, or a teacher that is missing.
+
+    Raises:
+        UsageError: it is one of the two.
+    """
+    if name == TEACHER and not has_teacher:
+        raise UsageError(
+            "there is no teacher to be the judge.",
+            where="judge.name",
+            cure="Give --teacher, or another judge.",
+        )
+    if name != ANY_JUDGE and name not in known:
+        raise UsageError(
+            f'there is no judge "{name}".',
+            where="judge.name",
+            cure=did_you_mean(name, [ANY_JUDGE, *known]),
+        )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from selfteach.generate import few_shot
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.judge import Judge, PromptAnswer
-from selfteach.judge.setup import JudgeSetup
+from selfteach.judge.setup import TEACHER, JudgeSetup
 from selfteach.models import Scorer
 from selfteach.models.ordered import score_in_order
 from selfteach.records import (
@@ -24,8 +24,6 @@ from selfteach.records import (
     make_prompt,
 )
 
-TEACHER = "teacher"
-"""The name of the judge that asks the teacher."""
 TEMPLATE = "Rule: {rule}\nReply: {answer}\nDoes the reply break the rule?"
 CHAT_TEMPLATE = (
     "A rule says: {rule}\n\nSomebody asked: {question}\n\nThe reply was: {answer}\n\nDoes the "

@@ -23,7 +23,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from selfteach.config import CHANGEABLE_SETTINGS, ResolvedConfig, dump_config, flatten_keys
+from selfteach.config import (
+    CHANGEABLE_SETTINGS,
+    ResolvedConfig,
+    dump_config,
+    flatten_keys,
+    list_settings,
+)
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import (
@@ -383,10 +389,10 @@ def open_run(
     """
     identity = make_identity(kind, resolved, material)
     if out:
-        check_named_folder(out, identity, new=new)
+        check_named_folder(out, identity, resolved, new=new)
         if new and any((out / name).exists() for name in (LEDGER_FILE, LOCK_FILE)):
             _rename_old_run(out)
-    folder = out or _choose_default_folder(make_slug(slug_source), identity, new)
+    folder = out or _choose_default_folder(make_slug(slug_source), identity, resolved, new)
     with convert_disk_errors(folder):
         make_folder(folder)
         lock = RunLock(folder)
@@ -397,7 +403,7 @@ def open_run(
         _remove_leftovers(folder)
         found = frozenset(path.name for path in folder.iterdir())
         ledger = Ledger(folder / LEDGER_FILE)
-        before = ledger.get_note(IDENTITY)
+        before = add_new_settings(ledger.get_note(IDENTITY), resolved)
         if before is not None and before != identity:
             raise _make_changed_error(folder, before, identity)
         run = Run(
@@ -453,7 +459,30 @@ def find_standing_run(
     """Return the folder of the run that `open_run` would continue; None if it would begin one."""
     identity = make_identity(kind, resolved, material)
     folders = [out] if out else _list_default_folders(make_slug(slug_source))
-    return next((folder for folder in folders if read_identity(folder) == identity), None)
+    found = (folder for folder in folders if _read_completed(folder, resolved) == identity)
+    return next(found, None)
+
+
+def add_new_settings(before: JsonObject | None, resolved: ResolvedConfig) -> JsonObject | None:
+    """Return the identity of an earlier run with the defaults of settings that it does not know.
+
+    They are newer than the run: with its own version it had no other choice.
+    """
+    if before is None or before.get("format") != RUN_FORMAT:
+        return before
+    config: JsonObject = dict(before["config"])
+    defaults: JsonObject = {}
+    for key, value in list_settings(type(resolved.config)()).items():
+        is_known = any(f"{known}.".startswith(f"{key}.") for known in config)
+        if not is_known and not key.startswith(RUNTIME_KEY_PREFIXES):
+            defaults |= flatten_keys({key: value})
+    added: JsonObject = json.loads(dump_canonical_json(defaults))
+    return {**before, "config": config | added}
+
+
+def _read_completed(folder: Path, resolved: ResolvedConfig) -> JsonObject | None:
+    """Return the identity of a run with the defaults of newer settings, or None without a run."""
+    return add_new_settings(read_identity(folder), resolved)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -474,11 +503,13 @@ def _remove_leftovers(folder: Path) -> None:
                 shutil.rmtree(path)
 
 
-def check_named_folder(out: Path, identity: JsonObject, *, new: bool = False) -> None:
+def check_named_folder(
+    out: Path, identity: JsonObject, resolved: ResolvedConfig, *, new: bool = False
+) -> None:
     """Refuse a folder of `--out` in which this run can neither begin nor go on.
 
     Args:
-        identity: see `make_identity`.
+        identity: see `make_identity`, of the settings `resolved`.
         new: whether a run that is there may be another one, because it is renamed.
 
     Raises:
@@ -495,7 +526,7 @@ def check_named_folder(out: Path, identity: JsonObject, *, new: bool = False) ->
         _refuse_other_files(out)
     if new:
         return
-    before = read_identity(out)
+    before = _read_completed(out, resolved)
     if before is None:
         _refuse_other_files(out)
     elif before != identity:
@@ -568,10 +599,13 @@ def _rename_old_run(out: Path) -> None:
         lock.release()
 
 
-def _choose_default_folder(name: str, identity: JsonObject, new: bool) -> Path:
+def _choose_default_folder(
+    name: str, identity: JsonObject, resolved: ResolvedConfig, new: bool
+) -> Path:
     """Return the newest run of the same command, or the first free name of today."""
     if not new:
-        identities = {folder: read_identity(folder) for folder in _list_default_folders(name)}
+        folders = _list_default_folders(name)
+        identities = {folder: _read_completed(folder, resolved) for folder in folders}
         for folder, before in identities.items():
             if before == identity:
                 return folder

@@ -30,7 +30,13 @@ from typing import Any
 from selfteach.config import ResolvedConfig
 from selfteach.config.methods import find_settings
 from selfteach.disk import convert_disk_errors
-from selfteach.errors import IntegrityError, ResourceError, SelfteachError, UsageError
+from selfteach.errors import (
+    IntegrityError,
+    RequirementNotMet,
+    ResourceError,
+    SelfteachError,
+    UsageError,
+)
 from selfteach.files import hash_file, make_folder, place_folder, read_own_json, write_text
 from selfteach.models.check_safety import TENSORS_FILE
 from selfteach.models.fetch_default_model import EMBEDDED
@@ -429,6 +435,7 @@ def open_student(
 
     Args:
         create: returns the state of a new student, where there is none; without it, one is needed.
+            A new student whose first lesson the block refuses is removed.
         say: receives a line where a file was written again, and one about a damaged adapter of a
             lesson: the student opens all the same, so that the lesson can be taken back.
 
@@ -450,15 +457,17 @@ def open_student(
             lock = RunLock(path, "student")
         stack.callback(lock.release)
         state = _read_state(path)
+        is_new = state is None
         if state is None:
             assert create is not None
+            stack.push(lambda kind, fault, trace: _remove_refused(path, fault))
             state = create()
         ledger = Ledger(path / DATABASE_FILE, cure=DAMAGED_CURE)
         stack.callback(ledger.close)
         student = StudentFolder(path, state, ledger)
         if ledger.get_note(STATE_NOTE) is None:
             student.write_state(state, "began")
-        _restore(student, say)
+        _restore(student, (lambda line: None) if is_new else say)
         student.change = ""
         try:
             yield student
@@ -475,6 +484,18 @@ def _restore(student: StudentFolder, say: Callable[[str], object]) -> None:
             say(f"{name} was not that of the student's lessons: it is written again")
     except IntegrityError as fault:
         say(f"the student's adapter cannot be written: {fault}")
+
+
+def _remove_refused(path: Path, fault: BaseException | None) -> None:
+    """Remove a new student whose first lesson was refused.
+
+    Behind another fault the same command goes on with it: exams may have been sat.
+    """
+    if not isinstance(fault, RequirementNotMet | UsageError):
+        return
+    state = _read_state(path)
+    if state is None or not state.lessons:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _list_strangers(folder: Path) -> list[str]:

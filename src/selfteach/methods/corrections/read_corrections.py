@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from selfteach.config import CorrectionsConfig as Settings
 from selfteach.errors import DataError, UsageError
+from selfteach.judge.setup import CANDIDATES, refuse_unknown_judge
 from selfteach.materials import columns as names
 from selfteach.materials.corrections import (
     KEYS,
@@ -127,6 +128,7 @@ def check_settings(edits: Source, prompts: Source, config: Settings) -> None:
             where="correct.style",
             cure="Give --teacher with a model, or write the style into the program.",
         )
+    refuse_unknown_judge(config.judge.name, list(CANDIDATES), has_teacher=bool(config.teacher))
     if config.rounds > 1 and not config.teacher:
         raise UsageError(
             "a new round needs someone who corrects the new answers.",

@@ -8,6 +8,7 @@ from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError, describe_kind
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check, refuse_long_check
 from selfteach.judge.language import find_main_script, is_surely_foreign
+from selfteach.judge.setup import refuse_unknown_judge
 from selfteach.materials.clash import find_clash, find_empty_bound
 from selfteach.materials.effect import read_effect
 from selfteach.materials.rule import clean_rule, suggest_check
@@ -75,10 +76,11 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
 
     Raises:
         UsageError: see `selfteach.judge.check.parse_check`, `refuse_impossible_check` and
-            `refuse_judge_beside_check`; or a name is empty, or nothing is to be learned from.
+            `refuse_judge_beside_check`; or a name is empty or refused too, no judge has its
+            name, or nothing is to be learned from.
         DataError: see `check_rule` and `refuse_undecidable`.
     """
-    refuse_empty_names(config)
+    refuse_unfit_names(config)
     if not config.ask.train_share:
         raise UsageError(
             "leaves no request to learn from.",
@@ -90,6 +92,7 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
         parse_check(config.check)
         refuse_impossible_check(config.check)
         refuse_judge_beside_check(config.judge.name)
+    refuse_unknown_judge(config.judge.name, ["rule"], has_teacher=bool(config.teacher))
     effect = check_rule(rule, config).effect
     if not config.check and (suggested := suggest_check(effect)):
         parse_check(suggested)
@@ -97,8 +100,9 @@ def check_settings(config: FeedbackConfig, rule: str) -> None:
         refuse_undecidable(effect)
 
 
-def refuse_empty_names(config: FeedbackConfig) -> None:
-    """Refuse a name of the subject that is empty, before it is looked for in every answer.
+def refuse_unfit_names(config: FeedbackConfig) -> None:
+    """Refuse a name of the subject that is empty, before it is looked for in every answer, and one
+    that is given both as a name and as none.
 
     Raises:
         UsageError: a name is.
@@ -110,6 +114,13 @@ def refuse_empty_names(config: FeedbackConfig) -> None:
                 where=option,
                 cure=f"Name the subject in a word or two, for instance {option} soccer.",
             )
+    refused = {name.strip().lower() for name in config.not_also}
+    both = [name for name in config.also if name.strip().lower() in refused]
+    if both:
+        raise UsageError(
+            f'"{shorten_text(both[0])}" is named by --also and by --not.',
+            cure="Leave out one of the two.",
+        )
 
 
 def refuse_impossible_check(check: str) -> None:

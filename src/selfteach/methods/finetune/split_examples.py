@@ -146,7 +146,7 @@ def refuse_missing_pairs(examples: Sequence[Example], config: FinetuneConfig) ->
                 f'has no "rejected", and the objective {needy[0]} learns from pairs '
                 f"({lost[kind]} of {counts[kind]} rows have none).",
                 where=example.place,
-                cure="Give the rejected answers, or take --objective sft.",
+                cure="Give the rejected answers, or take train.objective=sft.",
             )
 
 

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 
 from selfteach.config import TasksConfig as Settings
 from selfteach.errors import DataError, UsageError
+from selfteach.judge.pairwise import PAIRWISE_JUDGES
+from selfteach.judge.setup import refuse_unknown_name
 from selfteach.materials.rows import join_outcomes
 from selfteach.materials.tasks import OWN_SEEDS, Tasks, read_tasks
 from selfteach.materials.templates import LIBRARY, get_templates
@@ -109,6 +111,7 @@ def check_settings(config: Settings) -> None:
             where="mode",
             cure="Use self-instruct or alpaca with it.",
         )
+    refuse_unknown_name(config.judge.name, PAIRWISE_JUDGES, has_teacher=bool(config.teacher))
 
 
 def refuse_too_little(material: Tasks, config: Settings) -> None:
