@@ -38,7 +38,7 @@ def test_every_registered_objective_may_be_chosen(name: str) -> None:
     assert FeedbackTrainConfig(objective=name).objective == name
 
 
-@pytest.mark.parametrize("name", ["dpoo", "sft+dpoo", "auto+sft", "sft+", ""])
+@pytest.mark.parametrize("name", ["dpoo", "sft+dpoo", "sft+", ""])
 def test_an_unknown_objective_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="there is no objective"):
         FeedbackTrainConfig(objective=name)
