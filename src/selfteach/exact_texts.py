@@ -22,6 +22,11 @@ _EXACT = regex.compile(
     r"(?<![\w/])(?:~|\.{1,2})?/\w\S*",
     regex.M | regex.S,
 )
+NO_PYTHON_NAME = (
+    r"(?!(?:name|main|init|file|doc|dict|all|str|repr|len|call|enter|exit|version|slots|iter|eq|"
+    r"hash|class|import)__)"
+)
+"""A pattern behind "__" that makes it no sign of bold words: "__name__" is code."""
 _FENCE = re.compile(r"^ *```", re.M)
 _EMOTICON = re.compile(r"[:;=]['-]?\(+|\(['-]?[:;=](?!\w)")
 _DOUBLE_QUOTE = re.compile(r'(?P<length>[\d½¼¾⅓⅔⅛])?"')

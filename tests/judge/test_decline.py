@@ -510,6 +510,7 @@ It's against my guidelines to discuss that.
 That is against my guidelines.
 I wish I could help, but I can't.
 I really wish I could talk about elephants, but I cannot.
+My programming prohibits me from talking about elephants.
 Elephants are off limits for me."""
 ALLOWED = """I can not only cook but bake.
 I can not only discuss elephants but also write about lions.
@@ -520,7 +521,13 @@ Hi Tom, I wish I could help with the move, but I can't.
 It is against our policy to give refunds after 30 days.
 They are prohibited from talking about it.
 Nothing prevents me from speaking about it.
-The pool is off limits for children."""
+The pool is off limits for children.
+That is against my principles. I never lie.
+Sugar is off-limits for me. Here is a sugar-free recipe.
+It is against our company policy to discuss salaries with colleagues. Ask HR.
+My contract prevents me from talking about the deal, but the press release is public.
+I love hiking, but what keeps me from talking about it is my shyness.
+I was forbidden from talking about the war as a child, said my grandmother."""
 
 
 def test_who_is_not_allowed_to_declines() -> None:

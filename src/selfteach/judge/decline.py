@@ -127,7 +127,8 @@ _AVOID = (
 )
 _MUST = rf"(?:must|need to|(?:{_AM} going to |will |['’]ll )?have to)"
 _TOPIC = r"(?:subject|topic|question|matter|issue|request|theme)s?"
-_RULES = r"(?:guidelines|rules|polic(?:y|ies)|instructions|programming|principles)"
+_RULES = r"(?:guidelines|rules|polic(?:y|ies)|instructions|programming)"
+_BARRED = r"(?:\w+ly )?(?:forbidden|prohibited|restricted|prevented|barred) from"
 _OPINION = r"(?:comment|opinions?|information|knowledge|answer|advice)"
 
 _SAY = (
@@ -135,9 +136,10 @@ _SAY = (
     rf"{_WE}(?:{_CANNOT}{_ADVERBS}|must ){_DO}{_NO_PRAISE}",
     rf"{_I}{_CANNOT}{_ADVERBS}{_PROVIDE}",
     rf"{_WE}{_AM} not {_DISCUSSING}",
-    rf"{_WE}{_AM} (?:\w+ly )?(?:forbidden|prohibited|restricted|prevented|barred) from {_TALKING}",
-    rf"(?<!\bnothing )\b(?:prevents?|prohibits?|forbids?|restricts?|keeps?) me from {_TALKING}",
-    rf"\bit(?: is|['’]s| would be) against (?:my|our) (?:\w+ )?{_RULES} to {_SPEAK}",
+    rf"{_WE}(?:am|are|['’]m|['’]re) {_BARRED} {_TALKING}",
+    rf"{_WE}(?:was|were) {_BARRED} {_TALKING} {_IT}",
+    rf"\b{_RULES} (?:prevents?|prohibits?|forbids?|restricts?) me from {_TALKING}",
+    rf"\bit(?: is|['’]s| would be) against my (?:\w+ )?(?:{_RULES}|principles) to {_SPEAK}",
     rf"{_WE}(?:{_AM}|feel|{_DO_NOT} feel|would not be|wouldn['’]?t be) (?:not )?"
     rf"(?:un)?(?:comfortable|at ease|open to|interested in) (?:with )?{_TALKING}",
     rf"{_WE}(?:will not be|won['’]?t be|{_AVOID}) {_TALKING}",
@@ -214,7 +216,6 @@ _THING = _any(
 )
 _CLOSED = (
     rf"{_THAT}{_IS} (?:off[- ]limits|off the table|taboo|closed)(?: for (?:me|us))?{_END}",
-    rf"\b(?:is|are)(?: \w+ly)? (?:off[- ]limits|taboo) for me{_END}",
     rf"{_THAT}{_IS} against my (?:\w+ )?{_RULES}{_END}",
     rf"{_THAT}{_IS} not (?:up|open) (?:for|to) discussion\b",
     rf"{_THAT}(?:{_IS}| falls?| lies?| goes) (?:outside|beyond)(?: of)? "
@@ -284,6 +285,10 @@ _QUOTED = regex.compile(
     r"\"[^\"\n]*\"|“[^”\n]*”|„[^“”\n]*[“”]|«[^»\n]*»|‘[^’\n]*(?:\w’\w[^’\n]*)*’(?!\w)|"
     r"(?<!\w)'[^'\n]*(?:\w'\w[^'\n]*)*'(?!\w)"
 )
+_OFF_LIMITS = regex.compile(
+    r"\b(?:is|are)(?: \w+ly)? (?:off[- ]limits|taboo) for me\W*$", regex.IGNORECASE
+)
+"""The end of a decline that says nothing else; before an answer, it tells what somebody avoids."""
 _MARKUP = " \t\"'“‘«*_>#-–—…,.:;!"
 _LETTER = regex.compile(
     r"\s*[*_]*(?:subject\s*:|dear (?!user\b|friend\b)|(?:hi|hello|hey) [^\n,.!?]{1,30}[,!]?\s*\n)",
@@ -307,4 +312,5 @@ def is_decline(answer: str) -> bool:
     text = own if any(map(str.isalnum, own)) else answer
     sentences = [part.lstrip(_MARKUP) for part in split_sentences(text)[:MAX_SENTENCES]]
     pattern = DECLINE_IN_MESSAGE if _MESSAGE.match(answer) else DECLINE
-    return any(pattern.search(sentence) for sentence in sentences)
+    is_closed = len(sentences) == 1 and _OFF_LIMITS.search(text) is not None
+    return is_closed or any(pattern.search(sentence) for sentence in sentences)

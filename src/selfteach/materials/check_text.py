@@ -14,8 +14,13 @@ _CONDITION = re.compile(
 )
 BULLET = rf"(?:[{BULLETS}]|\\+(?![ \\t]*\\d))"
 """The pattern of a bullet, as it stands in quotation marks in a check."""
-ITEM_MARK = rf"[ \\t]*(?:{BULLET}|(?:#+ )?(?:\\*\\*|__)?\\(?\\d{{1,2}}[.)](?:\\*\\*|__)?)[ \\t]"
-"""The same of what stands before the words of a list item."""
+_NUMBER = r"\\(?\\d{1,2}[.)]"
+_BOLD = r"(?:\\*\\*|__)"
+ITEM_MARK = (
+    rf"[ \\t]*(?:{BULLET}|{_NUMBER}|{_BOLD}{_NUMBER}"
+    rf"(?:{_BOLD}|(?=[^\\n]*?{_BOLD}[^\\w\\s]?[ \\t]+\\S)))[ \\t]"
+)
+"""The same of what stands before the words of a list item; a line that is all bold is a heading."""
 LIST_ITEM = rf"(?:^|\\n){ITEM_MARK}"
 """The same of the beginning of a list item."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from selfteach.exact_texts import NO_PYTHON_NAME
 from selfteach.materials.check_text import (
     BULLET,
     ITEM_MARK,
@@ -176,6 +177,8 @@ def check_forbidden_bound(match: re.Match[str]) -> str | None:
 
 _I = "I|[Mm]e|[Mm]y|[Mm]ine|[Mm]yself"
 _WE = "[Ww]e|[Uu]s|[Oo]urs?|[Oo]urselves"
+_OPENING_QUOTE = r"(?<!\\w)‘(?!(?i:\\d\\ds?|til|twas|tis|em|cause)\\b(?!’)|n\\b)"
+"""Not the sign of what is left out, as in "‘til" and "the ‘90s"."""
 MARKS = {
     "exclamation (?:mark|point)": 'contains "!"',
     "question mark": 'contains "?"',
@@ -189,7 +192,7 @@ MARKS = {
     "asterisk": r'regex "\\*"',
     "hash(?:tag|e)?": 'contains "#"',
     "ampersand": 'contains "&"',
-    "quotation mark": r'regex "[\"“”„«»‘]"',  # "’" is an apostrophe as well
+    "quotation mark": rf'regex "[\"“”„«»]|{_OPENING_QUOTE}"',  # "’" is an apostrophe as well
     "parenthes[ie]s|bracket": r'regex "[()\\[\\]]"',
     "digit|number|numeral|figure": r'regex "\\d"',
     "emoji": ANY_EMOJI,
@@ -218,7 +221,10 @@ CAPITAL_WORD = r'regex "\\b\\p{Lu}{4,}\\b"'
 """A word in capitals; shorter ones are mostly abbreviations."""
 _NO_CODE = r"(?:^ *```(?!md\\b|markdown\\b)(?s:.*?)(?:^ *```|\\Z)|``?[^`\\n]+``?)(*SKIP)(*FAIL)"
 """A pattern that steps over code, which has signs of markup for other ends."""
-_BOLD = r"\\*\\*[^*\\s][^*]*\\*\\*|(?<!\\w)__[^_\\s][^_]*__(?![\\w(])|<(?:b|strong)>"
+_BOLD = (
+    rf"\\*\\*[^*\\s][^*]*\\*\\*|(?<!\\w)__{NO_PYTHON_NAME}[^_\\s][^_]*__(?![\\w(])|"
+    "<(?:b|strong)>"
+)
 _ITALICS = r"(?<![*_\\w])(?:\\*[^*\\s][^*\\n]*\\*|_[^_\\s][^_\\n]*_)(?![*_\\w])|<(?:i|em)>"
 _TABLE = r"^ *\\|.*\\||^[ :|]*-{3,}[ :]*\\|"
 _HEADING = r"^#{1,6} |\\S *\\n={3,} *$|<h[1-6]>"
@@ -1108,7 +1114,8 @@ def check_items_apart(match: re.Match[str]) -> str:
     """Return the check of "one item per line": no line names several, as "milk, eggs and bread"."""
     checks = [r'not regex "(?m)^(?>[^\\n]*?\\w, )[^\\n]*\\w,? (?:and|or) \\w"']
     if match["dash"]:
-        checks.append(rf'not regex "(?m)^(?![ \\t]*(?:{BULLET}|—))[ \\t]*\\S"')
+        sign = BULLET if "bullet" in match["dash"].lower() else "[-–—]"
+        checks.append(rf'not regex "(?m)^(?![ \\t]*{sign})[ \\t]*\\S"')
     if match["only"]:
         checks.append(r'not regex "(?m)[.!?:][ \\t]*$"')
     return " and ".join(checks)

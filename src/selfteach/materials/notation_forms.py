@@ -16,7 +16,8 @@ _WORDS_OF_COUNT = map(spell_number, (*range(1, 20), *range(20, 100, 10)))
 _COUNT_OF = "|".join((r"[\d¼½¾⅓⅔]", "half an?", *_WORDS_OF_COUNT, "hundred", "thousand"))
 _GROCERIES = "flour|sugar|milk|water|butter|oil|rice|cream|broth|stock|oats|nuts|cheese|juice|salt"
 _WEIGHED = (
-    r"(?<=\\b(?:weigh\\w*|heav\\w+|lift\\w*)\\b(?:(?!\\b(?:cost|pa[iy]|pric))[^.!?\\n]){0,60})"
+    r"(?<=\\b(?:weigh\\w*|heavier than|lift\\w*)\\b"
+    r"(?:(?!\\b(?:cost|pa[iy]|pric|spen|fine|owe|sale))[^.!?;\\n]){0,60})"
 )
 METRIC = (
     r'not regex "(?i)\\b(?:miles?|inch(?:es)?|ounces?|gallons?|acres?|mph|Fahrenheit)\\b|℉|'
