@@ -22,8 +22,11 @@ UNSPACED_MARKS = "。！？।॥။។"
 SENTENCE_MARKS = SPACED_MARKS + UNSPACED_MARKS
 _NOTE_MARK = r"\[\d{1,3}\]|[¹²³⁰-⁹]"
 """The number of a footnote: "[1]", "¹"."""
+_UNSEEN = "\u200b\u2060\ufeff"
+_NO_CLOSER = regex.compile(rf"{_NOTE_MARK}|[{_UNSEEN}]")
+"""What may also stand behind the stop of an abbreviation: "Dr.[2] Smith"."""
 CLOSERS = (
-    r"(?:[\"'”’“»›)\]」』）*_\u200b\u2060\ufeff]|[ \u00a0\u202f]»(?=\s|$)|"
+    rf"(?:[\"'”’“»›)\]」』）*_{_UNSEEN}]|[ \u00a0\u202f]»(?=\s|$)|"
     rf"{_NOTE_MARK})*"
 )
 """What may stand between the mark and the space: quotation marks, brackets, markup, the numbers of
@@ -132,7 +135,7 @@ def _goes_on(text: str, start: int, found: regex.Match[str]) -> bool:
     is_line_end = "\n" in found[0]
     if (closers or marks.endswith(("..", "…"))) and not is_line_end and after[:1].islower():
         return True
-    if marks != "." or closers:
+    if marks != "." or _NO_CLOSER.sub("", closers):
         return after.startswith("=")
     return is_open_stop(text, start, found.start(), after, is_line_end=is_line_end)
 

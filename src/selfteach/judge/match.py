@@ -10,9 +10,10 @@ out, as the dollar's is there, and so are signs that nobody sees. Of "A", "+" an
 leaves nothing, so that an empty answer equals each of them; such answers are compared as they are
 written. On other ASCII text everything equals the script. Whether an answer contains another is no
 part of it: there the sign and the decimal mark of a number stay, and words also end at a dash, an
-apostrophe, a slash, or a sign or a unit beside a number ("20 °C" is "20°C", "9 am" is "9am"),
-"12 500" is "12,500", and a Korean noun may have a particle. A number is one word: "12,500" does not
-contain "12". Signs that make another name of a word stay, too: "C++", "C#", the grade "A+".
+apostrophe, a slash, or a sign or a unit beside a number ("20 °C" is "20°C", "9 am" is "9am",
+"35 mm" is "35-mm"), "12 500" is "12,500", and a Korean noun may have a particle. A number is one
+word: "12,500" does not contain "12". Signs that make another name of a word stay, too: "C++", "C#",
+the grade "A+".
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _UNITS = (
     r"[kmg]?hz|kwh?|mwh?|bn)"
 )
 """Units that may stand at their number; not the letters of names, as in "iPhone 5s" and "4K"."""
-_UNIT = regex.compile(rf"(?<=\d)(?={_UNITS}[23]?(?![^\W_]))")
+_UNIT = regex.compile(rf"(?<=\d)[-‐‑]?(?={_UNITS}[23]?(?![^\W_]))")
 _WORD_END = regex.compile(
     rf"(?:(?![-‐‑]|(?<=n)['’]t\b)[\p{{P}}/|]|(?<=\d(?: {_UNITS})?)[-‐‑](?=\d))"
 )
