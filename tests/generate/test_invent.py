@@ -128,6 +128,8 @@ def test_the_list_is_numbered_and_has_one_line_a_task() -> None:
             " Say what is wrong. 11. He go home.\n15. Name a fish. 16. Name a bird.",
             ["Say what is wrong. 11. He go home.", "Name a fish.", "Name a bird."],
         ),
+        ("\n10. Sing. 12. Jump. 13. Run.", ["Sing.", "Jump.", "Run."]),
+        (" Sort them. 1. Sing. 2. Jump.", ["Sort them. 1. Sing. 2. Jump."]),
         (" \n10.\n\n11. \n", []),
         ("a\x00b\u202e \ud800c", ["A\ufffdb \ufffdc"]),
     ],
@@ -192,6 +194,7 @@ OUTPUT:
         ("A dish. ### 7. Instruction: Say so", "A dish."),
         ("A dish.\n### Thank you! Let us go on.", "A dish."),
         ("A dish.\n### Response:\nA pan.", "A dish."),
+        ("A dish.\n### Task 1\nBake it.\n### Task 12\n", "A dish.\n### Task 1\nBake it."),
     ],
 )
 def test_a_heading_ends_no_output(output: str, kept: str | None) -> None:

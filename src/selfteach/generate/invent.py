@@ -33,6 +33,8 @@ NUM_MACHINE = 2
 """How many of them at most were invented."""
 ALPACA_NUM_SHOWN = 3
 ALPACA_NUM_ASKED = 20
+MAX_SKIPPED = 2
+"""So many numbers a list may leave out within a line, if it goes on behind them."""
 _NUMBER = re.compile(
     r"^\s*(?:[-*•]\s+)?(?:task\s*)?\(?(\d{1,3})\s?(?:[.:](?!\d)|\)|\s-(?!\s*\d))\s*", re.I
 )
@@ -42,11 +44,12 @@ _INSIDE = re.compile(r"(?<=[.?!。？！:])\s*(?=\(?(\d{1,2})[.)]\s+[^\W\d_])")
 _PART = re.compile(r"^\s*(?:\d{1,3}\s?[.)]\s*)?(instruction|task|input|output)\s*:\s*", re.I | re.M)
 _BREAK = re.compile(
     r"(?<=[^\s#])[^\S\n]*#{3}|^\s*#{2,}\s*(?:\d+\.?)?\s*$|^\s*#{3}[^\n]*[.!]\s*$|"
-    r"^\s*#{3,}\s*(?:\d{1,3}\s?[.)]\s*)?(?:instruction|task|input|output|response)\s*(?::|$)",
+    r"^\s*#{3,}\s*(?:\d{1,3}\s?[.)]\s*)?(?:instruction|task|input|output|response)\s*(?::|$)|"
+    r"\n\s*#{3}[^\n]*\s*\Z",
     re.I | re.M,
 )
 """What separates two tasks. A model that wrote it goes on with another one, or with a remark. A
-heading ("### Part") separates nothing.
+heading ("### Part") separates nothing, unless nothing stands below it.
 """
 
 
@@ -187,13 +190,19 @@ def parse_task_list(
 
 
 def _split_at_next_numbers(line: str, number: int) -> list[str]:
-    """Return the items of a line, of which the first has this number."""
+    """Return the items of a line, of which the first has this number. A list that skips numbers
+    goes on after them.
+    """
     parts: list[str] = []
     start = 0
-    for match in _INSIDE.finditer(line):
-        if int(match[1]) == number + len(parts) + 1:
+    found = [(int(match[1]), match) for match in _INSIDE.finditer(line)]
+    numbers = {own for own, _ in found}
+    for own, match in found:
+        skips = own - number - 1
+        if skips == 0 or (0 < skips <= MAX_SKIPPED and own + 1 in numbers):
             parts.append(line[start : match.start()])
             start = match.end()
+            number = own
     return [*parts, line[start:]]
 
 
