@@ -511,6 +511,9 @@ def test_the_end_of_a_looping_answer_is_soon_found(filler):
         ("It's a dog.", "en"),
         ("Here's a tip: drink water daily.", "en"),
         ("Make a list, set a timer, take breaks.", "en"),
+        ("Elon Musk said so last week.", "en"),
+        ("An elephant never forgets.", "en"),
+        ("Congratulations on winning!", "en"),
         ("Claro, aquí tienes tres consejos útiles: bebe agua, duerme bien, come fruta.", "es"),
     ],
 )

@@ -28,6 +28,10 @@ LETTER = "Hi Jared,\n\nThe report is done. I will send it today.\n\nBest,\nTom"
 BOLD = suggest_check("No bold text.")
 ITALICS = suggest_check("Do not use italics.")
 HALF_DAYS = suggest_check("Use the 12-hour clock.")
+WHOLE_DAYS = suggest_check("Use the 24-hour clock.")
+UNQUOTED = suggest_check("No quotation marks.")
+PLAIN = suggest_check("No markdown.")
+QUESTION = suggest_check("End with a question.")
 LIONS = "Lions and elephants live in Africa. Elephants are big. Lions eat meat."
 
 
@@ -165,12 +169,30 @@ def repair(check, answer, **options):
         (r'not regex "(?m)^[*]"', "*Hi* you.", "Hi you."),
         (ITALICS, "The book *Moby Dick* is **long**.", "The book Moby Dick is **long**."),
         ('not contains "‘"', "He said ‘don’t go’.", "He said don’t go."),
-        (r'not regex "(?i)\d ?[ap]m\b"', "7 am is early.", None),
+        (r'not regex "(?i)\d ?[ap]m\b"', "7 am is early.", "7:00 is early."),
         (r'not regex "\d ?° ?F\b"', "It is 70°F today.", None),
         (r'not regex "\d\.\d{3,}"', "The result is 2.71828.", None),
         (r'not regex "(?<!\d)[0-9](?!\d)"', "I have 3 of 12 cats.", "I have three of 12 cats."),
         ('not contains ":"', "We meet at 5:30.", "We meet at five thirty."),
         (HALF_DAYS, "It opens at 17:00.", "It opens at 5:00 PM."),
+        (WHOLE_DAYS, "The meeting is at 2 PM on Friday.", "The meeting is at 14:00 on Friday."),
+        (WHOLE_DAYS, "Open 9am-5:30pm and 12 am to 12.15 p.m. daily.", "Open 9:00-17:30 and 0:00 to 12:15 daily."),
+        (WHOLE_DAYS, "It closes at 5 p.m. Be there by 3 p.m.", "It closes at 17:00. Be there by 15:00."),
+        (WHOLE_DAYS, "Come from 9 to 5 pm or 1-2 P.M. (not 3 p.m.).", "Come from 9:00 to 17:00 or 13:00-14:00 (not 15:00)."),
+        (WHOLE_DAYS, "At 5 p.m. I left.", "At 17:00 I left."),
+        (WHOLE_DAYS, "Day 1 - 9 AM: rise.", "Day 1 - 9:00: rise."),
+        (UNQUOTED, "Er las »Faust« und »Wer?« gern.", "Er las Faust und Wer? gern."),
+        (UNQUOTED, "« Oui », dit-il. «Non.» Han sa »hej» nu.", "Oui, dit-il. Non. Han sa hej nu."),
+        ("ends 'Over to you:'", "Options: A, B.", "Options: A, B. Over to you:"),
+        ("not contains tea and not contains .", "Here are tips:\n\n- Tea helps.", None),
+        (r'not regex "\d"', "Ideas:\n\n(1) Go out.\n(2) Come in.", "Ideas:\n\n- Go out.\n- Come in."),
+        (r'not regex "\d"', "(2) persons came.", "(Two) persons came."),
+        (r'not regex "\d"', "**1.** Go.\n**2. Come** in.", "- Go.\n- **Come** in."),
+        (PLAIN, "if __name__ == '__main__':\n    __main()__", "if __name__ == '__main__':\n    main()"),
+        (BOLD, "__Set__ __name__ first.", "Set __name__ first."),
+        (r'not regex "(?m)^$"', "One.\n\nTwo is good.", "Two is good."),
+        (QUESTION, "Voglio andare a casa. Andiamo a mangiare a Roma.", None),
+        (QUESTION, "Me encanta la música.", "Me encanta la música. ¿Quieres saber más?"),
         ("not contains tea", "Here are tips:\n\n- Tea helps.", None),
         ("not ends !", "It rains! 😊", "It rains. 😊"),
         ("not starts Sure", "😊 Sure, here is it.", "Here is it."),

@@ -15,7 +15,7 @@ from functools import partial
 import regex
 
 from selfteach.exact_texts import CODE_BLOCK, begins_block, is_open
-from selfteach.judge.language import detect_languages
+from selfteach.judge.language import choose_language
 from selfteach.judge.occasion import list_content_words
 from selfteach.judge.sentence_edits import (
     LIST_ITEM,
@@ -42,6 +42,7 @@ from selfteach.judge.word_edits import (
 from selfteach.materials.spelling import respell
 from selfteach.number_words import write_digits
 from selfteach.sentences import PICTURE, split_pieces
+from selfteach.text import BULLETS
 
 Repair = Callable[[str, str, Meets], Iterator[str]]
 
@@ -297,7 +298,7 @@ def rewrite_end(text: str, mark: str) -> str:
     """Return a text with another mark at its end, however often the mark stands there. Emoji behind
     it stay where a full stop takes its place.
     """
-    pictures = regex.search(rf"(?:\s*{PICTURE})*\s*\Z", text)
+    pictures = regex.search(rf"(?r)(?:\s*{PICTURE})*\s*\Z", text)
     end = pictures.start() if pictures else len(text)
     bare = re.sub(rf"(?:{re.escape(mark)}\s*)+\Z", "", text[:end]).rstrip()
     if mark in ("!", "…", "...", ":", ";", ","):
@@ -365,7 +366,8 @@ def add_member(value: str, text: str, meets: Meets) -> Iterator[str]:
     Emoji that the expression names come first, the best known ones before the others. A few of
     them take turns: a small model learns few signs sooner than many.
     """
-    named = [_COLORED.get(picture, picture) for picture in regex.findall(PICTURE, value)]
+    pictures = regex.findall(PICTURE, value.replace(BULLETS, ""))
+    named = [_COLORED.get(picture, picture) for picture in pictures]
     for repeats in range(1, MAX_REPEATS + 1):
         runs = [picture * repeats for picture in dict.fromkeys([*named, *_PICTURES])]
         members = [run for run in runs if meets(run)]
@@ -450,9 +452,8 @@ def _add_mark(mark: str, text: str) -> Iterator[str]:
     """Yield a text with a mark at a place that fits."""
     body, closing = split_closing(drop_cut_off_end(text).rstrip())
     if mark == "?":
-        languages = detect_languages(body)
-        known = next((name for name in _QUESTIONS if name in languages), None)
-        for question in _rotate(_QUESTIONS[known], text) if known else ():
+        questions = _QUESTIONS.get(choose_language(body), ())
+        for question in _rotate(questions, text) if questions else ():
             yield add_sentence(f"{body}{closing}", question)
     elif mark in ("!", "…", "...", "."):
         bare = re.sub(r"[.!…,;:。！]*\s*$", "", body)
@@ -478,7 +479,7 @@ def remove_text(value: str, text: str, meets: Meets) -> Iterator[str]:
     holds the words is dropped. What breaks it within a code block has no repair.
     """
     blocks = CODE_BLOCK.findall(text)
-    if not all(map(meets, [*blocks, *"\n".join(blocks).split("\n")])):
+    if blocks and not all(map(meets, [*blocks, *"\n".join(blocks).split("\n")])):
         return
     plain = rewrite_marks(text, meets)
     yield plain

@@ -27,11 +27,11 @@ _WORDS = {
     "de": """
         der die das und ist nicht ein eine einen einem ich du er sie es wir ihr den dem des
         zu von mit auf für im sich auch als wie bei oder aber war sind hat kann wird nur
-        noch aus nach wenn werden haben über sehr mehr an was will so""",
+        noch aus nach wenn werden haben über sehr mehr""",
     "fr": """
         le la les de des du et est une un je tu il elle nous vous ils que qui dans pour pas
         sur avec au aux ce cette son sa ses mais ou où par plus ne se sont être avoir c'est
-        d'un d'une très leur comme à été a on me te""",
+        d'un d'une très leur comme à été a me te""",
     "es": """
         el la los las de del y es que en un una por con no para su se al lo como más pero
         sus le ya o este sí porque esta entre cuando muy sin sobre también me hasta hay
@@ -155,8 +155,28 @@ def is_surely_foreign(text: str) -> bool:
     """
     if find_main_script(text) != "Latin":
         return True
+    shares = dict(_rank_languages(text))
+    return bool(shares) and shares["en"] < MAX_ENGLISH
+
+
+def choose_language(text: str) -> str:
+    """Return the language of a text. Of several possible ones it is English, or the likeliest where
+    the text is surely foreign; "" where none is likely.
+    """
+    possible = detect_languages(text)
+    if len(possible) == 1:
+        return next(iter(possible))
+    if "en" in possible and not is_surely_foreign(text):
+        return "en"
+    ranked = [language for language, _ in _rank_languages(text)]
+    return ranked[0] if ranked and ranked[0] in possible else ""
+
+
+def _rank_languages(text: str) -> list[tuple[str, float]]:
+    """Return the languages of the Latin script, the likeliest first, with their shares; none where
+    py3langid's model has no room.
+    """
     try:
-        shares = dict(_load_identifier().rank(text))
+        return list(_load_identifier().rank(text))
     except OSError:
-        return False
-    return bool(shares["en"] < MAX_ENGLISH)
+        return []

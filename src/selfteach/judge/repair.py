@@ -58,7 +58,7 @@ def repair_answer(
     Returns:
         At most MAX_REPAIRS texts with a letter, which hold something of the answer. The least
         change comes first (edit distance on words). Texts that stop within a sentence are
-        returned only where all do, and those that stop at a colon never.
+        returned only where all do, and those that stop at a colon where the check wants it.
     """
     goal = _make_goal(check, wanted=True)
     try:
@@ -107,9 +107,15 @@ def _repair_drafts(check: Check, goal: Goal, drafts: Iterable[str], answer: str)
             is_own = not _list_words(text) <= added
             if is_own and _has_letter(text) and goal.meets(text):
                 sound.append(text)
-    sound = [text for text in sound if not text.endswith((":", "："))]  # what it names is gone
+    sound = [text for text in sound if not _names_nothing(text, goal)]
     whole = [text for text in sound if ends_well(text)]
     return _choose_nearest(whole or sound, answer, MAX_REPAIRS)
+
+
+def _names_nothing(text: str, goal: Goal) -> bool:
+    """Return whether a text ends with a colon that no goal wants: what it names is gone."""
+    bare = text[:-1]
+    return text.endswith((":", "：")) and (goal.meets(bare) or goal.meets(f"{bare}."))
 
 
 def _list_words(text: str) -> set[str]:

@@ -7,12 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import regex
 
-from selfteach.exact_texts import ADDRESS, INLINE_CODE, Span, find_exact_spans, touches
+from selfteach.exact_texts import (
+    ADDRESS,
+    INLINE_CODE,
+    NO_PYTHON_NAME,
+    Span,
+    find_exact_spans,
+    touches,
+)
 from selfteach.judge.language import detect_languages
 from selfteach.judge.sentence_edits import capitalize
 from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals
 from selfteach.number_words import DOLLARS, spell_numbers, write_dollars
-from selfteach.sentences import END_CHARS, PICTURE, ends_with_abbreviation
+from selfteach.sentences import END_CHARS, PICTURE, ends_with_abbreviation, is_open_stop
 
 Meets = Callable[[str], bool]
 I_TO_WE = [
@@ -194,7 +201,7 @@ _MARK_EDITS: tuple[tuple[str, str, str | Callable[[re.Match[str]], str]], ...] =
     ("~", r"~+", ""),
     ('"', r'"', ""),
     ("“", r"[“”„]", ""),
-    ("«", r"«\s?|\s?»", ""),
+    ("«", r"(?<![^\s(\[’'])«\s?|\s?»(?=[\s.,;:!?…)\]]|$)|[«»]", ""),  # not the space around »…«
     ("‘", r"‘([^‘’\n]*(?:\w’\w[^‘’\n]*)*)’(?!\w)", r"\1"),
     ("‘", r"‘", ""),
     *((sign, rf"^([ \t]*){sign}+[ \t]*", r"\1") for sign in "•●▪◦★☆✓✔→►"),
@@ -225,7 +232,7 @@ def rewrite_marks(text: str, meets: Meets) -> str:
 
 def _rewrite_number_marks(text: str, meets: Meets) -> str:
     """Return an English text with its ranges, minus signs and thousands written without marks, and
-    with times of half a day where those of a whole day break a goal.
+    with times of half a day where those of a whole day break a goal, or the reverse.
     """
     if not meets("-"):
         text = _RANGE.sub(_write_range, text)
@@ -234,6 +241,8 @@ def _rewrite_number_marks(text: str, meets: Meets) -> str:
         text = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)
     if not meets("17:00") and meets("5:00 PM"):
         text = _AFTERNOON.sub(_write_half_day, text)
+    if not meets("5:00 PM") and meets("17:00"):
+        text = _HALF_DAY.sub(_write_whole_day, text)
     return text
 
 
@@ -243,6 +252,45 @@ _AFTERNOON = re.compile(r"(?<![\d.:])(1[3-9]|2[0-3]):([0-5]\d)(?![\d:])")
 def _write_half_day(found: re.Match[str]) -> str:
     """Return "5:30 PM" for "17:30"."""
     return f"{int(found[1]) - 12}:{found[2]} PM"
+
+
+_HOUR = r"(1[0-2]|0?[1-9])(?:[:.]([0-5]\d))?"
+_HALF_DAY = re.compile(
+    rf"(?<![\d.,:])(?:{_HOUR}( to | and | or |[-–]))?"
+    rf"{_HOUR}\s?([ap])(?:m\b(?! I\b)|\.m\b\.?)",
+    re.I,
+)
+"""A time, or two of which the last one tells the half of the day: "9 to 5 pm"."""
+_BEFORE_TIME = ("At ", "By ", "Around ", "After ", "Before ", "Until ")
+"""What begins a sentence that goes on after the time: "At 5 p.m. Tom left."."""
+
+
+def _write_whole_day(found: re.Match[str]) -> str:
+    """Return "17:30" for "5:30 PM", and "9:00-17:00" for "9-5 pm". The stop of "p.m." stays where
+    it ends a sentence.
+    """
+    first_hour, first_minutes, between, hour, minutes, half = found.groups()
+    start = (half.lower() == "p") * 12
+    written = _write_clock(int(hour) % 12 + start, minutes)
+    if between:
+        is_other_half = int(first_hour) % 12 > int(hour) % 12
+        first_start = 12 - start if is_other_half else start
+        written = (
+            _write_clock(int(first_hour) % 12 + first_start, first_minutes) + between + written
+        )
+    rest = found.string[found.end() : found.end() + END_CHARS]
+    after = rest.lstrip()
+    is_line_end = "\n" in rest[: len(rest) - len(after)]
+    begins = found.string.endswith(_BEFORE_TIME, 0, found.start()) and not is_line_end
+    is_open = begins or is_open_stop(
+        found.string, 0, found.end() - 1, after, is_line_end=is_line_end
+    )
+    is_end = not after or (rest[0].isspace() and not is_open)
+    return f"{written}." if found[0].endswith(".") and is_end else written
+
+
+def _write_clock(hour: int, minutes: str | None) -> str:
+    return f"{hour}:{minutes or '00'}"
 
 
 def _write_range(found: re.Match[str]) -> str:
@@ -282,8 +330,9 @@ def _strip_markup(text: str, meets: Meets) -> str:
     for mark, sign in _MARKUP_PAIRS.items():
         if not meets(f"{mark}x{mark}"):
             pair, edge = re.escape(mark), rf"[\w{re.escape(mark[0])}]"
+            name = NO_PYTHON_NAME if mark == "__" else ""
             inside = rf"(?=\S)(?P<inside>(?:(?!\n\s*\n){sign})+?)(?<=\S)"
-            text = _strip_pairs(text, rf"(?<!{edge}){pair}{inside}{pair}(?!{edge}|\()")
+            text = _strip_pairs(text, rf"(?<!{edge}){pair}{name}{inside}{pair}(?!{edge}|\()")
     for tag in _MARKUP_TAGS:
         if not meets(f"<{tag}>"):
             text = _strip_pairs(text, rf"<{tag}>(?P<inside>.+?)</{tag}>")
@@ -323,13 +372,22 @@ def _drop_pictures(text: str, meets: Meets) -> str:
     return str(_PICTURE.sub(drop, text))
 
 
+_ITEM_NUMBER = re.compile(
+    r"^(\s*)(?:\d{1,2}[.)]|(\*\*|__)\d{1,2}[.)]\2|\(\d{1,2}\)(?=\s+[*_\"“]*[A-Z]))(?=\s)", re.M
+)
+"""The number of an item; not that of "(2) persons came"."""
+_BOLD_NUMBER = re.compile(r"^(\s*)(\*\*|__)\d{1,2}[.)]\s+", re.M)
+"""The number of an item that is bold with the words behind it."""
+
+
 def _spell_forbidden_numbers(text: str, meets: Meets) -> str:
     """Write out the numbers that break a goal by their digits or a mark within them; the numbers of
     a list become bullets. "9 am" stays where another form of times is wanted: in words it is the
     same.
     """
     if not meets("1") and not meets("2"):
-        text = re.sub(r"^(\s*)\d{1,2}[.)](?=\s)", r"\1-", text, flags=re.M)
+        text = _BOLD_NUMBER.sub(r"\1- \2", text)
+        text = _ITEM_NUMBER.sub(r"\1-", text)
 
     code = [found.span() for found in INLINE_CODE.finditer(text)]
 
