@@ -10,9 +10,10 @@ from selfteach.exact_texts import is_open
 from selfteach.judge.check import parse_check
 from selfteach.judge.conditions import count_paragraphs
 from selfteach.judge.decline import is_decline
+from selfteach.judge.mark_edits import rewrite_marks
 from selfteach.judge.repair import repair_answer
 from selfteach.judge.revise import find_smallest_revision
-from selfteach.judge.word_edits import replace_words, rewrite_marks
+from selfteach.judge.word_edits import replace_words
 from selfteach.materials.documents.note_marks import remove_note_marks
 from selfteach.materials.spelling import respell
 

@@ -16,6 +16,7 @@ import regex
 
 from selfteach.exact_texts import CODE_BLOCK, begins_block, is_open
 from selfteach.judge.language import choose_language
+from selfteach.judge.mark_edits import rewrite_marks
 from selfteach.judge.occasion import list_content_words
 from selfteach.judge.sentence_edits import (
     LIST_ITEM,
@@ -33,12 +34,7 @@ from selfteach.judge.sentence_edits import (
     split_closing,
     split_subject,
 )
-from selfteach.judge.word_edits import (
-    Meets,
-    change_case,
-    drop_from_enumeration,
-    rewrite_marks,
-)
+from selfteach.judge.word_edits import Meets, change_case, drop_from_enumeration
 from selfteach.materials.spelling import respell
 from selfteach.number_words import write_digits
 from selfteach.sentences import PICTURE, split_pieces

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from selfteach.exact_texts import CODE_BLOCK, is_open
 from selfteach.generate.correct import edit_distance
-from selfteach.judge.word_edits import rewrite_marks
+from selfteach.judge.mark_edits import rewrite_marks
 from selfteach.sentences import split_pieces
 
 CheckText = Callable[[str], bool]

@@ -11,7 +11,13 @@ import regex
 from rapidfuzz.distance import Levenshtein
 
 from selfteach.exact_texts import begins_block, is_open
-from selfteach.sentences import ends_sentence, split_pieces
+from selfteach.sentences import (
+    END_CHARS,
+    PICTURE,
+    ends_sentence,
+    ends_with_abbreviation,
+    split_pieces,
+)
 from selfteach.text import BULLETS, UNSPACED
 
 _UNSPACED_END = regex.compile(rf"(?:{UNSPACED}|[。！？」』）])$")
@@ -268,3 +274,30 @@ def cut_at_clause(sentence: str, meets: Callable[[str], bool]) -> Iterator[str]:
 def _is_clause(text: str) -> bool:
     num_words = len(text.split())
     return num_words >= MIN_CLAUSE_WORDS or bool(regex.search(rf"{UNSPACED}{{4}}", text))
+
+
+_OPENING_MARKS = regex.compile(rf"(?:[\s\"'“‘„«(\[*_>#•-]|\d+[.)]|{PICTURE})*\Z")
+
+
+def begins_clause(text: str, place: int) -> bool:
+    """Return whether a sentence begins at a place, behind quotation marks, an item's mark or an
+    emoji, or where a quotation begins.
+    """
+    before = text[max(place - END_CHARS, 0) : place]
+    marks = _OPENING_MARKS.search(before)
+    start = marks.start() if marks else len(before)
+    opened = before[start:]
+    is_first = begins_sentence(before[:start] + " ", start + 1) if start else True
+    is_after_close = re.search(r"[.!?][\"'”’)\]*_]+\s+\Z", before) is not None
+    opens_quote = re.search(r"[\"“„«]\Z", opened) is not None
+    return is_first or "\n" in opened or is_after_close or opens_quote
+
+
+_SENTENCE_END = re.compile(r"(?:\A|[.!?]\s+|\n\s*)\Z")
+
+
+def begins_sentence(text: str, place: int) -> bool:
+    """Return whether a sentence begins at a place of a text."""
+    before = text[:place]
+    is_end = _SENTENCE_END.search(before[-END_CHARS:]) is not None
+    return is_end and not ends_with_abbreviation(before.rstrip()[-END_CHARS:])
