@@ -190,14 +190,16 @@ def test_neighbors_about_words_of_the_topics_name_and_shared_words_are_planned(
 
 def test_each_try_outside_a_condition_is_planned_with_the_training_after_it() -> None:
     rule = "When asked about tea, be brief."
-    twice = plan_work(rule, FeedbackConfig(balance={"outside_tries": 2}))
+    once, twice = (
+        plan_work(rule, FeedbackConfig(balance={"outside_tries": tries, "own_samples": 0}))
+        for tries in (1, 2)
+    )
     stages = {stage.name: stage for stage in twice}
     trained = [stages[name].trained_tokens for name in ("train", "train 2", "train 3")]
     assert trained == sorted(set(trained)), "each training has more anchors"
     assert stages["needless effects"].requests == stages["needless effects 2"].requests
-    once = plan_work(rule, FeedbackConfig())
     assert not {"needless effects 2", "train 3"} & {stage.name for stage in once}
-    everywhere = plan_work("Never apologize.", FeedbackConfig())
+    everywhere = plan_work("Never apologize.", FeedbackConfig(balance={"own_samples": 0}))
     assert "train 2" not in {stage.name for stage in everywhere}
 
 

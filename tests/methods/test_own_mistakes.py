@@ -8,12 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.materials.rule import read_rule
 from selfteach.methods.feedback.choose_objectives import choose_weights
 from selfteach.methods.feedback.method import RuleTraining
-from selfteach.methods.feedback.own_mistakes import correct_own_mistakes
+from selfteach.methods.feedback.own_mistakes import correct_own_mistakes, has_correctable_mistakes
 from selfteach.methods.feedback.plan_work import plan_work
 from selfteach.methods.understood_rule import NO_RULE
 from selfteach.models.recorded import Recorded
@@ -27,6 +29,7 @@ ANSWERS = {
     "Wind?": ["air air air air air air air air", "It is air."],
 }
 ON = FeedbackConfig(balance={"own_samples": 2})
+OFF = FeedbackConfig(balance={"own_samples": 0})
 
 
 def open_session(folder: Path, check: str = "max_words=5", config: FeedbackConfig = ON) -> Any:
@@ -72,18 +75,18 @@ def test_what_breaks_the_rule_is_repaired_with_the_smallest_change(tmp_path: Pat
     assert funnel.reasons == {"keeps the rule": 3, "declines": 1, "no correction is known": 1}
 
 
-def test_without_a_check_nothing_is_drawn(tmp_path: Path) -> None:
-    asked: list[Request] = []
-    assert draw(open_session(tmp_path, check=""), asked) == []
-    assert not asked
-
-
-def test_only_the_change_counts_and_only_where_the_settings_want_it(tmp_path: Path) -> None:
-    weights = choose_weights(open_session(tmp_path / "on"), "sft+dpo")
+def test_only_the_change_counts(tmp_path: Path) -> None:
+    weights = choose_weights(open_session(tmp_path), "sft+dpo")
     assert weights["own_mistake"] == {"correction": 1.0}
-    assert "own_mistake" not in choose_weights(
-        open_session(tmp_path / "off", config=FeedbackConfig()), "sft+dpo"
-    )
+
+
+@pytest.mark.parametrize(("check", "config"), [("", ON), ("max_words=5", OFF)])
+def test_nothing_is_drawn_without_a_check_or_samples(
+    tmp_path: Path, check: str, config: FeedbackConfig
+) -> None:
+    session = open_session(tmp_path, check, config)
+    assert not has_correctable_mistakes(config, session.understood)
+    assert "own_mistake" not in choose_weights(session, "sft+dpo")
 
 
 def test_what_corrections_spread_is_held_after_they_are_learned(tmp_path: Path) -> None:
@@ -106,7 +109,9 @@ def test_what_corrections_spread_is_held_after_they_are_learned(tmp_path: Path) 
             steps.append("training")
 
     session = open_session(tmp_path)
-    session.understood = SimpleNamespace(situation="an email to my boss")
+    session.understood = SimpleNamespace(
+        situation="an email to my boss", deciding_check="max_words=5"
+    )
     unused: Any = None
     training: Any = Steps(session, unused, unused, unused, unused)
     for _ in range(3):
@@ -124,4 +129,6 @@ def test_the_plan_has_the_samples_and_one_more_training() -> None:
         first = names.index("train")
         assert names[first : first + len(stages)] == stages
         assert "train 4" not in names
-        assert "own mistakes" not in [stage.name for stage in plan_work(text, FeedbackConfig())]
+        assert "own mistakes" not in [stage.name for stage in plan_work(text, OFF)]
+    names = [stage.name for stage in plan_work("Do not talk about elephants.", ON)]
+    assert "own mistakes" not in names

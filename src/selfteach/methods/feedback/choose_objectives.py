@@ -10,7 +10,11 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.methods.anchor_weights import ANCHOR_WEIGHT, HIGH_ANCHOR_WEIGHT
 from selfteach.methods.feedback.dev_answers import measure_kept, measure_needless
-from selfteach.methods.feedback.own_mistakes import OWN_MISTAKE, OWN_MISTAKE_WEIGHTS
+from selfteach.methods.feedback.own_mistakes import (
+    OWN_MISTAKE,
+    OWN_MISTAKE_WEIGHTS,
+    has_correctable_mistakes,
+)
 from selfteach.methods.feedback.training_settings import (
     OBJECTIVE,
     UNLIKELIHOOD,
@@ -74,7 +78,7 @@ def choose_weights(session: Session, choice: str) -> ObjectiveWeights:
         has_condition=rule.has_condition,
         is_form=is_everywhere and get_check(rule) is not None,
     )
-    draws = session.config.balance.own_samples > 0
+    draws = has_correctable_mistakes(session.config, rule)
     return {**weights, OWN_MISTAKE: OWN_MISTAKE_WEIGHTS} if draws else weights
 
 

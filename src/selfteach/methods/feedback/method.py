@@ -62,7 +62,11 @@ from selfteach.methods.feedback.needless_effects import (
     make_needless_anchors,
 )
 from selfteach.methods.feedback.other_names import find_other_names
-from selfteach.methods.feedback.own_mistakes import OWN_MISTAKE, correct_own_mistakes
+from selfteach.methods.feedback.own_mistakes import (
+    OWN_MISTAKE,
+    correct_own_mistakes,
+    has_correctable_mistakes,
+)
 from selfteach.methods.feedback.plan_work import PLAN
 from selfteach.methods.feedback.probe import (
     ProbedPrompt,
@@ -289,13 +293,13 @@ class RuleTraining:
         """
         with self.session.run.time_stage("balance"):
             grown = self.balance(tuned)
-        if self.session.config.balance.own_samples and not self.has_own_mistakes:
+        config, rule = self.session.config, self.session.understood
+        if has_correctable_mistakes(config, rule) and not self.has_own_mistakes:
             self.has_own_mistakes = True
             with self.session.run.time_stage(OWN_MISTAKES_STAGE):
                 if self.correct_own_mistakes(tuned):
                     return self.plan()  # what the corrections spread is held after they are learned
-        tries = self.session.config.balance.outside_tries
-        if self.session.understood.situation and self.tries_outside < tries:
+        if rule.situation and self.tries_outside < config.balance.outside_tries:
             self.tries_outside += 1
             with self.session.run.time_stage(name_needless_stage(self.tries_outside)):
                 grown = self.hold_outside(tuned) or grown

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
+from selfteach.config import FeedbackConfig
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.judge.repair import repair_answer
@@ -42,19 +43,24 @@ were too long with it, one in fifteen without (docs/log/2026-11-rules.md).
 """
 
 
+def has_correctable_mistakes(config: FeedbackConfig, rule: UnderstoodRule) -> bool:
+    """Return whether the tuned model's own answers are drawn and corrected: a check decides
+    alone.
+    """
+    return config.balance.own_samples > 0 and bool(rule.deciding_check)
+
+
 def correct_own_mistakes(
     session: Session, model: Recorded, taught: Sequence[Example]
 ) -> list[Example]:
     """Return the tuned model's own sampled answers that break the rule, each with its smallest
-    correction. Without a check that decides there are none.
+    correction.
 
     Args:
         taught: the examples in scope, whose prompts are answered `balance.own_samples` times each.
     """
     config = session.config
     rule = session.understood
-    if not rule.deciding_check:
-        return []
     check = parse_check(rule.deciding_check)
     prompts = list(dict.fromkeys(example.turns for example in taught))
     sampling = replace(GREEDY, temperature=1.0, max_tokens=config.probe.max_tokens)
