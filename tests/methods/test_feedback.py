@@ -26,7 +26,7 @@ from selfteach.judge.check import CheckJudge
 from selfteach.records import Request, SamplingParams, make_prompt
 from selfteach.run import finished
 from selfteach.run.ledger import Ledger
-from simulated_time import SimulatedTime, simulate_time
+from simulated_time import simulate_time
 from switches import SEED, skip_with_threads
 from talker import FEW, feedback_command, open_ledger, read_rows, run_json
 
@@ -43,21 +43,12 @@ SAME = (
 
 
 @pytest.fixture(scope="module")
-def timed(
-    talker: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, dict[str, Any], SimulatedTime]:
-    """A run without trouble, what it printed, and its simulated clock."""
-    run = tmp_path_factory.mktemp("straight") / "run"
-    with simulate_time() as clocks:
-        code, result = run_json(feedback_command(talker, run))
-    assert code == 0
-    return run, result, clocks[0]
-
-
-@pytest.fixture(scope="module")
-def straight(timed: tuple[Path, dict[str, Any], SimulatedTime]) -> tuple[Path, dict[str, Any]]:
+def straight(talker: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A run without trouble, and what it printed."""
-    return timed[:2]
+    run = tmp_path_factory.mktemp("straight") / "run"
+    code, result = run_json(feedback_command(talker, run))
+    assert code == 0
+    return run, result
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +58,12 @@ def exam(straight: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_at_half_of_its_time_a_run_knows_what_is_left(
-    timed: tuple[Path, dict[str, Any], SimulatedTime],
-) -> None:
-    clock = timed[2]
-    assert 0.9 < clock.estimate_at(0.5) < 1.1, "the examples are known, and with them the training"
+def test_at_half_of_its_time_a_run_knows_what_is_left(talker: Path, tmp_path: Path) -> None:
+    with simulate_time() as clocks:
+        code, _ = run_json(feedback_command(talker, tmp_path, "--set", "balance.own_samples=0"))
+    assert code == 0
+    estimate = clocks[0].estimate_at(0.5)
+    assert 0.9 < estimate < 1.1, "the examples are known, and with them the training"
 
 
 @pytest.mark.long

@@ -63,6 +63,7 @@ from selfteach.methods.feedback.needless_effects import (
 )
 from selfteach.methods.feedback.other_names import find_other_names
 from selfteach.methods.feedback.own_mistakes import (
+    MIN_MISTAKE_SHARE,
     OWN_MISTAKE,
     correct_own_mistakes,
     has_correctable_mistakes,
@@ -306,18 +307,21 @@ class RuleTraining:
         return self.plan() if grown else None
 
     def correct_own_mistakes(self, tuned: TunedModel) -> bool:
-        """Add corrections of the tuned model's own answers; return whether there are any (step
-        7).
+        """Add corrections of the tuned model's own answers; return whether it is to be trained
+        again (step 7).
         """
+        session = self.session
         taught = [example for example in self.examples if example.kind == "in_scope"]
-        found = correct_own_mistakes(self.session, tuned.recorded, taught)
-        then = "trained again with their corrections" if found else "nothing to correct"
-        drawn = self.session.config.balance.own_samples * len({one.turns for one in taught})
-        self.session.display.print_line(
+        found = correct_own_mistakes(session, tuned.recorded, taught)
+        drawn: int = session.config.balance.own_samples * len({one.turns for one in taught})
+        is_more = len(found) >= MIN_MISTAKE_SHARE * max(drawn, 1)
+        then = "trained again with their corrections" if is_more else "few enough"
+        session.display.print_line(
             f"{len(found)} of {drawn} own answers break the rule and can be corrected: {then}"
         )
-        self.examples += found
-        return bool(found)
+        if is_more:
+            self.examples += found
+        return is_more
 
     def hold_outside(self, tuned: TunedModel) -> bool:
         """Add anchors where the tuned model shows the effect outside the condition; return whether

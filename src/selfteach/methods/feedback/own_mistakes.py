@@ -28,8 +28,8 @@ from selfteach.records import (
     GREEDY,
     Completion,
     Example,
+    JsonObject,
     Request,
-    Turns,
     digest,
     prompt_to_json,
 )
@@ -37,6 +37,8 @@ from selfteach.run.stage_labels import label_stage
 
 OWN_MISTAKE = "own_mistake"
 """The kind of a corrected answer of the tuned model's own."""
+MIN_MISTAKE_SHARE = 0.02
+"""With a smaller share of mistakes nothing is trained again."""
 OWN_MISTAKE_WEIGHTS = {"correction": 1.0}
 """`hold` beside it keeps the base's beginnings, from which long answers follow: half of the emails
 were too long with it, one in fifteen without (docs/log/2026-11-rules.md).
@@ -62,12 +64,12 @@ def correct_own_mistakes(
     config = session.config
     rule = session.understood
     check = parse_check(rule.deciding_check)
-    prompts = list(dict.fromkeys(example.turns for example in taught))
+    by_prompt = {example.turns: example for example in taught}
     sampling = replace(GREEDY, temperature=1.0, max_tokens=config.probe.max_tokens)
     numbers = range(config.balance.own_samples)
     requests = [
         Request(OWN_MISTAKES_STAGE, turns, sampling, number, config.seed)
-        for number, turns in product(numbers, prompts)
+        for number, turns in product(numbers, by_prompt)
     ]
     label = label_stage(OWN_MISTAKES_STAGE)
     session.display.start_stage(label, len(requests))
@@ -76,9 +78,10 @@ def correct_own_mistakes(
     model.release_memory()
     found = []
     with session.run.ledger.open_funnel(label) as funnel:
-        for request, answer in zip(requests, answers, strict=True):
+        asked = (by_prompt[turns] for _, turns in product(numbers, by_prompt))
+        for lesson, answer in zip(asked, answers, strict=True):
             corrected, fault = _correct(rule, check, answer.text)
-            example = _make_example(request.prompt, answer, corrected)
+            example = _make_example(lesson, answer, corrected)
             funnel.decide(example.id, fault, {"answer": answer.text})
             if not fault:
                 found.append(example)
@@ -95,7 +98,12 @@ def _correct(rule: UnderstoodRule, check: Check, answer: str) -> tuple[str, str]
     return (fixes[0], "") if fixes else ("", "no correction is known")
 
 
-def _make_example(prompt: Turns | str, answer: Completion, corrected: str) -> Example:
-    id = digest([OWN_MISTAKE, prompt_to_json(prompt), answer.text])
-    cut = {"cut": ["rejected"]} if answer.finish == "length" else {}
-    return Example(id, OWN_MISTAKE, prompt, corrected, answer.text, source=cut)
+def _make_example(lesson: Example, answer: Completion, corrected: str) -> Example:
+    """Return the example of an answer to the prompt of a lesson."""
+    id = digest([OWN_MISTAKE, prompt_to_json(lesson.prompt), answer.text])
+    source: JsonObject = {}
+    if teacher_prompt := lesson.source.get("teacher_prompt"):
+        source["teacher_prompt"] = teacher_prompt
+    if answer.finish == "length":
+        source["cut"] = ["rejected"]
+    return Example(id, OWN_MISTAKE, lesson.prompt, corrected, answer.text, source=source)

@@ -69,9 +69,9 @@ runs: .87 where the base broke the rule on too few prompts, and 0."""
 LATER_SHARE = 0.6
 """Of the anchors of a forbidden subject that are asked again after a decline, as many are answered
 there: 235 of 393 in one run."""
-OWN_MISTAKE_SHARE = 0.15
-"""The share of the tuned model's own sampled answers that break the rule and are corrected. Two
-rules: .15 and .46."""
+OWN_MISTAKE_SHARE = 0.1
+"""The share of the tuned model's own sampled answers that break the rule and are corrected. Five
+rules: .02, .04, .09, .17 and .28."""
 SHOWN_SHARE = 0.3
 """The share of further prompts outside a condition to which the tuned model's answer shows the
 effect or declines; the base answers these. Two rules: .16 and .38."""
@@ -291,7 +291,7 @@ def plan_training_and_exams(
     training = [plan_training("train", tokens, rows, train)]
     trainings = 1
     if config.balance.own_samples and rule.is_checked:
-        training += plan_own_mistakes(training[0], prompts, config)
+        training += plan_own_mistakes(training[0], rows, prompts, config)
         trainings = 2
     if rule.has_scope and config.balance.outside:
         training += plan_tries_outside(training[-1], trainings, rule, prompts, config)
@@ -303,14 +303,18 @@ def plan_training_and_exams(
 
 
 def plan_own_mistakes(
-    first: PlannedStage, prompts: PromptCounts, config: FeedbackConfig
+    first: PlannedStage, rows: int, prompts: PromptCounts, config: FeedbackConfig
 ) -> list[PlannedStage]:
     """Return the stages in which the tuned model's own answers are corrected, and it is trained
     again.
+
+    Args:
+        first: the training before.
+        rows: the examples of one epoch of it.
     """
     answers = config.balance.own_samples * prompts.targets
     tokens = int(ANSWER_SHARE * answers * config.probe.max_tokens)
-    more = 1 + OWN_MISTAKE_SHARE * config.balance.own_samples
+    more = 1 + OWN_MISTAKE_SHARE * answers / max(rows, 1)
     again = replace(
         first,
         name="train 2",
