@@ -13,8 +13,9 @@
   6  balance: clusters of prompts; where dev answers still break the rule, more prompts like them
      are written and learned (`dev_answers`, `write_more_prompts`)
   7  train: in scope the found answers against the broken ones (`choose_objectives`); elsewhere
-     the base's own answers hold it in place (`make_anchors`); where the settings want it, the
-     tuned model's own answers that break the rule are corrected (`own_mistakes`)
+     the base's own answers hold it in place (`make_anchors`); the tuned model's own answers that
+     break the rule are corrected (`own_mistakes`), and what it spread outside a condition is
+     held (`needless_effects`)
   8  exam: base, rule in the prompt, tuned, on prompts that were not used to choose anything
      (`choose_exam_prompts`, `exam`); where too few prompts outside the rule leave the verdict
      open, more are written and asked (`lengthen_exam`)
