@@ -89,13 +89,25 @@ def test_a_setting_that_is_newer_than_a_run_has_its_default_there(out: Path | No
 
     with open_again("seed=1") as run:
         pass
-    forget_settings(run.path, "balance.own_samples", "train.weights")
+    forget_settings(run.path, "balance.outside_tries", "train.weights")
     resolved = resolve(FeedbackConfig, sets=["seed=1"])
     assert find_standing_run(out, "hum", "feedback", resolved, {"rule": "Hum."}) == run.path
-    with pytest.raises(UsageError, match=r"balance.own_samples: 0 -> 2"):
-        open_again("seed=1", "balance.own_samples=2")
+    with pytest.raises(UsageError, match=r"balance.outside_tries: 1 -> 2"):
+        open_again("seed=1", "balance.outside_tries=2")
     with open_again("seed=1") as again:
         assert (again.path, again.resumed) == (run.path, True)
+
+
+def test_what_a_run_did_before_a_setting_is_its_value_there() -> None:
+    """Runs that do not know `balance.own_samples` draw none; today's default draws some."""
+    without = resolve(FeedbackConfig, sets=["balance.own_samples=0"])
+    with open_run(None, "hum", "feedback", without, {"rule": "Hum."}) as run:
+        pass
+    forget_settings(run.path, "balance.own_samples")
+    with open_run(run.path, "hum", "feedback", without, {"rule": "Hum."}) as again:
+        assert again.resumed
+    with pytest.raises(UsageError, match=r"balance.own_samples: 0 -> 4"):
+        open_run(run.path, "hum", "feedback", resolve(FeedbackConfig), {"rule": "Hum."})
 
 
 def test_a_mapping_that_was_emptied_is_no_newer_setting() -> None:

@@ -13,16 +13,21 @@ from selfteach.run import signals
 from selfteach.run.signals import delay_interrupts, handle_interrupts
 
 
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """An interrupted block leaves its handlers and its state behind."""
-    before = {number: signal.getsignal(number) for number in signals.WATCHED_SIGNALS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+def forget_interrupts() -> None:
     signals._InterruptState.depth = 0
     signals._InterruptState.pending = False
     signals._InterruptState.seen = False
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """An interrupted block leaves its handlers and its state behind, in tests of other files too."""
+    before = {number: signal.getsignal(number) for number in signals.WATCHED_SIGNALS}
+    forget_interrupts()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    forget_interrupts()
 
 
 @pytest.fixture

@@ -327,6 +327,24 @@ def test_a_student_that_was_there_stays_without_its_first_lesson(tmp_path: Path)
     assert read_student(student).lessons == ()
 
 
+@pytest.mark.parametrize("begun", ["the folder", "a job"])
+def test_what_others_began_stays_without_the_first_lesson(tmp_path: Path, begun: str) -> None:
+    student = tmp_path / "anna"
+    run = write_run(tmp_path / "run", word="not learned")
+    if begun == "the folder":
+        student.mkdir()
+        (student / "student.db.backup").write_text("mine")
+
+    def begin() -> StudentState:
+        if begun == "a job":
+            (student / "jobs").mkdir()
+        return begin_state(run)
+
+    with pytest.raises(LessonRefused), open_student(student, begin) as opened:
+        add_lesson(opened, run, script())
+    assert student.is_dir()
+
+
 def test_a_new_student_stays_where_its_exams_were_interrupted(
     tmp_path: Path, runs: list[Path]
 ) -> None:

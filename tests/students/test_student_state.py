@@ -9,6 +9,7 @@ import pytest
 
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.records import Measure
+from selfteach.students.lessons import find_current_cells
 from selfteach.students.state import Cell, Consolidated, Lesson, StudentState
 
 
@@ -64,6 +65,14 @@ def test_exams_count_for_the_student_with_the_same_parts(three: StudentState) ->
     again = more.remove("c").find_sitting()
     assert again is not None
     assert again.cells == cells
+
+
+def test_exams_that_an_earlier_version_scored_are_sat_again(three: StudentState) -> None:
+    state = three.record("exams", {"a": Cell("kept")})
+    assert find_current_cells(StudentState.from_json(state.to_json())) == {"a": Cell("kept")}
+    row = json.loads(json.dumps(state.to_json()))
+    del row["sittings"][-1]["scoring"]
+    assert find_current_cells(StudentState.from_json(row)) == {}
 
 
 def test_exams_of_a_lesson_that_was_taken_back_are_not_those_of_the_same_run_added_again(

@@ -350,8 +350,8 @@ class FilterConfig(Section):
     """The filter of invented tasks and of their instances."""
 
     max_overlap: Share = 0.7
-    """Largest overlap with a seed or an accepted task (ROUGE-L). An equal task is never
-    accepted."""
+    """Largest overlap with a seed or an accepted task (ROUGE-L). An equal task, input or long
+    output is never accepted."""
 
     overlap: Literal["each", "both"] = "each"
     """Overlap of two instances that counts. `each`: the inputs, or the outputs, are above

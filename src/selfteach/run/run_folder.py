@@ -88,6 +88,8 @@ DAMAGED_FOLDER = "damaged"
 """The folder of files that changed after the run wrote them, and were replaced."""
 RUN_FORMAT = 3
 """The version of the form of a run folder; it grows when settings or keys are renamed."""
+EARLIER_VALUES = {"balance.own_samples": 0}
+"""What runs did that do not know a setting, where its default is to do something new."""
 SLUG_LENGTH = 48
 RUNTIME_KEY_PREFIXES = ("endpoint.", "ray.", *(f"train.{name}" for name in CHANGEABLE_SETTINGS))
 """The beginning of keys that a resumed run may change: they set how requests are sent, or how a
@@ -464,15 +466,17 @@ def find_standing_run(
 
 
 def add_new_settings(before: JsonObject | None, resolved: ResolvedConfig) -> JsonObject | None:
-    """Return the identity of an earlier run with the defaults of settings that it does not know.
+    """Return the identity of an earlier run with the values of settings that it does not know.
 
-    They are newer than the run: with its own version it had no other choice.
+    They are newer than the run: with its own version it had no other choice than the default, or
+    than what `EARLIER_VALUES` says.
     """
     if before is None or before.get("format") != RUN_FORMAT:
         return before
     config: JsonObject = dict(before["config"])
     defaults: JsonObject = {}
-    for key, value in list_settings(type(resolved.config)()).items():
+    for key, default in list_settings(type(resolved.config)()).items():
+        value = EARLIER_VALUES.get(key, default)
         is_known = any(f"{known}.".startswith(f"{key}.") for known in config)
         if not is_known and not key.startswith(RUNTIME_KEY_PREFIXES):
             defaults |= flatten_keys({key: value})

@@ -53,6 +53,7 @@ from selfteach.run.sums import check_files, list_broken
 from selfteach.students.state import (
     BESIDE_FOLDER,
     CONSOLIDATED_FOLDER,
+    JOBS_FOLDER,
     LESSONS_FOLDER,
     Lesson,
     Part,
@@ -435,7 +436,8 @@ def open_student(
 
     Args:
         create: returns the state of a new student, where there is none; without it, one is needed.
-            A new student whose first lesson the block refuses is removed.
+            A new student whose first lesson the block refuses is removed with the folder, if that
+            is new, too.
         say: receives a line where a file was written again, and one about a damaged adapter of a
             lesson: the student opens all the same, so that the lesson can be taken back.
 
@@ -453,6 +455,7 @@ def open_student(
         )
     with ExitStack() as stack:
         with convert_disk_errors(path):
+            is_new_folder = not path.exists()
             path.mkdir(parents=True, exist_ok=True)
             lock = RunLock(path, "student")
         stack.callback(lock.release)
@@ -460,7 +463,8 @@ def open_student(
         is_new = state is None
         if state is None:
             assert create is not None
-            stack.push(lambda kind, fault, trace: _remove_refused(path, fault))
+            if is_new_folder:
+                stack.push(lambda kind, fault, trace: _remove_refused(path, fault))
             state = create()
         ledger = Ledger(path / DATABASE_FILE, cure=DAMAGED_CURE)
         stack.callback(ledger.close)
@@ -489,9 +493,10 @@ def _restore(student: StudentFolder, say: Callable[[str], object]) -> None:
 def _remove_refused(path: Path, fault: BaseException | None) -> None:
     """Remove a new student whose first lesson was refused.
 
-    Behind another fault the same command goes on with it: exams may have been sat.
+    Behind another fault the same command goes on with it: exams may have been sat. A student for
+    which somebody has begun jobs meanwhile stays.
     """
-    if not isinstance(fault, RequirementNotMet | UsageError):
+    if not isinstance(fault, RequirementNotMet | UsageError) or (path / JOBS_FOLDER).exists():
         return
     state = _read_state(path)
     if state is None or not state.lessons:

@@ -27,7 +27,6 @@ from selfteach.run.student_adapter import quote_student
 from selfteach.students.folder import read_student
 from selfteach.students.job_origin import describe_foreign_jobs
 from selfteach.students.jobs import (
-    JOBS_FOLDER,
     LOG_FILE,
     RESULT_FILE,
     RUN_FOLDER,
@@ -35,6 +34,7 @@ from selfteach.students.jobs import (
     JobBook,
     read_result_file,
 )
+from selfteach.students.state import JOBS_FOLDER
 
 PROGRAM = (sys.executable, "-P", "-m", "selfteach.commands.teach_job")
 PLANNER = (sys.executable, "-P", "-m", "selfteach")

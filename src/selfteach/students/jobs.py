@@ -39,9 +39,9 @@ from selfteach.run.run_folder import DATABASE_FILE, make_slug
 from selfteach.run.student_adapter import quote_student
 from selfteach.students.folder import TEACH_CURE, read_student
 from selfteach.students.job_origin import describe_foreign_job, make_mark, read_mark
+from selfteach.students.state import JOBS_FOLDER
 from selfteach.text import clean_text, unify_line_ends
 
-JOBS_FOLDER = "jobs"
 JOB_ID = re.compile(r"job-[0-9a-f]{12}")
 EXPORT_WORDS = re.compile(r"--to [a-z][a-z-]* --quant [a-z][a-z0-9_]*( --exam)?")
 """The options of an export: one onto this disk, never to a hub."""

@@ -35,7 +35,7 @@ from selfteach.students.gate import (
     find_worse,
     list_objections,
 )
-from selfteach.students.state import LESSONS_FOLDER, Cell, Lesson, StudentState
+from selfteach.students.state import LESSONS_FOLDER, SCORING, Cell, Lesson, StudentState
 from selfteach.train.adapters.adapter import can_join
 from selfteach.train.adapters.join_loras import EXPERTS_STAY_ALONE, explain_why_not_joined
 
@@ -348,9 +348,11 @@ def name_options(instead_of: Sequence[str]) -> list[str]:
 
 
 def find_current_cells(state: StudentState) -> Mapping[str, Cell]:
-    """Return the exams of the student as it is; {} if they were not sat."""
+    """Return the exams of the student as it is; {} if they were not sat, or an earlier version
+    scored them otherwise.
+    """
     sitting = state.find_sitting()
-    return sitting.cells if sitting else {}
+    return sitting.cells if sitting and sitting.scoring == SCORING else {}
 
 
 def sit_missing_exams(student: StudentFolder, examine: Examine) -> Mapping[str, Cell]:

@@ -22,11 +22,16 @@ CellState = Literal["kept", "weakened", "lost", "not examined"]
 LESSONS_FOLDER = "lessons"
 CONSOLIDATED_FOLDER = "consolidated"
 BESIDE_FOLDER = "beside"
+JOBS_FOLDER = "jobs"
 FOLDER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
 FORMAT = 2
 """The version of the form of a student's folder."""
 READABLE = (1, FORMAT)
 """The versions that are read: a cell of the first one has no `needless` and `near`."""
+SCORING = 2
+"""How the cells of a sitting are scored. In the first way each wording of a rule's occasion counted
+as a question; such a sitting is sat again before another one is compared with it.
+"""
 
 
 @dataclass(frozen=True)
@@ -130,11 +135,13 @@ class MatrixColumn:
     Attributes:
         change: what was done, for people: "added brief".
         parts: the sums of the parts that the student was made of.
+        scoring: how the cells are scored, see `SCORING`.
     """
 
     change: str
     parts: tuple[str, ...]
     cells: dict[str, Cell]
+    scoring: int = SCORING
 
 
 @dataclass(frozen=True)
@@ -355,7 +362,7 @@ def _read_lesson(row: JsonMapping) -> Lesson:
 
 def _read_sitting(row: JsonMapping) -> MatrixColumn:
     cells = {name: _read_cell(cell) for name, cell in row["cells"].items()}
-    return MatrixColumn(row["change"], tuple(row["parts"]), cells)
+    return MatrixColumn(row["change"], tuple(row["parts"]), cells, row.get("scoring", 1))
 
 
 def _read_cell(row: JsonMapping) -> Cell:

@@ -39,6 +39,8 @@ OWN_MISTAKE = "own_mistake"
 """The kind of a corrected answer of the tuned model's own."""
 MIN_MISTAKE_SHARE = 0.02
 """With a smaller share of mistakes nothing is trained again."""
+TAUGHT = ("teacher_prompt", "teacher_sees_answer")
+"""What distillation needs to know of a lesson."""
 OWN_MISTAKE_WEIGHTS = {"correction": 1.0}
 """`hold` beside it keeps the base's beginnings, from which long answers follow: half of the emails
 were too long with it, one in fifteen without (docs/log/2026-11-rules.md).
@@ -101,9 +103,7 @@ def _correct(rule: UnderstoodRule, check: Check, answer: str) -> tuple[str, str]
 def _make_example(lesson: Example, answer: Completion, corrected: str) -> Example:
     """Return the example of an answer to the prompt of a lesson."""
     id = digest([OWN_MISTAKE, prompt_to_json(lesson.prompt), answer.text])
-    source: JsonObject = {}
-    if teacher_prompt := lesson.source.get("teacher_prompt"):
-        source["teacher_prompt"] = teacher_prompt
+    source: JsonObject = {name: lesson.source[name] for name in TAUGHT if name in lesson.source}
     if answer.finish == "length":
         source["cut"] = ["rejected"]
     return Example(id, OWN_MISTAKE, lesson.prompt, corrected, answer.text, source=source)
