@@ -21,7 +21,7 @@ def forget_interrupts() -> None:
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    """An interrupted block leaves its handlers and its state behind, in tests of other files too."""
+    """An interrupted block leaves its handlers and its state behind, also in other files."""
     before = {number: signal.getsignal(number) for number in signals.WATCHED_SIGNALS}
     forget_interrupts()
     yield
