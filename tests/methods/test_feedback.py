@@ -223,21 +223,19 @@ def test_no_exam_prompt_is_like_one_that_was_trained_on(
 def test_every_lesson_passes_the_judge_and_every_rejected_answer_fails_it(
     straight: tuple[Path, dict[str, Any]],
 ) -> None:
-    examples = [
-        row for row in read_rows(straight[0] / "examples.jsonl") if row["kind"] == "in_scope"
-    ]
+    rows = read_rows(straight[0] / "examples.jsonl")
+    pairs = [row for row in rows if row["role"] == "learn"]
+    lessons = [row for row in pairs if row["kind"] == "in_scope"]
     judge = CheckJudge('not contains "fox"')
-    chosen = [("", row["chosen"][0]["content"]) for row in examples]
-    rejected = [("", row["rejected"][0]["content"]) for row in examples]
-    assert examples
+    chosen = [("", row["chosen"][0]["content"]) for row in pairs]
+    rejected = [("", row["rejected"][0]["content"]) for row in pairs]
+    assert lessons
     assert set(judge.values(chosen)) == {0.0}
     assert set(judge.values(rejected)) == {1.0}
-    for row, (_, text) in zip(examples, rejected, strict=True):
-        foxes = re.finditer(r"\bfox(es)?\b", text.lower())
+    for row in lessons:
+        foxes = re.finditer(r"\bfox(es)?\b", row["rejected"][0]["content"].lower())
         assert row["source"]["forbidden"] == [fox.start() for fox in foxes]
-    anchors = [
-        row for row in read_rows(straight[0] / "examples.jsonl") if row["kind"] != "in_scope"
-    ]
+    anchors = [row for row in rows if row["role"] == "hold"]
     assert all(row["rejected"] is None for row in anchors)
     assert not any(judge.values([("", row["chosen"][0]["content"]) for row in anchors]))
 
