@@ -177,6 +177,11 @@ _APOLOGY = (
     r"\b(?:(?:i|we)(?: |(?=['’]))(?:am |are |['’]m |['’]re )(?:(?:so|very|really|truly) )?)?"
     r"(?:sorry|afraid)\b(?! to (?:hear|read|learn|see)\b| of\b)[^.!?]{0,160}?"
 )
+_NOT_SOLD = (
+    r"(?! (?:(?!info|data|details|knowledge|answers?\b)\w+ ){0,3}"
+    r"(?:left|available|free|open|in stock)\b)"
+)
+"""Nothing behind "any" that a shop or a hotel is out of: "we don't have any rooms left"."""
 _ABILITIES = (
     rf"{_YET}{_WE}{_DO_NOT} (?:\w+ly )?have (?:(?:the|any|an?|enough) )?{_ABILITY}\b",
     rf"{_YET}{_WE}(?:am|are|['’]m|['’]re) (?:\w+ly )?not (?:\w+ly )?"
@@ -188,8 +193,8 @@ _LACKS = (
     rf"{_WE}wish (?:that )?(?:i|we) could{_ADVERBS}(?:{_SPEAK}|{_DO})[^.!?]{{0,80}}?\bbut "
     rf"(?:\w+ly,? )?(?:i|we) {_CANNOT}",
     rf"{_APOLOGY}{_WE}{_AM} not (?:an?|the|one|here|sure)\b",
-    rf"{_APOLOGY}{_WE}{_DO_NOT} (?:know (?!you\b|each\b)|have (?:the|any|that|this|personal)\b|"
-    r"(?:respond|speak)\b|have\W*$)",
+    rf"{_APOLOGY}{_WE}{_DO_NOT} (?:know (?!you\b|each\b)|"
+    rf"have (?:the|that|this|personal|any\b{_NOT_SOLD})\b|(?:respond|speak)\b|have\W*$)",
     rf"{_APOLOGY}{_WE}{_CAN_NOT}{_ADVERBS}(?:give|provide|access|create|generate|perform|play|"
     r"offer|do|make (?!it\b)|find|show)\b",
     rf"{_APOLOGY}\b(?:that|it|this)(?:['’]s| is) not "
