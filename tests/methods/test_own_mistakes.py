@@ -13,6 +13,7 @@ import pytest
 from scripted import Scripted
 from selfteach.config import FeedbackConfig
 from selfteach.materials.rule import read_rule
+from selfteach.methods.feedback import method
 from selfteach.methods.feedback.choose_objectives import choose_weights
 from selfteach.methods.feedback.method import RuleTraining
 from selfteach.methods.feedback.own_mistakes import correct_own_mistakes, has_correctable_mistakes
@@ -28,6 +29,7 @@ ANSWERS = {
     "Snow?": ["I am sorry, but I cannot help you with this or with anything else.", "It is white."],
     "Wind?": ["air air air air air air air air", "It is air."],
 }
+TEACHER = {"teacher_prompt": "Be brief."}
 ON = FeedbackConfig(balance={"own_samples": 2})
 OFF = FeedbackConfig(balance={"own_samples": 0})
 
@@ -51,7 +53,7 @@ def draw(session: Any, asked: list[Request]) -> list[Example]:
 
     model = Scripted(reply, name="tuned")
     taught = [
-        Example(f"e{n}", "in_scope", make_prompt(text), f"Lesson {part}.")
+        Example(f"e{n}", "in_scope", make_prompt(text), f"Lesson {part}.", source=TEACHER)
         for n, text in enumerate(ANSWERS)
         for part in range(2)
     ]
@@ -68,6 +70,7 @@ def test_what_breaks_the_rule_is_repaired_with_the_smallest_change(tmp_path: Pat
         "Rain?",
     )
     assert (found.chosen, found.rejected) == ("Rain is water that falls.", ANSWERS["Rain?"][0])
+    assert found.source == TEACHER, "distillation may learn from it, as from its lesson"
     assert len(asked) == 6, "each prompt once for each sample"
     assert {request.sampling.temperature for request in asked} == {1.0}
     (funnel,) = session.run.ledger.funnel()
@@ -87,6 +90,19 @@ def test_nothing_is_drawn_without_a_check_or_samples(
     session = open_session(tmp_path, check, config)
     assert not has_correctable_mistakes(config, session.understood)
     assert "own_mistake" not in choose_weights(session, "sft+dpo")
+
+
+@pytest.mark.parametrize(("count", "is_more"), [(1, False), (2, True)])
+def test_few_mistakes_train_nothing_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, is_more: bool
+) -> None:
+    lessons = [Example(f"e{n}", "in_scope", make_prompt(f"Rain {n}?"), "It.") for n in range(40)]
+    found = [Example(f"m{n}", "own_mistake", make_prompt("Rain 0?"), "It.") for n in range(count)]
+    monkeypatch.setattr(method, "correct_own_mistakes", lambda *given: found)
+    unused: Any = None
+    training = RuleTraining(open_session(tmp_path), *[unused] * 4, examples=list(lessons))
+    assert training.correct_own_mistakes(SimpleNamespace(recorded=None)) == is_more
+    assert training.examples == [*lessons, *(found if is_more else [])]
 
 
 def test_what_corrections_spread_is_held_after_they_are_learned(tmp_path: Path) -> None:
