@@ -67,6 +67,15 @@ def test_a_document_is_cut_into_sentences_and_says_what_was_left_out(tmp_path: P
     assert text.notes == row.notes == ("6 marks of notes, like [1], left out",)
 
 
+def test_headings_lose_the_marks_that_the_text_loses(tmp_path: Path) -> None:
+    page = f"<h1>Mill[1]</h1><p>{WIKI}</p><h2>History[2]</h2><p>It is old.</p>"
+    (tmp_path / "a.html").write_text(page)
+    (document,) = read_documents([tmp_path / "a.html"]).documents
+    assert document.title == "Mill"
+    assert document.headings == {"mill", "history"}
+    assert document.text == f"Mill\n\n{PLAIN}\n\nHistory\n\nIt is old."
+
+
 def test_a_sentence_ends_before_the_markup_of_its_end() -> None:
     text = "**The mill is old.** It was _built in 1874._ *Lind burned it.* Reed built it."
     spans = find_sentence_spans(text)

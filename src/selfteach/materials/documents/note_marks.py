@@ -64,6 +64,11 @@ def remove_note_marks(text: str) -> tuple[str, int]:
     return text, count
 
 
+def cut_last_marks(heading: str) -> str:
+    """Return a heading without the marks of notes at its end: "History[1]"."""
+    return re.sub(rf"(?<=[\w)\"'”’])(?:{_BRACKETED})+\s*$", "", heading)
+
+
 def describe_note_marks(count: int) -> str:
     """Return what a reader says about the marks that it left out; "" for none."""
     return f"{format_count(count, 'marks')} of notes, like [1], left out" if count else ""

@@ -37,7 +37,11 @@ from selfteach.materials.documents.listed import (
     normalize_line,
 )
 from selfteach.materials.documents.markup import read_front_title, read_markdown
-from selfteach.materials.documents.note_marks import describe_note_marks, remove_note_marks
+from selfteach.materials.documents.note_marks import (
+    cut_last_marks,
+    describe_note_marks,
+    remove_note_marks,
+)
 from selfteach.materials.documents.paged import join_pages
 from selfteach.materials.rows import CLEANED_NOTE
 from selfteach.records import JsonMapping
@@ -322,8 +326,10 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         unmarked = list(map(remove_note_marks, safe))
         num_marks = sum(count for _, count in unmarked)
         text, starts = join_pages([page for page, _ in unmarked])
-        title = clean_text(parsed.title)
-        headings = [*filter(None, [title]), *map(clean_text, parsed.headings)]
+        title, *headings = map(clean_text, [parsed.title, *parsed.headings])
+        if num_marks:
+            title, *headings = map(cut_last_marks, [title, *headings])
+        headings = [*filter(None, [title]), *headings]
         rows = list(map(clean_text, parsed.rows))
         starts = starts if kind == "pdf" else ()
         notes = parsed.notes
