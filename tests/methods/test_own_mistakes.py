@@ -96,7 +96,7 @@ def test_nothing_is_drawn_without_a_check_or_samples(
 def test_few_mistakes_train_nothing_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, is_more: bool
 ) -> None:
-    lessons = [Example(f"e{n}", "in_scope", make_prompt(f"Rain {n}?"), "It.") for n in range(40)]
+    lessons = [Example(f"e{n}", "in_scope", make_prompt(f"Rain {n}?"), "It.") for n in range(60)]
     found = [Example(f"m{n}", "own_mistake", make_prompt("Rain 0?"), "It.") for n in range(count)]
     monkeypatch.setattr(method, "correct_own_mistakes", lambda *given: found)
     unused: Any = None

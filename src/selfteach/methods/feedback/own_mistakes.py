@@ -37,7 +37,7 @@ from selfteach.run.stage_labels import label_stage
 
 OWN_MISTAKE = "own_mistake"
 """The kind of a corrected answer of the tuned model's own."""
-MIN_MISTAKE_SHARE = 0.02
+MIN_MISTAKE_SHARE = 0.01
 """With a smaller share of mistakes nothing is trained again."""
 TAUGHT = ("teacher_prompt", "teacher_sees_answer")
 """What distillation needs to know of a lesson."""
