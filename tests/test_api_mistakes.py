@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import selfteach
@@ -13,6 +14,10 @@ from selfteach import api
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError, UsageError
 from selfteach.results import FinishedRun, Student
+from selfteach.students.folder import open_student as open_student_folder
+from selfteach.students.state import StudentState
+
+ANNA: Any = Student(Path("anna"))
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,9 @@ from selfteach.results import FinishedRun, Student
         ({"sets": None}, "sets: None is no list"),
         ({"sets": {"train.epochs": 2}}, "sets: a dict is no list"),
         ({"sets": [("train.epochs", 2)]}, "sets: a tuple is no setting"),
+        ({"new": "no"}, "new: a str is not True or False"),
+        ({"student": "anna", "accept": "no"}, "accept: a str is not True or False"),
+        ({"student": "anna", "beside": None}, "beside: None is not True or False"),
     ],
 )
 def test_a_wrong_keyword_of_a_call_is_named(
@@ -60,13 +68,53 @@ def test_a_single_setting_may_be_a_text() -> None:
             lambda: selfteach.corrections([], columns=3),  # type: ignore[arg-type]
             "columns: an int names no columns",
         ),
-        (lambda: Student(Path("anna")).add(None), "run: None is no path"),  # type: ignore[arg-type]
+        (lambda: ANNA.add(None), "run: None is no path"),
+        (lambda: ANNA.add("runs/A", accept="no"), "accept: a str is not True or False"),
+        (lambda: ANNA.add("runs/A", instead_of=3), "instead_of: an int is no list"),
+        (lambda: ANNA.add("runs/A", instead_of=[3]), "an int is no name of a lesson"),
+        (lambda: ANNA.remove(["brief"]), "a list is no name of a lesson"),
+        (lambda: ANNA.retrain("brief", alone="yes"), "alone: a str is not True or False"),
+        (lambda: ANNA.switch(["brief"], on=True), "a list is no name of a lesson"),
+        (lambda: ANNA.switch("brief", on="off"), "on: a str is not True or False"),
+        (lambda: ANNA.switch("brief", on=None), "on: None is not True or False"),
+        (lambda: ANNA.consolidate(accept="no"), "accept: a str is not True or False"),
     ],
 )
 def test_a_value_of_another_kind_is_named(call: Callable[[], object], words: str) -> None:
     with pytest.raises(UsageError) as fault:
         call()
     assert str(fault.value).startswith(words)
+
+
+def test_a_lesson_is_switched_by_what_equals_true_or_false(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(
+        "selfteach.students.take_back.switch_lessons",
+        lambda student, names, *, on: given.append(on),
+    )
+    with open_student_folder(tmp_path / "anna", lambda: StudentState("tiny", "0" * 64)):
+        pass
+    anna: Any = Student(tmp_path / "anna")
+    for on in (True, 0, np.True_):
+        anna.switch("brief", on=on)
+    assert [str(on) for on in given] == ["True", "False", "True"]
+
+
+def test_a_lesson_alone_may_stand_for_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(
+        "selfteach.students.lessons.add_lesson",
+        lambda *args, instead_of, **keywords: given.append(instead_of),
+    )
+    monkeypatch.setattr("selfteach.students.lessons.find_lesson_of_run", lambda *args: None)
+    with open_student_folder(tmp_path / "anna", lambda: StudentState("tiny", "0" * 64)):
+        pass
+    Student(tmp_path / "anna").add(tmp_path, instead_of="brief")
+    assert given == [["brief"]]
 
 
 def test_a_conversation_beside_no_list_is_told_how_to_be_written() -> None:

@@ -25,12 +25,11 @@ the content of the material identify a run, so an edited file makes another run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal
 
 from selfteach import registry
@@ -73,7 +72,9 @@ from selfteach.results import (
     Question,
     RunLike,
     Student,
+    check_flags,
     get_run_path,
+    list_values,
     make_requests,
     open_model,
     refuse_no_path,
@@ -171,6 +172,7 @@ class PythonCall:
                 )
         settings = {name: convert_paths(value) for name, value in settings.items()}
         self.check_paths()
+        check_flags(new=self.new, accept=self.accept, beside=self.beside)
         file = None if self.config is None else Path(self.config)
         resolved = resolve(schema, file, list_sets(self.sets), settings, "Python")
         return use_student_base(self.student, resolved)
@@ -608,23 +610,6 @@ def list_sets(sets: Sequence[str]) -> list[str]:
             cure='Write one like "train.epochs=2".',
         )
     return found
-
-
-def list_values(values: Any, alone: type | UnionType, where: str) -> list[Any]:
-    """Return the values of a keyword; one alone is a list of one.
-
-    Raises:
-        UsageError: it is no list.
-    """
-    if isinstance(values, alone):
-        return [values]
-    if isinstance(values, Mapping) or not isinstance(values, Iterable):
-        raise UsageError(
-            f"{describe_kind(values)} is no list.",
-            where=where,
-            cure="Give a list, or leave it out.",
-        )
-    return list(values)
 
 
 def teach_run(spec: RunSpec, progress: Progress) -> FinishedRun:

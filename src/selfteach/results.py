@@ -6,7 +6,7 @@ A notebook displays each of them. All text by a model or a person is escaped.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from html import escape
@@ -347,6 +347,47 @@ def check_number(
         raise UsageError(f"must be at most {at_most}.", where=name, cure=cure)
 
 
+def check_flags(**flags: object) -> None:
+    """Check keywords that are True or False: a text such as "no" would count as True.
+
+    Raises:
+        UsageError: one is of another kind.
+    """
+    for name, value in flags.items():
+        if value not in (True, False):
+            raise UsageError(f"{describe_kind(value)} is not True or False.", where=name)
+
+
+def list_values(values: Any, alone: type | UnionType, where: str) -> list[Any]:
+    """Return the values of a keyword; one alone is a list of one.
+
+    Raises:
+        UsageError: it is no list.
+    """
+    if isinstance(values, alone):
+        return [values]
+    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+        raise UsageError(
+            f"{describe_kind(values)} is no list.",
+            where=where,
+            cure="Give a list, or leave it out.",
+        )
+    return list(values)
+
+
+def check_lesson_names(names: Iterable[object]) -> None:
+    """Check names of lessons.
+
+    Raises:
+        UsageError: one is no text.
+    """
+    for name in names:
+        if not isinstance(name, str):
+            raise UsageError(
+                f"{describe_kind(name)} is no name of a lesson.", cure="Give each name as a text."
+            )
+
+
 def read_question(question: Question, system: str, number: int) -> Prompt:
     """Return a question as a prompt.
 
@@ -531,6 +572,9 @@ class Student:
         from selfteach.students.examine import examine_with
         from selfteach.students.lessons import add_lesson, find_lesson_of_run
 
+        check_flags(accept=accept, beside=beside)
+        instead_of = list_values(instead_of, str, "instead_of")
+        check_lesson_names(instead_of)
         folder = get_run_path(run)
         display = open_display(quiet=True)
         train = partial(train_beside, display=display) if beside else None
@@ -554,6 +598,7 @@ class Student:
         """Take a lesson back, as if it had never been taught."""
         from selfteach.students.take_back import remove_lesson
 
+        check_lesson_names([lesson])
         with open_student(self.path) as opened:
             remove_lesson(opened, lesson)
 
@@ -569,6 +614,8 @@ class Student:
         from selfteach.students.beside import restore_alone, retrain_beside
         from selfteach.students.examine import examine_with
 
+        check_lesson_names([lesson])
+        check_flags(alone=alone, accept=accept)
         with open_student(self.path) as opened:
             if alone:
                 restore_alone(opened, lesson)
@@ -581,8 +628,10 @@ class Student:
         """Switch lessons on or off, without training."""
         from selfteach.students.take_back import switch_lessons
 
+        check_lesson_names(lessons)
+        check_flags(on=on)
         with open_student(self.path) as opened:
-            switch_lessons(opened, lessons, on=on)
+            switch_lessons(opened, lessons, on=bool(on))
 
     def sit_exams(self) -> dict[str, Any]:
         """Sit the exams of all lessons that are on; return the student as JSON."""
@@ -602,6 +651,7 @@ class Student:
         from selfteach.students.consolidate import consolidate
         from selfteach.students.examine import examine_with
 
+        check_flags(accept=accept)
         with open_student(self.path) as opened:
             display = open_display(quiet=True)
             consolidate(opened, examine_with(display), display, accept=accept)
