@@ -267,7 +267,7 @@ def count_folder_bytes(folder: Path) -> int:
 def find_free_name(path: Path) -> Path:
     """Return a path, or where something is there NAME-2, NAME-3, ..., the first that is free."""
     numbered = (path.with_name(f"{path.name}-{number}") for number in count(2))
-    return next(place for place in chain([path], numbered) if not place.exists())
+    return next(place for place in chain([path], numbered) if not os.path.lexists(place))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -191,7 +191,8 @@ def test_the_command_says_who_has_the_numbers(
     run: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     install(monkeypatch, "wandb", FakeWandb())
+    monkeypatch.chdir(run)
     for said in ("wandb has the numbers of hum\n", "wandb had them already\n"):
-        print_tracked(run, "wandb")
+        print_tracked(Path(), "wandb")
         printed = capfd.readouterr()
         assert (printed.out, printed.err) == ("", said)

@@ -10,7 +10,7 @@ import pytest
 
 import selfteach
 from selfteach import cli
-from selfteach.config import FeedbackConfig, resolve
+from selfteach.config import DocumentsConfig, FeedbackConfig, resolve
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.report.read_run import read_run
 from selfteach.results import ExamResult
@@ -217,6 +217,23 @@ def test_what_a_run_hides_of_its_paths_is_read_from_its_ledger(tmp_path: Path) -
     assert finished.read_base_name(folder) == "org/name"
     with pytest.raises(IntegrityError, match=r"config\.yaml is changed"):
         finished.resolve_settings(folder, FeedbackConfig)
+
+
+def test_what_a_run_did_before_a_setting_is_its_value_where_it_is_read_again(
+    tmp_path: Path,
+) -> None:
+    def read(*sets: str) -> int:
+        found = finished.resolve_settings(tmp_path / "run", FeedbackConfig, sets)
+        return found.config.balance.own_samples
+
+    with open_run(tmp_path / "run", "r", "feedback", resolve(FeedbackConfig), {"rule": "r"}) as run:
+        run.export("config.yaml", "seed: 7\n")
+    assert read() == 0
+    assert read("balance.own_samples=3") == 3
+    assert finished.resolve_settings(tmp_path / "run", DocumentsConfig).config.seed == 7
+    with open_run(tmp_path / "run", "r", "feedback", resolve(FeedbackConfig), {"rule": "r"}):
+        pass
+    assert read() == FeedbackConfig().balance.own_samples
 
 
 def test_a_run_that_has_not_begun_has_no_material_and_no_exam(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import errno
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +17,8 @@ from typing import Any
 import pytest
 
 from selfteach import cli
-from selfteach.config import FeedbackConfig, resolve
-from selfteach.errors import IntegrityError, ResourceError, UsageError
+from selfteach.config import FeedbackConfig, FinetuneConfig, resolve
+from selfteach.errors import DataError, IntegrityError, ResourceError, UsageError
 from selfteach.run import manifest, signals
 from selfteach.run.ledger import Ledger, Outcome
 from selfteach.run.lock import find_lock_owner
@@ -27,6 +28,7 @@ from selfteach.run.run_folder import (
     Run,
     find_standing_run,
     list_changes,
+    make_identity,
     make_slug,
     open_run,
     read_identity,
@@ -103,6 +105,22 @@ def test_a_run_below_the_default_folder_needs_no_other_place() -> None:
     command = "selfteach feedback 'Hum!' --seed 1"
     assert move_command(command, Path("runs/2026-11-20-hum")) == command
     assert move_command(f"{command} --out r", Path.cwd() / "r") == f"{command} --out r"
+
+
+def test_a_run_with_a_new_name_below_the_default_folder_needs_its_place() -> None:
+    command = "selfteach feedback 'Hum!' --seed 1"
+    for name in ("mine", "copy of 2026-11-20-hum", "2026-hum"):
+        folder = Path("runs") / name
+        assert move_command(command, folder) == f"{command} --out {shlex.quote(str(folder))}"
+
+
+def test_a_link_that_leads_nowhere_is_no_run() -> None:
+    run = close(opened())
+    dead = Path(f"{run}-2")
+    dead.symlink_to("/nowhere/run")
+    assert close(opened()) == run
+    assert close(opened(new=True)) == Path(f"{run}-3")
+    assert dead.is_symlink()
 
 
 @pytest.mark.parametrize("command", ["", "selfteach.feedback('Hum!', out='r')", "selfteach 'torn"])
@@ -910,3 +928,56 @@ def test_the_folder_of_a_command_is_found_before_the_run_opens() -> None:
     assert (find(None), find(named)) == (default, named)
     assert find(Path("other")) is None
     assert find(Path("none")) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "material", "place"),
+    [
+        ("feedback", {"rule": "Hum.", "from_sum": "12ab"}, "from"),
+        ("compare", {"kind": "feedback", "examples.jsonl": "12ab"}, "run"),
+    ],
+)
+def test_a_run_goes_on_where_its_material_lies_elsewhere(
+    kind: str, material: dict[str, str], place: str
+) -> None:
+    settings = resolve(FeedbackConfig)
+
+    def find(given: dict[str, str], out: Path | None = None) -> Path | None:
+        return find_standing_run(out, "Hum.", kind, settings, given)
+
+    before, after = {**material, place: "/old/A"}, {**material, place: "/new/A"}
+    for out in (None, Path("mine")):
+        with open_run(out, "Hum.", kind, settings, before) as run:
+            pass
+        assert find(after, out) == run.path
+        with open_run(out, "Hum.", kind, settings, after) as again:
+            assert (again.path, again.resumed) == (run.path, True)
+        assert read_identity(run.path) == make_identity(kind, settings, after)
+    other = {key: value.replace("12ab", "34cd") for key, value in after.items()}
+    assert find(other) is None
+    with pytest.raises(UsageError, match=r"12ab.* -> .*34cd"):
+        open_run(Path("mine"), "Hum.", kind, settings, other)
+
+
+def test_a_dataset_with_the_name_of_a_place_is_another_run() -> None:
+    settings = resolve(FinetuneConfig)
+    with open_run(None, "train", "train", settings, {"run": "run.jsonl 12ab"}):
+        pass
+    found = find_standing_run(None, "train", "train", settings, {"run": "run.jsonl 34cd"})
+    assert found is None
+
+
+@pytest.mark.parametrize("out", [".", "../here/", "/{here}"])
+def test_the_reason_of_a_stop_names_the_folder_and_keeps_its_full_stops(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    folder = Path(out.format(here=here))
+    with pytest.raises(DataError), opened(str(folder)):
+        raise DataError(f"the loss is .95 in a.b.jsonl of {here}.", where=folder / "run.db")
+    with closing(Ledger(here / "run.db", readonly=True)) as ledger:
+        stopped = [facts for event, facts in ledger.get_events() if event == "stopped"]
+    name = "run.db" if out == "." else "here/run.db"
+    assert [row["why"] for row in stopped] == [f"{name}: the loss is .95 in a.b.jsonl of here."]

@@ -144,9 +144,8 @@ def teach(
 def print_tracked(folder: Path, tracker: str) -> None:
     """Send the numbers of a run to a tracker, and say so."""
     is_new = track_run(folder, tracker)
-    line = (
-        f"{tracker} has the numbers of {folder.name}" if is_new else f"{tracker} had them already"
-    )
+    name = folder.resolve().name  # that of "." is empty
+    line = f"{tracker} has the numbers of {name}" if is_new else f"{tracker} had them already"
     print(line, file=sys.stderr)
 
 

@@ -164,7 +164,7 @@ def write_export(job: ExportJob, make_card: MakeCard, display: Display) -> JsonO
         say(f"asking {len(prompts)} prompts again" if prompts else "nothing is asked again")
         checked = check_answers(job, folder, reference, prompts, fresh)
         shown = hide_folder(job.base)
-        found: JsonObject = {"form": job.form, "run": job.run.name, "base": shown}
+        found: JsonObject = {"form": job.form, "run": job.run.resolve().name, "base": shown}
         found["quant"] = job.quant if job.form in GGUF_FORMS else None
         found["check"] = checked.to_json()
         exams = sit_again(job, base, folder, reference, fresh, display)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from selfteach.config import ResolvedConfig, load_yaml, resolve
+from selfteach.config import ResolvedConfig, flatten_keys, list_settings, load_yaml, resolve
 from selfteach.config.sections import MethodConfig, Section
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.files import read_own_json
@@ -19,6 +19,7 @@ from selfteach.run.local_paths import hide_paths
 from selfteach.run.run_folder import (
     ADAPTERS_FOLDER,
     CONFIG_FILE,
+    EARLIER_VALUES,
     IDENTITY,
     LEDGER_FILE,
     MODELS,
@@ -155,7 +156,8 @@ def list_adapters(folder: Path) -> dict[str, Path]:
 def resolve_settings(
     folder: Path, schema: type[Settings], sets: Sequence[str] = ()
 ) -> ResolvedConfig:
-    """Return the settings of a run; `sets` change some of them.
+    """Return the settings of a run; `sets` change some of them. Those that are newer than the run
+    have the values of `EARLIER_VALUES`, or their defaults.
 
     Raises:
         UsageError: a change does not fit.
@@ -166,8 +168,12 @@ def resolve_settings(
     for key, value in read_hidden_paths(folder).items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         paths.append(f"{key}={text}")
+    written = flatten_keys(load_yaml(folder / CONFIG_FILE, RERUN_CURE))
+    unknown = (list_settings(schema()).keys() & EARLIER_VALUES.keys()) - written.keys()
+    earlier = [f"{key}={EARLIER_VALUES[key]}" for key in sorted(unknown)]
     # What a closed form ignores may be meant for the adapters that it is compared with.
-    return resolve(schema, folder / CONFIG_FILE, [*paths, *sets], refuses_ignored=False)
+    changes = [*earlier, *paths, *sets]
+    return resolve(schema, folder / CONFIG_FILE, changes, refuses_ignored=False)
 
 
 def read_hidden_paths(folder: Path) -> JsonObject:

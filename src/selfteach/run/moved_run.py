@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
-from selfteach.run.run_folder import RUNS_FOLDER
+from selfteach.run.run_folder import DATE_PATTERN, RUNS_FOLDER
 
 OUT = "--out"
 
@@ -14,7 +15,8 @@ def move_command(command: str, folder: Path) -> str:
     """Return the command that goes on with a run in a folder.
 
     It is the one that was typed, with another `--out` where that names another folder. Without one
-    a run is looked for below `runs/`. A call of the Python API stays as it is.
+    a run is looked for below `runs/`, by a name that begins with a date. A call of the Python API
+    stays as it is.
     """
     if not command.startswith("selfteach "):
         return command
@@ -33,6 +35,7 @@ def move_command(command: str, folder: Path) -> str:
             value = words[place + 1]
             words[place + 1] = str(folder)
         return command if Path(value).resolve() == folder.resolve() else shlex.join(words)
-    if folder.resolve().parent == RUNS_FOLDER.resolve():
+    is_found = re.match(f"{DATE_PATTERN}-", folder.resolve().name)
+    if folder.resolve().parent == RUNS_FOLDER.resolve() and is_found:
         return command
     return shlex.join([*words[:end], OUT, str(folder), *words[end:]])

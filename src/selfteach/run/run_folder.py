@@ -90,6 +90,11 @@ RUN_FORMAT = 3
 """The version of the form of a run folder; it grows when settings or keys are renamed."""
 EARLIER_VALUES = {"balance.own_samples": 0}
 """What runs did that do not know a setting, where its default is to do something new."""
+PLACES = {"from": "from_sum", "run": "examples.jsonl"}
+"""Keys of a run's material that hold where something lies, and the keys of the sums of it: the
+adapter that the run goes on from, and the run that it compares on the examples of."""
+DATE_PATTERN = r"\d{4}-\d\d-\d\d"
+"""The beginning of a default name below runs/."""
 SLUG_LENGTH = 48
 RUNTIME_KEY_PREFIXES = ("endpoint.", "ray.", *(f"train.{name}" for name in CHANGEABLE_SETTINGS))
 """The beginning of keys that a resumed run may change: they set how requests are sent, or how a
@@ -284,8 +289,12 @@ class Run:
             return
         try:
             with closing(self):
-                why = str(fault).replace(str(self.path), self.path.name)[:500]
-                self.ledger.record_event("stopped", {"by": kind.__name__, "why": why})
+                why = str(fault)
+                places = {str(self.path.resolve()), str(self.path)}
+                for place in sorted(places, key=len, reverse=True):
+                    if os.sep in place:  # "." is in every sentence
+                        why = why.replace(place, self.path.resolve().name)
+                self.ledger.record_event("stopped", {"by": kind.__name__, "why": why[:500]})
                 if isinstance(fault, UsageError) and not self.resumed and self._is_empty():
                     self._is_removed = True
         except Exception as second:  # the first fault is the one to show
@@ -405,7 +414,7 @@ def open_run(
         _remove_leftovers(folder)
         found = frozenset(path.name for path in folder.iterdir())
         ledger = Ledger(folder / LEDGER_FILE)
-        before = add_new_settings(ledger.get_note(IDENTITY), resolved)
+        before = complete_identity(ledger.get_note(IDENTITY), resolved, identity)
         if before is not None and before != identity:
             raise _make_changed_error(folder, before, identity)
         run = Run(
@@ -461,15 +470,20 @@ def find_standing_run(
     """Return the folder of the run that `open_run` would continue; None if it would begin one."""
     identity = make_identity(kind, resolved, material)
     folders = [out] if out else _list_default_folders(make_slug(slug_source))
-    found = (folder for folder in folders if _read_completed(folder, resolved) == identity)
-    return next(found, None)
+    for folder in folders:
+        if complete_identity(read_identity(folder), resolved, identity) == identity:
+            return folder
+    return None
 
 
-def add_new_settings(before: JsonObject | None, resolved: ResolvedConfig) -> JsonObject | None:
-    """Return the identity of an earlier run with the values of settings that it does not know.
+def complete_identity(
+    before: JsonObject | None, resolved: ResolvedConfig, now: JsonMapping
+) -> JsonObject | None:
+    """Return the identity of an earlier run as it can be compared with another one.
 
-    They are newer than the run: with its own version it had no other choice than the default, or
-    than what `EARLIER_VALUES` says.
+    It has the values of settings that it does not know. They are newer than the run: with its own
+    version it had no other choice than the default, or than what `EARLIER_VALUES` says. Where its
+    material is the same in another place, it has the place of now: folders may be moved.
     """
     if before is None or before.get("format") != RUN_FORMAT:
         return before
@@ -481,12 +495,11 @@ def add_new_settings(before: JsonObject | None, resolved: ResolvedConfig) -> Jso
         if not is_known and not key.startswith(RUNTIME_KEY_PREFIXES):
             defaults |= flatten_keys({key: value})
     added: JsonObject = json.loads(dump_canonical_json(defaults))
-    return {**before, "config": config | added}
-
-
-def _read_completed(folder: Path, resolved: ResolvedConfig) -> JsonObject | None:
-    """Return the identity of a run with the defaults of newer settings, or None without a run."""
-    return add_new_settings(read_identity(folder), resolved)
+    material: JsonObject = dict(before["material"])
+    for place, content in PLACES.items():
+        if content in material and material[content] == now["material"].get(content):
+            material[place] = now["material"][place]
+    return {**before, "config": config | added, "material": material}
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -530,7 +543,7 @@ def check_named_folder(
         _refuse_other_files(out)
     if new:
         return
-    before = _read_completed(out, resolved)
+    before = complete_identity(read_identity(out), resolved, identity)
     if before is None:
         _refuse_other_files(out)
     elif before != identity:
@@ -609,7 +622,10 @@ def _choose_default_folder(
     """Return the newest run of the same command, or the first free name of today."""
     if not new:
         folders = _list_default_folders(name)
-        identities = {folder: _read_completed(folder, resolved) for folder in folders}
+        identities = {
+            folder: complete_identity(read_identity(folder), resolved, identity)
+            for folder in folders
+        }
         for folder, before in identities.items():
             if before == identity:
                 return folder
@@ -624,8 +640,9 @@ def _list_default_folders(name: str) -> list[Path]:
     """Return the run folders below runs/ with a default name, the one that worked last first."""
     if not RUNS_FOLDER.is_dir():
         return []
-    pattern = re.compile(rf"\d{{4}}-\d\d-\d\d-{re.escape(name)}(?:-\d+)?")
-    folders = [folder for folder in RUNS_FOLDER.iterdir() if pattern.fullmatch(folder.name)]
+    pattern = re.compile(rf"{DATE_PATTERN}-{re.escape(name)}(?:-\d+)?")
+    names = [folder for folder in RUNS_FOLDER.iterdir() if pattern.fullmatch(folder.name)]
+    folders = [folder for folder in names if folder.exists()]  # a link may lead nowhere
     return sorted(folders, key=_read_last_work, reverse=True)
 
 
