@@ -13,6 +13,7 @@ from rich.console import Console
 
 from selfteach import cli
 from selfteach.report.card import make_card
+from selfteach.report.comparison import make_comparison_table
 from selfteach.report.page import render_report
 from selfteach.report.read_run import read_measure
 from selfteach.report.result_table import make_result_table
@@ -216,3 +217,17 @@ def test_what_is_left_of_earlier_tasks_is_an_overlap_and_no_share_of_right_answe
     wanted = "ROUGE-L to people's answers 0.31 right after it, 0.25 now [-0.12, +0.01]"
     assert f"4 questions of tiny again: {wanted}" in shown
     assert "%" not in shown.partition("of tiny again")[2].partition("\n")[0]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_narrow_terminal_shows_each_row_with_its_name_and_its_numbers(width: int) -> None:
+    shown = printed(make_exam(), width=width)
+    for word in ("Rule", "kept,", "greedy", "45 %", "30–60", "98 %", "93–100", "degraded"):
+        assert word in shown
+    measure = {"value": 0.95, "low": 0.9, "high": 0.99, "n": 40}
+    rows = [{"name": "lora-own", "score": measure, "near": measure, "kl_nats": measure}]
+    out = io.StringIO()
+    found = {"score": "kept", "kind": "feedback", "rows": rows, "left_out": {}}
+    Console(file=out, width=2 * width).print(make_comparison_table(found))
+    shown = out.getvalue()
+    assert all(part in shown for part in ("what", "lora", "95 %", "rate"))

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rich.console import Console, Group
+from rich.text import Text
 
 from selfteach.run.display import (
     PLAIN_INTERVAL_S,
@@ -327,8 +329,18 @@ class ZMQInteractiveShell:
     """What IPython names the shell of a notebook's kernel."""
 
 
+class Shell(ZMQInteractiveShell):
+    """What Colab makes of it."""
+
+
 @pytest.mark.parametrize(
-    ("shell", "kind"), [(ZMQInteractiveShell, NotebookDisplay), (object, Display), (None, Display)]
+    ("shell", "kind"),
+    [
+        (ZMQInteractiveShell, NotebookDisplay),
+        (Shell, NotebookDisplay),
+        (object, Display),
+        (None, Display),
+    ],
 )
 def test_bars_of_notebooks_are_for_notebooks_that_name_no_stream(
     monkeypatch: pytest.MonkeyPatch, shell: Any, kind: type[Display]
@@ -360,6 +372,24 @@ def test_a_bar_shows_answers_that_are_no_part_of_its_count(
     display.count_answers(answers, sampled=False)
     assert display.state[3].endswith(shown)
     display.finish()
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 119, 120])
+def test_a_bar_shows_its_stage_its_count_and_its_time_in_any_terminal(columns: int) -> None:
+    display = ProgressBarDisplay(io.StringIO())
+    display._console = Console(file=io.StringIO(), width=columns, force_terminal=True)
+    display.work = RemainingTime([PlannedStage("probe", 480, 28000)])
+    display.work.begin_stage("probe")
+    display.start_stage("probe", 480)
+    display.count_steps(120, 7000)
+    display.advance(120)
+    with display._console.capture() as printed:
+        display._console.print(Group(*display._bar.get_renderables()), no_wrap=True)
+    lines = [" ".join(line.split()) for line in Text.from_ansi(printed.get()).plain.splitlines()]
+    display.finish()
+    assert all(part in lines[0] for part in ("probe", "120/480 sampled", "0:00:0"))
+    assert ("7,000 tokens" in lines[0]) is (columns >= 60)
+    assert "stage 1 of 1" in lines[0 if columns >= 120 else 1]
 
 
 def test_a_bar_shows_tokens_before_the_first_answer() -> None:

@@ -169,7 +169,7 @@ def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) 
 
     table = Table("task", "metric", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("n", *ARMS, "tuned - base"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
     for row in rows:
         change = "–"
         if row.change:

@@ -80,7 +80,7 @@ def find_score(method: str) -> ScorePath:
 def make_comparison_table(found: JsonMapping) -> Group:
     """Return the rows, and below them what was left out and the meaning of the columns."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("what")
+    table.add_column("what", overflow="fold")
     for column in (
         str(found["score"]),
         "T = 1",
@@ -96,7 +96,7 @@ def make_comparison_table(found: JsonMapping) -> Group:
         "tokens/query",
         "rate",
     ):
-        table.add_column(Text(column), justify="right", no_wrap=True)
+        table.add_column(Text(column), justify="right", overflow="fold")
     for name, row in _list_rows(found):
         table.add_row(Text(strip_controls(name, 40)), *(Text(cell) for cell in _format_cells(row)))
     notes = [f"left out: {name}: {reason}" for name, reason in found["left_out"].items()]

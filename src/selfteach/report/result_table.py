@@ -80,9 +80,9 @@ def make_result_table(exam: JsonMapping, report: Path | None = None) -> Group:
 
 def _make_arms_table(exam: JsonMapping) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("held-out prompts")
+    table.add_column("held-out prompts", overflow="fold")
     for name in get_labels(exam).arms.values():
-        table.add_column(Text(name), justify="right", no_wrap=True)
+        table.add_column(Text(name), justify="right", overflow="fold")
     for row in make_result_rows(exam):
         cells = [_make_cell(found, strong=arm == "tuned") for arm, found in row["measures"].items()]
         table.add_row(Text(strip_controls(row["label"], 80)), *cells)

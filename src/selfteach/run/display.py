@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -22,6 +22,10 @@ MIN_SHARE_FOR_ESTIMATE = 0.1
 together, long after the first.
 """
 MINUTE_S = 60.0
+ONE_LINE_COLUMNS = 120
+"""The least width of a terminal in which a bar and the rest of the run fit on one line."""
+COUNTS_COLUMNS = 60
+"""The least width of one in which the answers and tokens of a stage fit beside its own count."""
 
 
 def format_left(seconds: float) -> str:
@@ -166,10 +170,12 @@ class SilentDisplay(Display):
 
 
 class ProgressBarDisplay(Display):
-    """Show a live bar of rich, with the finished stages above it."""
+    """Show a live bar of rich, with the finished stages above it, and in a narrow terminal the rest
+    of the run below it.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        from rich.console import Console
+        from rich.console import Console, RenderableType
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -178,24 +184,37 @@ class ProgressBarDisplay(Display):
             TextColumn,
             TimeElapsedColumn,
         )
+        from rich.table import Column
+        from rich.text import Text
 
         super().__init__(stream)
         self._console = Console(file=self._stream, highlight=False)
-        self._columns = (
+        columns = (
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[unit]}", markup=False),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}", markup=False),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
         )
-        self._new = Progress
+        left = TextColumn("{task.fields[left]}", markup=False)
+        display = self
+
+        class Bar(Progress):
+            def get_renderables(self) -> Iterator[RenderableType]:
+                is_wide = display._console.width >= ONE_LINE_COLUMNS
+                self.columns = (*columns, left) if is_wide else columns
+                yield self.make_tasks_table(self.tasks)
+                for task in () if is_wide else self.tasks:
+                    if task.fields["left"]:
+                        yield Text(f"  {task.fields['left']}", no_wrap=True, overflow="ellipsis")
+
+        self._new = Bar
         self._bar: Any = None
         self._task: Any = None
 
     def _show_start(self) -> None:
-        self._bar = self._new(*self._columns, console=self._console, transient=True)
+        self._bar = self._new(console=self._console, transient=True)
         self._task = self._bar.add_task(
             replace_control_chars(self._name),
             total=self._total or None,
@@ -214,6 +233,8 @@ class ProgressBarDisplay(Display):
             shown = self._count()
             if self._total:  # the bar itself shows "40/200"
                 shown = shown.partition(" ")[2]
+            if self._console.width < COUNTS_COLUMNS:
+                shown = shown.partition(", ")[0]
             self._bar.update(self._task, unit=shown, left=self._overall())
 
     def finish(self) -> None:
@@ -271,7 +292,8 @@ def in_notebook() -> bool:
     """Return whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    kinds = [kind.__name__ for kind in type(shell).__mro__]  # Colab has a kind of its own
+    return "ZMQInteractiveShell" in kinds
 
 
 HARMLESS = frozenset("\n\t\u00ad\u200c\u200d") | set(map(chr, range(0xE0020, 0xE0080)))
