@@ -25,6 +25,7 @@ the content of the material identify a run, so an edited file makes another run.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -1025,5 +1026,5 @@ def hash_examples(path: Path) -> str:
         raise UsageError(
             "has no examples yet.",
             where=str(path.parent),
-            cure=f"`selfteach status {path.parent}` shows its progress.",
+            cure=f"`selfteach status {shlex.quote(str(path.parent))}` shows its progress.",
         ) from fault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,7 @@ def _inspect_run(run: Path, page: Path) -> JsonObject:
     from selfteach.report.page import write_report
     from selfteach.report.read_run import read_run
 
+    typed = shlex.quote(str(run))
     identity, _ = finished.find_material(run)
     if identity["kind"] != "tasks":
         raise UsageError(
@@ -110,15 +112,15 @@ def _inspect_run(run: Path, page: Path) -> JsonObject:
             "is not done with its invention.",
             where=str(run),
             cure=(
-                f"`selfteach status {run}` shows its progress, and `selfteach inspect "
-                f"{run / 'tasks.jsonl'}` its tasks so far."
+                f"`selfteach status {typed}` shows its progress, and `selfteach inspect "
+                f"{shlex.quote(str(run / 'tasks.jsonl'))}` its tasks so far."
             ),
         )
     if not found["tasks"]:
         raise UsageError(
             "has no invented task that was kept.",
             where=run,
-            cure=f"`selfteach report {run}` lists the dropped ones with their reasons.",
+            cure=f"`selfteach report {typed}` lists the dropped ones with their reasons.",
         )
     write_report(run, "inspect.j2", page)
     return found

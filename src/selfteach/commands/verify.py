@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def verify(folder: Path, *, as_json: bool) -> None:
         what = " ".join([f"{describe_states(found.broken)}.", *found.faults])
         cure = LOST_CURE if found.lost else RERUN_CURE
         if [*found.broken] == [REPORT_FILE]:
-            cure = f"`selfteach report --run {folder}` writes it."
+            cure = f"`selfteach report --run {shlex.quote(str(folder))}` writes it."
         raise IntegrityError(what, where=folder, cure=cure)
 
 
@@ -49,6 +50,7 @@ def _print_files(found: VerifiedRun, folder: Path, *, as_json: bool) -> None:
         for name, state in found.files.items():
             print(f"{state:10}  {replace_control_chars(name)}")
         if not found.finished and not found.lost:
-            print(f"not finished: `selfteach status {folder}` shows how far it is")
+            typed = shlex.quote(str(folder))
+            print(f"not finished: `selfteach status {typed}` shows how far it is")
         if found.broken and command:
             print(f"the command of this run: {replace_control_chars(command)}")

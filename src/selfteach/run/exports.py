@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from selfteach.errors import IntegrityError, SelfteachError
@@ -26,7 +27,7 @@ def check_export(folder: Path, name: str) -> None:
         raise IntegrityError(
             f"not as the run wrote it: {describe_states(broken)}.",
             where=folder,
-            cure=f"{RERUN_CURE} `selfteach verify {folder}` shows the command.",
+            cure=f"{RERUN_CURE} `selfteach verify {shlex.quote(str(folder))}` shows the command.",
         )
 
 

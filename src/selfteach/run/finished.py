@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -290,4 +291,5 @@ def find_material(folder: Path) -> tuple[JsonObject, JsonObject | None]:
 
 
 def _make_unfinished_error(what: str, folder: Path) -> UsageError:
-    return UsageError(what, where=folder, cure=f"`selfteach status {folder}` shows how far it is.")
+    cure = f"`selfteach status {shlex.quote(str(folder))}` shows how far it is."
+    return UsageError(what, where=folder, cure=cure)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import sqlite3
 import zlib
 from collections import Counter
@@ -486,8 +487,8 @@ class Ledger:
                 cure="Check the folder and its permissions.",
             )
         cure = self._cure or (
-            f"`selfteach status --recover {self.path.parent}` saves what can be read into a "
-            "new file."
+            f"`selfteach status --recover {shlex.quote(str(self.path.parent))}` saves what can be "
+            "read into a new file."
         )
         return IntegrityError(f"the ledger is damaged ({fault}).", where=self.path, cure=cure)
 
