@@ -52,6 +52,12 @@ def test_a_single_setting_may_be_a_text() -> None:
     assert call.resolve().config.train.epochs == 7
 
 
+def test_a_set_of_texts_has_one_order() -> None:
+    for names in (set("jumbo"), frozenset("jumbo")):
+        call = api.PythonCall("feedback", {"also": names}, None, None, (), None)
+        assert call.resolve().config.also == ("b", "j", "m", "o", "u")
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

@@ -123,8 +123,11 @@ class Section(BaseModel):
     @classmethod
     def refuse_other_kinds(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse a text or yes and no where a number belongs, and a number or a text where yes or
-        no does. Pydantic would turn 017 into 17 and true into 1.
+        no does. Pydantic would turn 017 into 17 and true into 1. A set of Python gets an order that
+        is the same in each process.
         """
+        if isinstance(value, set | frozenset):
+            return sorted(value, key=str)
         kinds = list_plain_kinds(cls.model_fields[str(info.field_name)].annotation)
         if value is None or not kinds or not kinds <= PLAIN_KINDS:
             return value
