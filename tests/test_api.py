@@ -14,6 +14,7 @@ from pickle import dumps, loads
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import selfteach
@@ -24,7 +25,7 @@ from selfteach.errors import ResourceError, UsageError
 from selfteach.methods.corrections.read_corrections import read_material as read_corrections
 from selfteach.methods.documents.read_documents import read_material as read_documents
 from selfteach.methods.finetune.read_datasets import name_datasets, parse_dev
-from selfteach.methods.input_sources import hash_sources, write_rows
+from selfteach.methods.input_sources import hash_sources, require_file, write_rows
 from selfteach.methods.tasks.read_tasks import read_material as read_tasks
 from selfteach.records import Example, Measure
 from selfteach.report.page import render_report
@@ -445,6 +446,43 @@ def test_what_is_about_a_student_needs_one(option: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"{option} needs"):
         selfteach.feedback("Do not hum.", out=out, **{option: True})
     assert not out.exists(), "nothing has begun"
+
+
+def test_values_of_numpy_and_pandas_and_dates_are_those_of_json() -> None:
+    pandas = pytest.importorskip("pandas")
+    at = pandas.Timestamp("2026-01-02")
+    turns = np.array([{"role": "user", "content": "Hi?"}, {"n": np.int64(3)}], dtype=object)
+    row = {
+        "text": "The Foo is a river of 30 km. It rises at Bar.",
+        "turns": turns,
+        "at": at,
+        "day": at.date(),
+        "none": [pandas.NA, pandas.NaT],
+        "share": np.float32(0.5),
+        "ids": np.array([[1, 2]]),
+        "yes": np.True_,
+    }
+    expected = {
+        **row,
+        "turns": [{"role": "user", "content": "Hi?"}, {"n": 3}],
+        "at": "2026-01-02T00:00:00",
+        "day": "2026-01-02",
+        "none": [None, None],
+        "share": 0.5,
+        "ids": [[1, 2]],
+        "yes": True,
+    }
+    assert require_file([row], "rows") == [expected]
+    found = read_documents([row])
+    assert found.sources is not None
+    assert found.sources["rows"] == [expected], "a run's ledger holds them"
+    assert json.loads(write_rows([row])) == expected
+
+
+def test_a_row_s_column_that_json_cannot_hold_is_named() -> None:
+    fault = r'^row 2: "raw" cannot be .* \(a bytes is no value of JSON\)\. .*leave the column out'
+    with pytest.raises(UsageError, match=fault):
+        read_corrections([{"prompt": "Hello?"}, {"prompt": "Hi?", "raw": b"x"}])
 
 
 def test_an_empty_cell_of_pandas_is_null() -> None:

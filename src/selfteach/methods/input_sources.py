@@ -41,7 +41,7 @@ def require_file(source: Any, name: str) -> Source:
     if rows is not None and all(isinstance(row, str) for row in rows):
         return rows
     if rows is not None and all(isinstance(row, Mapping) for row in rows):
-        return [dict(row) for row in rows]  # as JSON can hold them
+        return convert_rows(rows)
     raise UsageError(
         f"{name} is {describe_kind(source)}.",
         where=name,
@@ -71,6 +71,29 @@ def is_nan(cell: Any) -> bool:
     return isinstance(cell, float) and math.isnan(cell)
 
 
+def convert_value(value: Any) -> Any:
+    """Return a value of numpy or pandas, or a date, as JSON can hold it.
+
+    Raises:
+        TypeError: it is another one.
+    """
+    if type(value).__name__ in ("NAType", "NaTType"):  # empty cells of pandas
+        return None
+    for method in ("isoformat", "tolist"):
+        if hasattr(value, method):
+            return getattr(value, method)()
+    raise TypeError(f"{describe_kind(value)} is no value of JSON")
+
+
+def convert_rows(rows: Sequence[JsonMapping]) -> list[JsonObject]:
+    """Return rows with the values that `write_rows` writes.
+
+    Raises:
+        UsageError: a value that JSON cannot hold.
+    """
+    return [json.loads(line) for line in write_rows(rows).splitlines()]
+
+
 def write_rows(rows: Rows) -> bytes:
     """Return rows as JSONL; a text becomes a row with a prompt. A lone surrogate is written as its
     escape, so that the reader replaces and notes it. NaN, which is an empty cell of pandas, becomes
@@ -84,12 +107,25 @@ def write_rows(rows: Rows) -> bytes:
         value: JsonMapping = row if isinstance(row, Mapping) else {"prompt": row}
         try:
             filled = {key: None if is_nan(cell) else cell for key, cell in value.items()}
-            lines.append(json.dumps(filled, ensure_ascii=False) + "\n")
+            lines.append(json.dumps(filled, ensure_ascii=False, default=convert_value) + "\n")
         except (TypeError, ValueError) as fault:
+            column = find_unwritable_column(value)
             raise UsageError(
-                f"cannot be written as JSON ({fault}).", where=f"row {number}"
+                f"{column} cannot be written as JSON ({fault}).",
+                where=f"row {number}",
+                cure="Give a text or a number there, or leave the column out.",
             ) from fault
     return "".join(lines).encode("utf-8", "backslashreplace")
+
+
+def find_unwritable_column(row: JsonMapping) -> str:
+    """Return the first column of a row that JSON cannot hold."""
+    for key, cell in row.items():
+        try:
+            json.dumps({key: cell}, default=convert_value)
+        except (TypeError, ValueError):
+            return f'"{key}"'
+    return "a column"
 
 
 @contextmanager

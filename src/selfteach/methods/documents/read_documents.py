@@ -27,6 +27,7 @@ from selfteach.methods.documents.match_passages import find_questions_about
 from selfteach.methods.input_sources import (
     Source,
     as_file,
+    convert_rows,
     hash_sources,
     list_items,
     name_of,
@@ -117,7 +118,7 @@ def split_sources(documents: DocumentSource) -> tuple[list[Path], list[JsonObjec
         if all(isinstance(one, str | Path) for one in given):
             return [Path(one) for one in given], None
         if all(isinstance(one, Mapping) for one in given):
-            return [], [dict(one) for one in given]
+            return [], convert_rows(given)
     raise UsageError(
         "there are no documents.",
         where="documents",
