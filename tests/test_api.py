@@ -345,6 +345,12 @@ def test_a_call_is_written_as_python() -> None:
     settings = {"smoke_test": False, "check": "", "also": [], "seed": None}
     call = write_expression("feedback", ["Hum."], {"out": "o", "accept": False}, settings)
     assert call == "selfteach.feedback('Hum.', out='o', smoke_test=False, check='', also=[])"
+    dotted = {"train.epochs": 2, "seed": 1, "ask.words": ["x" * 3000]}
+    call = write_expression("feedback", ["Hum."], {}, dotted)
+    assert call == (
+        "selfteach.feedback('Hum.', **{'train.epochs': 2}, seed=1, **{'ask.words': ask_words})"
+    )
+    compile(call, "the recorded call", "eval")
     long = write_expression("corrections", [["x" * 3000]], {})
     assert long == "selfteach.corrections(material)"
 

@@ -828,8 +828,11 @@ def write_expression(
             continue
         parts.append(f"{name}={write_value(value, name)}")
     for name, value in (settings or {}).items():
-        if value is not None:
-            parts.append(f"{name}={write_value(value, name)}")
+        if value is None:
+            continue
+        written = write_value(value, name.replace(".", "_"))
+        is_keyword = name.isidentifier()  # "train.epochs" is none
+        parts.append(f"{name}={written}" if is_keyword else f"**{{{name!r}: {written}}}")
     return f"selfteach.{function}({', '.join(parts)})"
 
 
