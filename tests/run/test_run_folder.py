@@ -961,10 +961,11 @@ def test_a_run_goes_on_where_its_material_lies_elsewhere(
 
 def test_a_dataset_with_the_name_of_a_place_is_another_run() -> None:
     settings = resolve(FinetuneConfig)
-    with open_run(None, "train", "train", settings, {"run": "run.jsonl 12ab"}):
-        pass
-    found = find_standing_run(None, "train", "train", settings, {"run": "run.jsonl 34cd"})
-    assert found is None
+    for name, other in (("run", "34cd"), ("examples.jsonl", "12ab")):
+        with open_run(None, name, "train", settings, {name: "12ab"}) as run:
+            pass
+        found = find_standing_run(None, name, "train", settings, {name: other})
+        assert found == (run.path if other == "12ab" else None)
 
 
 @pytest.mark.parametrize("out", [".", "../here/", "/{here}"])

@@ -91,8 +91,8 @@ RUN_FORMAT = 3
 EARLIER_VALUES = {"balance.own_samples": 0}
 """What runs did that do not know a setting, where its default is to do something new."""
 PLACES = {"from": "from_sum", "run": "examples.jsonl"}
-"""Keys of a run's material that hold where something lies, and the keys of the sums of it: the
-adapter that the run goes on from, and the run that it compares on the examples of."""
+"""Keys of a run's material that name a place, each with the key of the sum of what lies there: the
+adapter that the run goes on from, and the run on whose examples it compares."""
 DATE_PATTERN = r"\d{4}-\d\d-\d\d"
 """The beginning of a default name below runs/."""
 SLUG_LENGTH = 48
@@ -497,7 +497,8 @@ def complete_identity(
     added: JsonObject = json.loads(dump_canonical_json(defaults))
     material: JsonObject = dict(before["material"])
     for place, content in PLACES.items():
-        if content in material and material[content] == now["material"].get(content):
+        is_same = content in material and material[content] == now["material"].get(content)
+        if is_same and place in now["material"]:
             material[place] = now["material"][place]
     return {**before, "config": config | added, "material": material}
 
