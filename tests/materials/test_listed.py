@@ -421,3 +421,67 @@ def test_the_sentence_before_a_markdown_table_of_one_row_is_no_head_of_it(tmp_pa
     text = f"# Tower\n\n{STORM}\n\n| Part | Size |\n|--|--|\n| Gate | 3 m |\n"
     (tmp_path / "a.md").write_text(text)
     assert list_file_facts(tmp_path / "a.md") == [STORM, "Part: Gate; Size: 3 m"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "facts"),
+    [
+        (
+            "a.md",
+            "# Offices\n\n## Berlin\n\nOpen 9 to 17.\n\n## Paris\n\nOpen 10 to 18.",
+            ["Berlin: Open 9 to 17.", "Paris: Open 10 to 18."],
+        ),
+        (
+            "a.html",
+            "<h1>Offices</h1><h2>Berlin</h2><p>Open 9 to 17.<h2>Paris</h2><p>Open 10 to 18.",
+            ["Berlin: Open 9 to 17.", "Paris: Open 10 to 18."],
+        ),
+        (
+            "b.md",
+            f"# Tools\n\n## Valve\n\n{STORM}\n\n## Pump\n\nIt moves water.\n\n## Gauge\n\n"
+            "It shows pressure.",
+            [STORM, "Pump: It moves water.", "Gauge: It shows pressure."],
+        ),
+        (
+            "c.md",
+            "# Server\n\nRun these commands in the shell:\n\n    make install\n\n## Config\n\n"
+            "    port: 8080",
+            ["Run these commands in the shell: make install.", "Config: port: 8080."],
+        ),
+        (
+            "d.md",
+            "# Mill\n\n## Opening hours in the summer season\n\n9 to 17.\n\n"
+            "## Opening hours in the winter season\n\nClosed",
+            [
+                "Opening hours in the summer season: 9 to 17.",
+                "Opening hours in the winter season: Closed.",
+            ],
+        ),
+        (
+            "e.md",
+            f"# Mill\n\n## Visits\n\nOnly on Sundays.\n\n{STORM}\n\n## Teas\n\nWe sell three.\n\n"
+            "- Mint",
+            ["Visits: Only on Sundays.", STORM, "We sell three: Mint."],
+        ),
+    ],
+)
+def test_a_marked_heading_leads_what_is_below_it(
+    tmp_path: Path, name: str, text: str, facts: list[str]
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert list_file_facts(tmp_path / name) == facts
+
+
+def test_a_heading_of_docx_leads_what_is_below_it(tmp_path: Path) -> None:
+    from docx import Document as Docx
+
+    made = Docx()
+    made.add_heading("Offices", 1)
+    for name, hours in (("Berlin", "Open 9 to 17."), ("Paris", "Open 10 to 18.")):
+        made.add_heading(name, 2)
+        made.add_paragraph(hours)
+    made.save(str(tmp_path / "a.docx"))
+    assert list_file_facts(tmp_path / "a.docx") == [
+        "Berlin: Open 9 to 17.",
+        "Paris: Open 10 to 18.",
+    ]

@@ -5,10 +5,11 @@
     - Sunday: closed       "Opening hours: Sunday: closed."
 
 The head of a line of fewer than `MIN_WORDS` words is a heading, a line that ends in a colon, the
-sentence before a list (not before a table), or the document's title. A row of a table whose columns
-have no names gets such a head at any length. The head of an answer is its question. Only whole
-lines get a head: a short sentence within a paragraph stays too short for a question, and is only
-recited with the others (`find_recited`).
+sentence before a list (not before a table), or the document's title. What a file marks as a heading
+heads what is below it, whatever stands above. A row of a table whose columns have no names gets
+such a head at any length. The head of an answer is its question. Only whole lines get a head: a
+short sentence within a paragraph stays too short for a question, and is only recited with the
+others (`find_recited`).
 """
 
 from __future__ import annotations
@@ -156,8 +157,8 @@ def _normalize_head(text: str) -> str:
 class Line:
     """Hold a line without its mark, and the numbers of its first and last sentence.
 
-    `row` tells whether it is a row of a table, as far as the file tells. `opens` and `closes` tell
-    whether a blank line is before and after it.
+    `row` tells whether it is a row of a table, and `heading` whether it is a heading, as far as the
+    file tells. `opens` and `closes` tell whether a blank line is before and after it.
     """
 
     text: str
@@ -165,6 +166,7 @@ class Line:
     last: int
     item: bool
     row: bool
+    heading: bool
     opens: bool
     closes: bool
 
@@ -185,7 +187,11 @@ class Line:
 
 
 def assign_heads(
-    text: str, spans: Sequence[Span], title: str, rows: Set[str] = frozenset()
+    text: str,
+    spans: Sequence[Span],
+    title: str,
+    rows: Set[str] = frozenset(),
+    headings: Set[str] = frozenset(),
 ) -> list[Span]:
     """Return the same sentences, with heads for those that need one.
 
@@ -193,15 +199,16 @@ def assign_heads(
         spans: every sentence of the text, in order.
         title: the head of short lines without another one.
         rows: those of the document's tables.
+        headings: those of the document.
     """
     found = list(spans)
-    lines = list(_split_lines(text, spans, rows))
+    lines = list(_split_lines(text, spans, rows, headings))
     head = ""
     is_question = in_item = False
     before: Line | None = None
 
     def assign(line: Line) -> None:
-        words = " ".join(head.split()).rstrip(" :：")
+        words = " ".join(head.split()).rstrip(" .:：")
         found[line.first] = replace(spans[line.first], head=words or title)
 
     for line, after, second in zip_longest(lines, lines[1:], lines[2:]):
@@ -212,6 +219,9 @@ def assign_heads(
         if _QUESTION.search(line.text) or _COLON.search(line.text):
             head = line.text if count_words(line.text) <= MAX_HEAD_WORDS else ""
             is_question = _QUESTION.search(line.text) is not None
+        elif line.heading:
+            head = line.text
+            is_question = False
         elif is_question and head:
             assign(line)
             head = ""
@@ -251,9 +261,15 @@ def _is_row(line: Line, after: Line | None) -> bool:
 def _is_heading(line: Line, head: str, before: Line | None, after: Line | None) -> bool:
     """Tell whether a short line that is no item is a heading.
 
-    It has no head, it opens a block, or it is alone before text or a list.
+    It has no head, it opens a block, or it is alone before text or a list. Below a head a sentence
+    is one only before a list, and what stands before a marked heading is none.
     """
     if _VALUE.match(line.text):
+        return False
+    leads_list = after is not None and after.item and not after.row
+    if head and _ENDS.search(line.text) and not leads_list:
+        return False
+    if head and after is not None and after.heading:
         return False
     if line.alone:
         return not head or (after is not None and (after.item or not after.short))
@@ -261,7 +277,9 @@ def _is_heading(line: Line, head: str, before: Line | None, after: Line | None) 
     return not head or (line.opens and not under)
 
 
-def _split_lines(text: str, spans: Sequence[Span], rows: Set[str]) -> Iterator[Line]:
+def _split_lines(
+    text: str, spans: Sequence[Span], rows: Set[str], headings: Set[str]
+) -> Iterator[Line]:
     """Yield the lines of a text with their sentences."""
     gaps = [text[a.end : b.start] for a, b in pairwise([Span(0, 0), *spans])]
     gaps.append("\n\n")  # behind the last sentence
@@ -276,6 +294,7 @@ def _split_lines(text: str, spans: Sequence[Span], rows: Set[str]) -> Iterator[L
                 last,
                 item=is_item,
                 row=is_item and normalize_line(own) in rows,
+                heading=not is_item and normalize_line(own) in headings,
                 opens=first == 0 or "\n\n" in gaps[first],
                 closes="\n\n" in gaps[last + 1],
             )
