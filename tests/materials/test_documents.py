@@ -388,6 +388,7 @@ def test_divided_words_and_scripts_without_spaces_are_joined() -> None:
     assert join_wrapped_lines(f"{han}\nmill") == f"{han} mill"
 
 
+HTML_NAMESPACE = "<html xmlns='http://www.w3.org/1999/xhtml'>"
 LEFT = "characters of navigation, page foot or controls left out"
 
 
@@ -642,6 +643,7 @@ def test_code_of_a_page_keeps_its_line_breaks() -> None:
     [
         ("---\ntitle: Mill\n---\n\nText", "Text"),
         ("---\n'title' : Mill\n---\nText", "Text"),
+        ("---\ntitle: Mill\n...\n\nText\n\n---\n\nMore", "Text\n\nMore"),
         ("---\n\n# One\n\nBuilt in 1874.\n\n---\n\nText", "One\n\nBuilt in 1874.\n\nText"),
         ("---\nBuilt in 1874: by Ann.\n\n---\n\nText", "Built in 1874: by Ann.\n\nText"),
     ],
@@ -766,6 +768,45 @@ def test_a_plain_text_is_named_by_its_heading_else_by_its_file(
 def test_what_a_word_processor_made_of_a_title_is_left_out(tmp_path: Path) -> None:
     write_pdf(tmp_path / "a.pdf", [WORDS], title="Microsoft Word - The Mill.doc")
     assert read_documents([tmp_path / "a.pdf"]).documents[0].title == "The Mill"
+
+
+@pytest.mark.parametrize(
+    "title", ["untitled", "Untitled-2.pdf", "Microsoft Word - Document1", "PowerPoint Presentation"]
+)
+def test_what_a_program_writes_for_a_title_is_none(tmp_path: Path, title: str) -> None:
+    write_pdf(tmp_path / "old-mill.pdf", [WORDS], title=title)
+    assert read_documents([tmp_path / "old-mill.pdf"]).documents[0].title == "old mill"
+    assert read_html(f"<title>{title}</title><h1>The Mill</h1>")[0] == "The Mill"
+
+
+def test_a_docx_without_properties_is_named_by_its_heading(tmp_path: Path) -> None:
+    """python-docx invents a title for it."""
+    pytest.importorskip("docx")
+    from docx import Document
+    from docx.opc.constants import RELATIONSHIP_TYPE
+
+    document = Document()
+    document.add_heading("The Mill", 0)
+    document.add_paragraph(WORDS)
+    relations = document.part.package.rels
+    (name,) = (n for n, r in relations.items() if r.reltype == RELATIONSHIP_TYPE.CORE_PROPERTIES)
+    del relations[name]
+    document.save(str(tmp_path / "a.docx"))
+    assert read_documents([tmp_path / "a.docx"]).documents[0].title == "The Mill"
+
+
+def test_pages_of_a_pdf_without_text_are_noted(tmp_path: Path) -> None:
+    write_pdf(tmp_path / "a.pdf", [WORDS, "", "It is old.", " "])
+    reading = read_documents([tmp_path / "a.pdf"])
+    notes = [line.fault for line in reading.cleaned_rows]
+    assert notes == ["without text: 2 of 4 pages (pictures?)"]
+
+
+@pytest.mark.parametrize("head", ["<?xml version='1.0'?><html>", HTML_NAMESPACE])
+def test_an_element_of_xhtml_that_closes_itself_hides_nothing(head: str) -> None:
+    page = f"{head}<head><title/><script src='a.js' /></head><body><p>The mill.</p></body></html>"
+    assert read_html(page)[:2] == ("", "The mill.")
+    assert read_html("<p>One.</p><script src=a/>x</script><p>Two.")[1] == "One.\n\nTwo."
 
 
 TITLE = "The Long History of the Canals of Holland"

@@ -35,6 +35,11 @@ _COLON = re.compile(r"[:：]$")
 _VALUE = re.compile(r"[^:：]*+[:：].*\d")
 _ROW = re.compile(r"[^:;]+: [^;]*(?:; [^:;]+: [^;]*)+")
 """A row of a table, with the names of its columns: it needs no sentence to say what it is."""
+_PLACEHOLDER = re.compile(
+    r"(?:microsoft \w+ - )?(?:untitled(?:[ -]?(?:document|page|\d+))*|word document|"
+    r"powerpoint presentation|(?:document|presentation)\d+)(?:\.\w+)?",
+    re.I,
+)
 _VERB = re.compile(
     r"\b(?:is|are|was|were|has|have|had|does|did|can|will|must|may|shall|should)\b",
     re.I,
@@ -72,6 +77,11 @@ def format_sentence(text: str, span: Span) -> str:
 def normalize_line(text: str) -> str:
     """Return the words of a line, in the form in which headings are compared."""
     return " ".join(text.split()).casefold()
+
+
+def clear_placeholder(title: str) -> str:
+    """Return a title, or "" for the words that a program writes where the author gave no title."""
+    return "" if _PLACEHOLDER.fullmatch(" ".join(title.split())) else title
 
 
 def collect_headings(lines: Iterable[str]) -> frozenset[str]:

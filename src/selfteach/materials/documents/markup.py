@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from selfteach.materials.documents.layout import KEPT_BREAK, join_lines, join_wrapped_lines
 from selfteach.materials.documents.limits import MAX_CHARS, TooLarge
+from selfteach.materials.documents.listed import clear_placeholder
 from selfteach.materials.documents.tables import (
     MAX_ACROSS,
     MAX_CELL_CHARS,
@@ -49,6 +50,12 @@ LEFT_OUT = "navigation, page foot or controls"
 END = "selfteach-end"
 """An element that is added behind the page. The elements that hold it were never closed."""
 
+_XHTML = re.compile(r"\A\ufeff?\s*<\?xml\s|http://www\.w3\.org/1999/xhtml")
+XHTML_CHARS = 2000
+"""The beginning of a page, which tells whether it is XHTML."""
+_CLOSED_ITSELF = re.compile(r"<(iframe|noscript|script|style|textarea|title)\b([^<>]*)/>", re.I)
+"""An element that HTML would read as one that is never closed."""
+
 
 def read_html(
     text: str, headings: list[str] | None = None, rows: list[str] | None = None
@@ -67,6 +74,8 @@ def read_html(
     """
     from selectolax.lexbor import LexborHTMLParser
 
+    if _XHTML.search(text, 0, XHTML_CHARS):
+        text = _CLOSED_ITSELF.sub(r"<\1\2></\1>", text)
     tree = LexborHTMLParser(f"{text}<{END}></{END}>")
     end = tree.css_first(END)
     if end is None:  # inside a comment or a text area that is never closed
@@ -80,7 +89,7 @@ def read_html(
     note = f"{page.left_out:,} characters of {LEFT_OUT} left out" if page.left_out else ""
     title = tree.css_first("title:not(svg title)")
     return (
-        (_get_line(title) if title else "") or page.title,
+        (clear_placeholder(_get_line(title)) if title else "") or page.title,
         join_wrapped_lines("".join(page.parts)),
         note,
     )
@@ -278,12 +287,12 @@ def find_declared_encoding(data: bytes) -> str:
 
 _FRONT = re.compile(
     r"\A(?:---[ \t]*\n(?:#.*\n){0,20}(?=[\"']?[\w.-]{1,60}[\"']?[ \t]{0,9}:\s)"
-    r"(?:.{0,5000}\n){0,200}?---[ \t]*\n"
+    r"(?:.{0,5000}\n){0,200}?(?:---|\.\.\.)[ \t]*\n"
     r"|\+\+\+[ \t]*\n(?:#.*\n){0,20}(?=[\w.-]{1,60}[ \t]{0,9}=)"
     r"(?:.{0,5000}\n){0,200}?\+\+\+[ \t]*\n)"
 )
-"""Values with their keys before a text: YAML between rules, or TOML between plus signs. Without a
-key it is a rule, and text follows.
+"""Values with their keys before a text: YAML between rules (three dots may end it), or TOML between
+plus signs. Without a key it is a rule, and text follows.
 """
 _FRONT_TITLE = re.compile(
     r"^[\"']?title[\"']?[ \t]*(?::[ \t]+|=[ \t]*(?=[\"']))"

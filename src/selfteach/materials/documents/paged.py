@@ -28,7 +28,7 @@ from selfteach.materials.documents.limits import (
     SMALL_BYTES,
     TooLarge,
 )
-from selfteach.materials.documents.listed import MIN_WORDS, count_words
+from selfteach.materials.documents.listed import MIN_WORDS, clear_placeholder, count_words
 from selfteach.materials.documents.tables import format_rows
 from selfteach.sentences import SENTENCE_MARKS
 from selfteach.text import REPLACEMENT, format_count
@@ -62,7 +62,7 @@ END_CHARS = 20
 def read_pdf(path: Path) -> tuple[str, list[str], str]:
     """Return (title, the text of each page, note), without the margins of the pages.
 
-    The note says how many lines were left out; it is "" for none.
+    The note says how many lines were left out and how many pages hold no text; it is "" for none.
 
     Raises:
         ValueError: the file is encrypted, or holds no text or too much.
@@ -83,12 +83,17 @@ def read_pdf(path: Path) -> tuple[str, list[str], str]:
         raise ValueError(
             "holds no text; if its pages are pictures, run a text recognition over it first"
         )
-    title = (reader.metadata.title if reader.metadata else "") or ""
+    title = str((reader.metadata.title if reader.metadata else "") or "")
     kept = remove_margins(pages)
     left_out = sum(len(_list_lines(page)) for page in pages)
     left_out -= sum(len(_list_lines(page)) for page in kept)
-    note = f"{format_count(left_out, 'lines')} of {LEFT_OUT} left out" if left_out else ""
-    return str(title), [join_wrapped_lines(page) for page in kept], note
+    empty = sum(not page.strip() for page in pages)
+    notes = []
+    if left_out:
+        notes.append(f"{format_count(left_out, 'lines')} of {LEFT_OUT} left out")
+    if empty:
+        notes.append(f"without text: {empty:,} of {format_count(len(pages), 'pages')} (pictures?)")
+    return clear_placeholder(title), [join_wrapped_lines(page) for page in kept], "; ".join(notes)
 
 
 def remove_margins(pages: Sequence[str]) -> list[str]:
@@ -172,7 +177,7 @@ def read_docx(
     from docx.text.paragraph import Paragraph
 
     document = Document(str(path))
-    title = document.core_properties.title or ""
+    title = clear_placeholder(document.core_properties.title or "")
     parts = []
     room = MAX_CHARS
     for element in _iterate_blocks(document.element.body):
