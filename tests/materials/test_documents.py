@@ -219,6 +219,20 @@ def test_a_docx_is_read_as_it_is_shown(tmp_path: Path) -> None:
     assert read.text == "It was built in 1790 by Ann Ames.\n\nIt is old.\n\n- Year: 1790"
 
 
+def test_what_is_struck_out_or_hidden_in_a_docx_is_no_text(tmp_path: Path) -> None:
+    pytest.importorskip("docx")
+    from docx import Document
+
+    document = Document()
+    paragraph = document.add_paragraph()
+    paragraph.add_run("The fee is 10 euros. ").font.strike = True
+    paragraph.add_run("It is due in May. ").font.double_strike = True
+    paragraph.add_run("Ask Ann. ").font.hidden = True
+    paragraph.add_run("The fee is 12 euros.").font.strike = False
+    document.save(str(tmp_path / "a.docx"))
+    assert read_documents([tmp_path / "a.docx"]).documents[0].text == "The fee is 12 euros."
+
+
 def test_text_boxes_of_docx_are_read_once(tmp_path: Path) -> None:
     """Word writes a box twice, the second time for older programs; a box may hold a box."""
     from docx import Document
@@ -475,11 +489,41 @@ def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
         ("<p>Text<nav>Menu</nav><textarea>never <b>closed", "Text\n\nnever <b>closed", f"4 {LEFT}"),
         ("<pre>one\n  two</pre>three\nfour", "one\ntwo\n\nthree four", ""),
         ("<ul><li></li><li><ul><li><p>One</ul></ul><p>Two", "- One\n\nTwo", ""),
+        ("<p>It costs <s>10</s> 12 <del>euros</del><strike>marks</strike>.", "It costs 12 .", ""),
+        ("<del>never closed <p>Text", "never closed\n\nText", ""),
+        (
+            "<h2>Past</h2><span class='mw-editsection x'>[<a href=x>edit</a>]</span><p>Text",
+            "Past\n\nText",
+            f"6 {LEFT}",
+        ),
         ("<h1 hidden>a</h1><svg><title>b</title></svg><h1>C</h1><h1>D</h1>", "C\n\nD", ""),
     ],
 )
 def test_text_in_forms_is_read_and_what_is_hidden_is_not(page: str, read: str, note: str) -> None:
     assert read_html(page)[1:] == (read, note)
+
+
+@pytest.mark.parametrize(
+    ("page", "read"),
+    [
+        ("<h1>Hale Mill<br>Handbook</h1>Text", "Hale Mill Handbook\n\nText"),
+        ("<h1>Hale<i hidden>x</i> Mill<style>.a{}</style></h1>Text", "Hale Mill\n\nText"),
+        ("<ul><li><h1> Hale Mill </h1>Text</ul>", "- Hale Mill\n\nText"),
+        ("<h1><p>Hale</p><p>Mill</p></h1>Text", "Hale\n\nMill\n\nText"),
+    ],
+)
+def test_a_heading_of_a_page_is_one_line_as_it_is_seen(page: str, read: str) -> None:
+    headings = list[str]()
+    title, text, _ = read_html(page, headings)
+    assert text == read
+    assert [title] == headings == [" ".join(read.removeprefix("- ").removesuffix("Text").split())]
+
+
+def test_a_heading_that_is_never_closed_is_none() -> None:
+    headings = list[str]()
+    page = "<h1>The Mill<br>It was built in 1790.<p>It closed."
+    assert read_html(page, headings)[:2] == ("", "The Mill\nIt was built in 1790.\n\nIt closed.")
+    assert headings == []
 
 
 def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
@@ -516,6 +560,8 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
         # GitHub's tables: a bar in code parts cells too, unless it is marked.
         ("| `a \\| b` | c |\n|--|--|\n| 1 | `x\\|y` |", "- a | b: 1; c: x|y"),
         ("- a\n-\n\nText\n1. b\n2) c", "- a\n\nText\n1. b\n2) c"),
+        ("~~The fee is 10 ~2~.~~ It is `~~12~~`.", "It is ~~12~~."),
+        ("- [x] Paint\n- [ ] Call\n- ~~Wait~~\n\n[x] Text", "- Paint\n- Call\n\n[x] Text"),
         ("a \0 7\0 b", "a \ufffd 7\ufffd b"),
         ("<style>\n.a { b: c }\n</style>\n\nText\n\n<script>\nx = 1;\n</script>", "Text"),
     ],

@@ -38,6 +38,10 @@ AROUND = frozenset(("nav", "footer", "menu"))
 """Elements around the text of a page. They are text inside an article."""
 CONTROLS = frozenset(("button", "select", "datalist", "textarea"))
 """Elements that a user presses or fills in."""
+STRUCK = frozenset(("del", "s", "strike"))
+"""Elements with words that no longer hold."""
+EDIT_LINK = "mw-editsection"
+"""The class of the links of Wikipedia with which a reader edits a part."""
 HEADINGS = re.compile(r"h[1-6]")
 ARTICLES = frozenset(("article", "main"))
 HIDING_STYLES = (("display", "none"), ("visibility", "hidden"))
@@ -139,6 +143,7 @@ class _Page:
             end = end.parent
         self._tables: list[_Table] = []
         self._item_begins = False
+        self._heading_start = 0
         self._articles = 0
         self._pre = 0
         self._room = MAX_CHARS
@@ -173,8 +178,7 @@ class _Page:
             return False
         self._break(tag)
         if HEADINGS.fullmatch(tag):
-            self.headings.append(_get_line(node))
-            self.title = self.title or (self.headings[-1] if tag == "h1" else "")
+            self._heading_start = len(self.parts)
         elif tag == "br":
             self.parts.append(KEPT_BREAK)
         elif tag in ITEMS:
@@ -193,7 +197,9 @@ class _Page:
 
     def _close(self, node: LexborNode) -> None:
         tag = node.tag or ""
-        if tag in ITEMS:
+        if HEADINGS.fullmatch(tag) and node.mem_id not in self._never_closed:
+            self._end_heading(tag)
+        elif tag in ITEMS:
             self._item_begins = False
         elif self._tables and tag in CELLS:
             self._end_cell(node)
@@ -219,19 +225,32 @@ class _Page:
         self.parts.append(words.replace("\n", KEPT_BREAK))
 
     def _is_left_out(self, node: LexborNode, tag: str) -> bool:
-        """Tell whether an element is hidden, around the text, or a control; count the last two."""
+        """Tell whether an element is hidden, struck out, around the text, or a control; count the
+        last two.
+        """
         if node.mem_id in self._never_closed or (tag == "textarea" and not self._end_found):
             return False
         hidden = node.attrs.sget("aria-hidden").strip().lower() == "true"
-        if hidden or "hidden" in node.attrs or _hides(node.attrs.sget("style")):
+        if hidden or "hidden" in node.attrs or _hides(node.attrs.sget("style")) or tag in STRUCK:
             return True
-        if tag not in CONTROLS and (tag not in AROUND or self._articles):
+        is_control = tag in CONTROLS or EDIT_LINK in node.attrs.sget("class").split()
+        if not is_control and (tag not in AROUND or self._articles):
             return False
         for inner in node.traverse(include_text=True):
             holder = inner.parent.tag if inner.parent else None
             if inner.is_text_node and not NO_TEXT.fullmatch(holder or ""):
                 self.left_out += len("".join((inner.text_content or "").split()))
         return True
+
+    def _end_heading(self, tag: str) -> None:
+        """Keep the words of a heading, and put them on one line if no block parts them."""
+        text = "".join(self.parts[self._heading_start :]).replace(KEPT_BREAK, " ")
+        if "\n" not in text:
+            self.parts[self._heading_start :] = [text]
+        heading = " ".join(text.split()).removeprefix("- ")
+        self.headings.append(heading)
+        if tag == "h1":
+            self.title = self.title or heading
 
     def _begin_cell(self) -> None:
         table = self._tables[-1]
@@ -311,6 +330,8 @@ _BREAK_IN_LINE = re.compile(
 """Tags that part the lines of a paragraph. `<option>` is a word of the author there."""
 _LINES = frozenset(("li", "dd", "dt", "tr", "thead", "tbody", "tfoot"))
 """Elements without blank lines around them."""
+_TASK = re.compile(r"\A\[[ xX]\][ \t]+")
+"""The mark of a task, done or not, before the words of an item."""
 _PROGRAM = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
 APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block", "table_close"))
 """Tokens with a blank line before and behind their text, even if the file has none."""
@@ -320,7 +341,7 @@ APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block",
 def _make_markdown_parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark").enable("table")
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 def read_front_title(text: str) -> str:
@@ -339,7 +360,8 @@ def read_markdown(
 ) -> tuple[str, str]:
     """Return (title, text) of CommonMark with tables: the first heading, and the words.
 
-    Marks of headings, quotes and emphasis are left out, and so are HTML tags. Links and pictures
+    Marks of headings, quotes, tasks and emphasis are left out, and so are HTML tags and what is
+    struck out. Links and pictures
     keep their words, items of lists their marks, and code its signs and line breaks. Other lines
     are joined, unless the author broke them with two spaces, a backslash or `<br>`.
 
@@ -368,7 +390,9 @@ def read_markdown(
             cells[-1].append(_get_words(token))
         elif token.type == "inline":
             words = _get_words(token)
-            lines.append(mark + words.replace("\n", KEPT_BREAK))
+            if mark:
+                words = _TASK.sub("", words)
+            lines.append(mark + words.replace("\n", KEPT_BREAK) if words else "")
             mark = ""
             if tokens[n - 1].type == "heading_open":
                 heading = " ".join(words.split())
@@ -394,10 +418,12 @@ def _get_words(token: Token) -> str:
     """Return the words of a token and of the tokens in it, with the line breaks of the author."""
     if token.children is not None:
         lines = [""]
+        num_struck = 0
         for child in token.children:
+            num_struck += (child.type == "s_open") - (child.type == "s_close")
             if child.type == "softbreak":
                 lines.append("")
-            else:
+            elif not num_struck:
                 lines[-1] += _get_words(child)
         return join_lines(lines)
     if token.type == "hardbreak":

@@ -41,13 +41,16 @@ AROUND = tuple(f"{WORD}{name}" for name in ("sdt", "sdtContent", "ins", "moveTo"
 """Elements of a DOCX that hold paragraphs and are none."""
 CONTENTS = f'{WORD}val="Table of Contents"'
 MATH = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+ON = "not(@w:val='0' or @w:val='false' or @w:val='off')"
+"""A mark that is not switched off."""
 RUNS = (
     f".//*[self::w:r or (local-name() = 'r' and namespace-uri() = '{MATH}')]"
     "[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:rt)]"
+    f"[not(w:rPr/*[self::w:strike or self::w:dstrike or self::w:vanish][{ON}])]"
 )
-"""The runs of a paragraph and of its formulas that a reader sees."""
+"""The runs of a paragraph and of its formulas that a reader sees and that are not struck out."""
 NOTES = ".//w:footnoteReference[not(ancestor::w:del)] | .//w:endnoteReference[not(ancestor::w:del)]"
-HEAD_ROWS = "./w:tr[1]/w:trPr/w:tblHeader[not(@w:val='0' or @w:val='false' or @w:val='off')]"
+HEAD_ROWS = f"./w:tr[1]/w:trPr/w:tblHeader[{ON}]"
 """The mark of a first row that names the columns."""
 BOXES = ".//w:txbxContent[not(ancestor::w:del or ancestor::w:moveFrom)]"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
@@ -227,7 +230,7 @@ def _iterate_blocks(body: Any) -> Iterator[Any]:
 
 def _read_runs(paragraph: Any) -> str:
     """Return the text of a paragraph, also of its links, fields, content controls and tracked
-    insertions, and without what is deleted.
+    insertions, and without what is deleted, struck out or hidden.
     """
     return "".join(_read_run(run) for run in paragraph.xpath(RUNS) if _is_own(run, paragraph))
 
