@@ -15,7 +15,10 @@ from selfteach.errors import DataError
 from selfteach.generate.study import collect_sentences, make_study_data
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.materials.documents.encoding import decode_text
-from selfteach.materials.documents.layout import join_wrapped_lines
+from selfteach.materials.documents.layout import (
+    join_wrapped_lines,
+    part_underlined_headings,
+)
 from selfteach.materials.documents.markup import (
     find_declared_encoding,
     read_html,
@@ -606,6 +609,10 @@ CODE = "curl -fsSL https://example.org/install-the-tool.sh -o install.sh\nchmod 
         ("The river feeds the wheel,\nwhich is called Aller.", None),
         (f"{LONG} and with her two brothers, who had also come from the north\nof 30,000.", None),
         ("She came to the docu\u00ad\nment.", "She came to the document."),
+        ("**Is it open?**\nYes.\nWho is\nhere?\nAnn.", "Is it open?\nYes. Who is here? Ann."),
+        ("**Who?**\nAnn.\n**Where?**\nIn Hale.", "Who?\nAnn.\nWhere?\nIn Hale."),
+        (f"Is it {LONG}?\nNo.", f"Is it {LONG}? No."),
+        (f"**Is it {LONG}?** \nNo.", f"Is it {LONG}?\nNo."),
         ("東京は\n首都です。", "東京は首都です。"),
         (f"{LONG}  \nof the bank.\\\nAnd<br>more.", f"{LONG}\nof the bank.\nAnd\nmore."),
         (f"Run:\n\n```sh\n{CODE}\n\n\nls\n```\nDone.", f"Run:\n\n{CODE}\n\nls\n\nDone."),
@@ -901,6 +908,45 @@ def test_a_line_that_may_be_a_fact_is_taught(tmp_path: Path, name: str, text: st
     (document,) = read_documents([path]).documents
     (chunk,) = split_chunks(document, lambda words: len(words.split()))
     assert 0 in chunk.find_informative_sentences()
+
+
+def test_underlined_headings_of_a_text_lead_what_is_below_them(tmp_path: Path) -> None:
+    text = f"""The Mill
+========
+{WORDS}
+
+-------------
+Opening hours
+-------------
+Monday: 9 to 17
+
+Parking
+-------
+
+Free of charge.
+
+Ask Ann.
+--------
+"""
+    (tmp_path / "a.txt").write_text(text)
+    (document,) = read_documents([tmp_path / "a.txt"]).documents
+    assert document.title == "The Mill"
+    assert document.headings - {""} == {"the mill", "opening hours", "parking"}
+    (chunk,) = split_chunks(document, lambda words: len(words.split()))
+    assert [chunk.words(i) for i in chunk.find_informative_sentences()] == [
+        "The old mill stands by the river.",
+        "It was built in 1790.",
+        "Opening hours: Monday: 9 to 17.",
+        "Parking: Free of charge.",
+        "Parking: Ask Ann.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["One\nTwo\n----", "One\n---------", "One.\n-----", "\n----\n", "----", "One\n___"]
+)
+def test_other_lines_of_signs_stay(text: str) -> None:
+    assert part_underlined_headings(text) == (text, [])
 
 
 def test_a_first_line_that_was_not_wrapped_is_a_heading() -> None:

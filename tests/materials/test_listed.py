@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,8 +234,13 @@ HEAD = "<table><tr><th>Year<th>City<th>Ships</tr>"
             "- Year: 1911; City: Velm; Ships: 3\n- Year: 1912; Ships: 3",
         ),
         ("<table><tr><td rowspan=2>Ann<td>red<tr><td>blue</table>", "- Ann: red\n- Ann: blue"),
+        (
+            HEAD + "<tr><td>1911<br><td>Velm<br/>and Marn<td>3</table>",
+            "- Year: 1911; City: Velm and Marn; Ships: 3",
+        ),
+        ("<table><tr><td>Hale Mill<br>Mill Street<td>Ann</table>", "Hale Mill\nMill Street Ann"),
     ],
-    ids=["both ways", "heads", "to the end of a group", "a gap", "no head"],
+    ids=["both ways", "heads", "to the end of a group", "a gap", "no head", "breaks", "letter"],
 )
 def test_joined_cells_of_html_stand_where_they_reach(page: str, read: str) -> None:
     assert read_html(page)[1] == read
@@ -484,4 +490,36 @@ def test_a_heading_of_docx_leads_what_is_below_it(tmp_path: Path) -> None:
     assert list_file_facts(tmp_path / "a.docx") == [
         "Berlin: Open 9 to 17.",
         "Paris: Open 10 to 18.",
+    ]
+
+
+def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
+    from docx import Document as Docx
+    from docx.enum.style import WD_STYLE_TYPE
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    made = Docx()
+    styles = ("Body Text", "Points", "Own Points", "Numbered Heading")
+    for name, base in zip(styles[1:], ("Normal", "Points", "Heading 2"), strict=True):
+        made.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH).base_style = made.styles[base]
+
+    def number(element: Any, value: int) -> None:
+        numbers = f"<w:numPr {nsdecls('w')}><w:numId w:val='{value}'/></w:numPr>"
+        element.get_or_add_pPr().append(parse_xml(numbers))
+
+    number(made.styles["Points"].element, 1)
+    number(made.styles["Numbered Heading"].element, 1)
+    made.add_paragraph("These are the rooms of the office")
+    for name in styles:
+        made.add_paragraph(name, style=name)
+    number(made.paragraphs[1]._p, 2)
+    number(made.add_paragraph("Plain", style="Points")._p, 0)
+    made.save(str(tmp_path / "a.docx"))
+    assert read_docx(tmp_path / "a.docx")[1][0].split("\n\n")[1:] == [
+        "- Body Text",
+        "- Points",
+        "- Own Points",
+        "Numbered Heading",
+        "Plain",
     ]

@@ -30,7 +30,7 @@ MAX_HEAD_WORDS = 15
 MARK = re.compile(rf"(?:[-*+•–—◦▪●]|\(?\d{{1,3}}[.)](?![ \t]+(?:{GERMAN_MONTHS})\b))[ \t]+(?=\S)")
 """The beginning of an item of a list; not of "12. Mai"."""
 _ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
-_QUESTION = re.compile(r"[?？؟]$")
+QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
 _VALUE = re.compile(r"[^:：]*+[:：].*\d")
 _ROW = re.compile(r"[^:;]+: [^;]*(?:; [^:;]+: [^;]*)+")
@@ -70,7 +70,7 @@ def format_sentence(text: str, span: Span) -> str:
     own = " ".join(text[span.start : span.end].split())
     if not span.head:
         return own
-    joined = f"{span.head} {own}" if _QUESTION.search(span.head) else f"{span.head}: {own}"
+    joined = f"{span.head} {own}" if QUESTION.search(span.head) else f"{span.head}: {own}"
     return joined if _ENDS.search(own) else f"{joined}."
 
 
@@ -94,7 +94,7 @@ def collect_headings(lines: Iterable[str]) -> frozenset[str]:
         for line in lines
         if count_words(line) <= MAX_HEAD_WORDS
         and not _VALUE.match(line)
-        and (_QUESTION.search(line) or not _ENDS.search(line))
+        and (QUESTION.search(line) or not _ENDS.search(line))
     )
 
 
@@ -226,9 +226,9 @@ def assign_heads(
             head = ""  # the list or the table has ended
         continues = in_item and not (line.item or line.opens)
         in_item = line.item or continues
-        if _QUESTION.search(line.text) or _COLON.search(line.text):
+        if QUESTION.search(line.text) or _COLON.search(line.text):
             head = line.text if count_words(line.text) <= MAX_HEAD_WORDS else ""
-            is_question = _QUESTION.search(line.text) is not None
+            is_question = QUESTION.search(line.text) is not None
         elif line.heading:
             head = line.text
             is_question = False

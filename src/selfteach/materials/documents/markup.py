@@ -7,12 +7,18 @@ so it runs in the main process.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from selfteach.materials.documents.layout import KEPT_BREAK, join_lines, join_wrapped_lines
+from selfteach.materials.documents.layout import (
+    KEPT_BREAK,
+    WRAPPED_LENGTHS,
+    join_lines,
+    join_wrapped_lines,
+)
 from selfteach.materials.documents.limits import MAX_CHARS, TooLarge
-from selfteach.materials.documents.listed import clear_placeholder
+from selfteach.materials.documents.listed import QUESTION, clear_placeholder
 from selfteach.materials.documents.tables import (
     MAX_ACROSS,
     MAX_CELL_CHARS,
@@ -21,6 +27,7 @@ from selfteach.materials.documents.tables import (
     format_cells,
     format_rows,
 )
+from selfteach.sentences import ends_sentence
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -109,11 +116,16 @@ class _Table:
     def __init__(self) -> None:
         self.rows: list[list[TableCell]] = []
         self.groups: list[int] = []
+        self.has_breaks = False  # within cells
         self.start: int | None = None  # number of the part with which the first cell begins
         self.cell_start = 0
 
     def is_data(self) -> bool:
-        """Tell whether it has columns of short cells. Another table lays a page out."""
+        """Tell whether it has columns of short cells. Another table lays a page out, and so does
+        one row of cells with breaks.
+        """
+        if self.has_breaks and len(self.rows) == 1:
+            return False
         texts = [cell.text for row in self.rows for cell in row]
         short = not any(
             "\n" in t or KEPT_BREAK in t or t.startswith("- ") or len(t) > MAX_CELL_CHARS
@@ -259,7 +271,11 @@ class _Page:
 
     def _end_cell(self, node: LexborNode) -> None:
         table = self._tables[-1]
-        text = "".join(self.parts[table.cell_start :]).strip(f"{KEPT_BREAK} \n")
+        parts = self.parts[table.cell_start :]
+        text = "".join(" " if part == KEPT_BREAK else part for part in parts).strip(
+            f"{KEPT_BREAK} \n"
+        )
+        table.has_breaks |= KEPT_BREAK in "".join(parts).strip(f"{KEPT_BREAK} \n")
         across = _parse_span(node.attrs.sget("colspan"), MAX_ACROSS, 1)
         down = _parse_span(node.attrs.sget("rowspan"), MAX_DOWN, MAX_DOWN)
         table.rows[-1].append(TableCell(text, across, down, node.tag == "th"))
@@ -330,6 +346,7 @@ _BREAK_IN_LINE = re.compile(
 """Tags that part the lines of a paragraph. `<option>` is a word of the author there."""
 _LINES = frozenset(("li", "dd", "dt", "tr", "thead", "tbody", "tfoot"))
 """Elements without blank lines around them."""
+_EMPHASIS_ENDS = frozenset(("strong_close", "em_close"))
 _TASK = re.compile(r"\A\[[ xX]\][ \t]+")
 """The mark of a task, done or not, before the words of an item."""
 _PROGRAM = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
@@ -418,14 +435,18 @@ def _get_words(token: Token) -> str:
     """Return the words of a token and of the tokens in it, with the line breaks of the author."""
     if token.children is not None:
         lines = [""]
+        emphasized = [False]
         num_struck = 0
         for child in token.children:
             num_struck += (child.type == "s_open") - (child.type == "s_close")
             if child.type == "softbreak":
                 lines.append("")
+                emphasized.append(False)
             elif not num_struck:
                 lines[-1] += _get_words(child)
-        return join_lines(lines)
+                if child.type != "text" or child.content:
+                    emphasized[-1] = child.type in _EMPHASIS_ENDS
+        return _join_lines(lines, emphasized)
     if token.type == "hardbreak":
         return "\n"
     if token.type == "html_inline":
@@ -433,6 +454,24 @@ def _get_words(token: Token) -> str:
             return " "
         return "\n" if _BREAK_IN_LINE.match(token.content) else ""
     return token.content
+
+
+def _join_lines(lines: Sequence[str], emphasized: Sequence[bool]) -> str:
+    """Return the lines of a paragraph on one line, but for questions with their answers below.
+
+    Args:
+        emphasized: tells of each line whether it ends with emphasis. A question that does may be as
+            long as a wrapped line.
+    """
+    groups: list[list[str]] = [[]]
+    for line, is_emphasized in zip(lines, emphasized, strict=True):
+        begins = not groups[-1] or ends_sentence(groups[-1][-1])
+        is_apart = is_emphasized or len(line) < WRAPPED_LENGTHS.start
+        if begins and is_apart and QUESTION.search(line):
+            groups += [[line], []]
+        else:
+            groups[-1].append(line)
+    return "\n".join(join_lines(group) for group in groups if group)
 
 
 def _read_html_block(html: str) -> str:

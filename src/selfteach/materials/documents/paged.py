@@ -52,6 +52,10 @@ RUNS = (
 NOTES = ".//w:footnoteReference[not(ancestor::w:del)] | .//w:endnoteReference[not(ancestor::w:del)]"
 HEAD_ROWS = f"./w:tr[1]/w:trPr/w:tblHeader[{ON}]"
 """The mark of a first row that names the columns."""
+NUMBERING = "./w:pPr/w:numPr/w:numId/@w:val"
+"""The number of the list to which a paragraph or a style belongs; 0 is none."""
+MAX_STYLES = 10
+"""Largest number of styles of which each is based on the next."""
 BOXES = ".//w:txbxContent[not(ancestor::w:del or ancestor::w:moveFrom)]"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 """What an older program shows: the same text box again."""
@@ -193,13 +197,13 @@ def read_docx(
             block = Paragraph(element, document)
             style = (block.style and block.style.name) or ""
             found = _read_runs(element)
-            if style.startswith("List") and found.strip():
-                found = f"- {found}"
-            elif style.startswith(("Title", "Heading")):
+            if style.startswith(("Title", "Heading")):
                 found = " ".join(found.split())
                 title = title or found
                 if headings is not None and found:
                     headings.append(found)
+            elif found.strip() and (style.startswith("List") or _is_item(block)):
+                found = f"- {found}"
             found = found.replace("\n", KEPT_BREAK)
         room -= len(found)
         if room < 0:
@@ -208,6 +212,22 @@ def read_docx(
     left_out = len(document.element.body.xpath(NOTES))
     note = f"{format_count(left_out, 'footnotes')} left out" if left_out else ""
     return title, [join_wrapped_lines("\n\n".join(parts))], note
+
+
+def _is_item(paragraph: Any) -> bool:
+    """Tell whether a paragraph, its style, or one that this is based on, has a number or a bullet,
+    and none of these styles is one of headings.
+    """
+    numbers = paragraph._p.xpath(NUMBERING)
+    style = paragraph.style
+    for _ in range(MAX_STYLES):
+        if style is None or (style.name or "").startswith(("Title", "Heading")):
+            break
+        numbers += style.element.xpath(NUMBERING)
+        style = style.base_style
+    else:
+        style = None
+    return style is None and numbers[:1] not in ([], ["0"])
 
 
 def _iterate_blocks(body: Any) -> Iterator[Any]:
