@@ -523,3 +523,35 @@ def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
         "Numbered Heading",
         "Plain",
     ]
+
+
+def test_an_item_within_an_item_stands_behind_its_words() -> None:
+    text = (
+        "| a | b |\n|--|--|\n| 1 | 2 |\n\n- Ann\n  - Phone: 555-1234\n  - Place\n    - Room: 7\n"
+        "- **Bob**\n  - She teaches the boys there.\n- Cid:\n  - cook\n- It is so.\n  - Now\n\n"
+        "1. Parts\n   1. Gate\n\n# Gate"
+    )
+    lines = (
+        "- Ann\n- Ann: Phone: 555-1234\n- Ann: Place\n- Ann: Place: Room: 7\n"
+        "- Bob\n- She teaches the boys there.\n- Cid:\n- cook\n- It is so.\n- Now\n\n"
+        "1. Parts\n1. Gate\n\nGate"
+    )
+    assert read_markdown(text)[1] == f"- a: 1; b: 2\n\n{lines}"
+    page = (
+        "<ul><li>Ann<ul><li>Phone: <b>555-1234</b><li><p>Place</p><ul><li>Room: 7</ul></ul>"
+        "<li><b>Bob</b><ol><li>She teaches the boys there.<li>tea<br>milk</ol>"
+        "<li>Cid<ul><li><a href='#gate'>Gate</a></ul><li><ul><li>Dan</ul></ul>"
+    )
+    assert read_html(page)[1].replace("\n\n", "\n").split("\n") == [
+        "- Ann",
+        "- Ann: Phone: 555-1234",
+        "- Ann: Place",
+        "- Ann: Place: Room: 7",
+        "- Bob",
+        "- She teaches the boys there.",
+        "- tea",
+        "milk",
+        "- Cid",
+        "- Gate",
+        "- Dan",
+    ]

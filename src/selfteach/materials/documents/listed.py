@@ -104,6 +104,17 @@ def collect_rows(lines: Iterable[str]) -> frozenset[str]:
     return frozenset(normalize_line(mark.string[mark.end() :]) for mark in marks if mark)
 
 
+def lead_item(item: str, outer: str) -> str:
+    """Return an item of a list after the item that its list is in, if both are short.
+
+    A colon or a question leads what is below it anyway, and a sentence names nothing.
+    """
+    names = not re.search(rf"\n|{_ENDS.pattern}|{_COLON.pattern}", outer)
+    is_led = not re.search(rf"\n|{QUESTION.pattern}|{_COLON.pattern}", item)
+    is_short = max(map(count_words, (item, outer))) < MIN_WORDS
+    return f"{outer}: {item}" if item and outer and names and is_led and is_short else item
+
+
 def may_be_heading(line: str) -> bool:
     """Tell whether a line that no file marks as a heading may be one: it is short and has no stop.
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from selfteach.materials.documents.layout import (
@@ -18,7 +20,12 @@ from selfteach.materials.documents.layout import (
     join_wrapped_lines,
 )
 from selfteach.materials.documents.limits import MAX_CHARS, TooLarge
-from selfteach.materials.documents.listed import QUESTION, clear_placeholder
+from selfteach.materials.documents.listed import (
+    QUESTION,
+    clear_placeholder,
+    lead_item,
+    normalize_line,
+)
 from selfteach.materials.documents.tables import (
     MAX_ACROSS,
     MAX_CELL_CHARS,
@@ -134,9 +141,24 @@ class _Table:
         return short and max(map(len, self.rows), default=0) > 1
 
 
+@dataclass
+class _Item:
+    """Hold an item of a list that is being read.
+
+    `start` is the number of its first part. `words` has its words before a list within it; None if
+    they are not read to their end. `is_link` tells whether a link to a part of the page is in it,
+    as in a table of contents.
+    """
+
+    start: int
+    words: str | None = None
+    is_link: bool = False
+
+
 class _Page:
     """Collect the text of a page in parts: words, line breaks, and "- " before an item of a list.
-    The breaks of `<br>` and `<pre>` are the author's (KEPT_BREAK).
+    The breaks of `<br>` and `<pre>` are the author's (KEPT_BREAK). A short item within an item
+    stands behind the words of that one.
 
     Args:
         end: the element behind the page; None if an element that is never closed swallowed it.
@@ -154,6 +176,7 @@ class _Page:
             self._never_closed.add(end.mem_id)
             end = end.parent
         self._tables: list[_Table] = []
+        self._items: list[_Item] = []
         self._item_begins = False
         self._heading_start = 0
         self._articles = 0
@@ -194,7 +217,11 @@ class _Page:
         elif tag == "br":
             self.parts.append(KEPT_BREAK)
         elif tag in ITEMS:
+            self._end_words()
+            self._items.append(_Item(len(self.parts)))
             self._item_begins = True
+        elif tag == "a" and self._items and node.attrs.sget("href").startswith("#"):
+            self._items[-1].is_link = True
         elif tag == "table":
             self._tables.append(_Table())
         elif self._tables and tag in GROUPS:
@@ -213,6 +240,8 @@ class _Page:
             self._end_heading(tag)
         elif tag in ITEMS:
             self._item_begins = False
+            self._end_words()
+            self._items.pop()
         elif self._tables and tag in CELLS:
             self._end_cell(node)
         elif tag == "table":
@@ -253,6 +282,19 @@ class _Page:
             if inner.is_text_node and not NO_TEXT.fullmatch(holder or ""):
                 self.left_out += len("".join((inner.text_content or "").split()))
         return True
+
+    def _end_words(self) -> None:
+        """Keep the words of the item that is being read, before a list in it or at its end."""
+        if not self._items or self._items[-1].words is not None:
+            return
+        item = self._items[-1]
+        text = "".join(self.parts[item.start :]).strip(f"{KEPT_BREAK} \n")
+        item.words = text.removeprefix("- ").replace(KEPT_BREAK, "\n")
+        if len(self._items) > 1 and not item.is_link and text.startswith("- "):
+            first = next(n for n in range(item.start, len(self.parts)) if self.parts[n][:2] == "- ")
+            led = lead_item(item.words, self._items[-2].words or "")
+            self.parts[first] = f"- {led.removesuffix(item.words)}{self.parts[first][2:]}"
+            item.words = led
 
     def _end_heading(self, tag: str) -> None:
         """Keep the words of a heading, and put them on one line if no block parts them."""
@@ -377,6 +419,7 @@ def read_markdown(
 ) -> tuple[str, str]:
     """Return (title, text) of CommonMark with tables: the first heading, and the words.
 
+    A short item within an item stands behind the words of that one, but for a table of contents.
     Marks of headings, quotes, tasks and emphasis are left out, and so are HTML tags and what is
     struck out. Links and pictures
     keep their words, items of lists their marks, and code its signs and line breaks. Other lines
@@ -391,14 +434,22 @@ def read_markdown(
     tokens = _make_markdown_parser().parse(text)
     lines = list[str]()
     cells: list[list[str]] | None = None
+    titles = {
+        normalize_line(_get_words(token))
+        for before, token in pairwise(tokens)
+        if before.type == "heading_open"
+    }
+    open_items = list[str]()
     title = mark = ""
     for n, token in enumerate(tokens):
         if token.type in APART or (token.map and not source[token.map[0] - 1].strip("> \t")):
             lines.append("")
         if token.type == "list_item_open":
             mark = f"{token.info}{token.markup} "
+            open_items.append("")
         elif token.type == "list_item_close":
             mark = ""
+            open_items.pop()
         elif token.type == "table_open":
             cells = []
         elif token.type == "tr_open" and cells is not None:
@@ -409,6 +460,9 @@ def read_markdown(
             words = _get_words(token)
             if mark:
                 words = _TASK.sub("", words)
+                if len(open_items) > 1 and normalize_line(words) not in titles:
+                    words = lead_item(words, open_items[-2])
+                open_items[-1] = words
             lines.append(mark + words.replace("\n", KEPT_BREAK) if words else "")
             mark = ""
             if tokens[n - 1].type == "heading_open":
