@@ -300,7 +300,7 @@ class _Page:
         """Keep the words of a heading, and put them on one line if no block parts them."""
         text = "".join(self.parts[self._heading_start :]).replace(KEPT_BREAK, " ")
         if "\n" not in text:
-            self.parts[self._heading_start :] = [text]
+            self.parts[self._heading_start :] = [text.strip()]
         heading = " ".join(text.split()).removeprefix("- ")
         self.headings.append(heading)
         if tag == "h1":
@@ -314,10 +314,9 @@ class _Page:
     def _end_cell(self, node: LexborNode) -> None:
         table = self._tables[-1]
         parts = self.parts[table.cell_start :]
-        text = "".join(" " if part == KEPT_BREAK else part for part in parts).strip(
-            f"{KEPT_BREAK} \n"
-        )
         table.has_breaks |= KEPT_BREAK in "".join(parts).strip(f"{KEPT_BREAK} \n")
+        parts = [" " if part == KEPT_BREAK else part for part in parts]
+        text = "".join(parts).strip(f"{KEPT_BREAK} \n")
         across = _parse_span(node.attrs.sget("colspan"), MAX_ACROSS, 1)
         down = _parse_span(node.attrs.sget("rowspan"), MAX_DOWN, MAX_DOWN)
         table.rows[-1].append(TableCell(text, across, down, node.tag == "th"))
@@ -421,9 +420,9 @@ def read_markdown(
 
     A short item within an item stands behind the words of that one, but for a table of contents.
     Marks of headings, quotes, tasks and emphasis are left out, and so are HTML tags and what is
-    struck out. Links and pictures
-    keep their words, items of lists their marks, and code its signs and line breaks. Other lines
-    are joined, unless the author broke them with two spaces, a backslash or `<br>`.
+    struck out. Links and pictures keep their words, items of lists their marks, and code its signs
+    and line breaks. Other lines are joined, unless the author broke them with two spaces, a
+    backslash or `<br>`, or they are a question and its answer.
 
     Args:
         headings: gets all headings.
