@@ -469,6 +469,11 @@ def test_the_sentence_before_a_markdown_table_of_one_row_is_no_head_of_it(tmp_pa
             "- Mint",
             ["Visits: Only on Sundays.", STORM, "We sell three: Mint."],
         ),
+        (
+            "f.md",
+            f"# Mill\n\n## Paper\n\n{STORM}\n\nAsk Ann.\n\n{STORM}\n\nHomepage: mill.org\n\n## B",
+            [STORM, "Mill: Ask Ann.", STORM, "Mill: Homepage: mill.org."],
+        ),
     ],
 )
 def test_a_marked_heading_leads_what_is_below_it(

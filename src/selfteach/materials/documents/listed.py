@@ -224,7 +224,7 @@ def assign_heads(
     """
     found = list(spans)
     lines = list(_split_lines(text, spans, rows, headings))
-    head = ""
+    head = section = ""
     is_question = in_item = False
     before: Line | None = None
 
@@ -241,7 +241,7 @@ def assign_heads(
             head = line.text if count_words(line.text) <= MAX_HEAD_WORDS else ""
             is_question = QUESTION.search(line.text) is not None
         elif line.heading:
-            head = line.text
+            head = section = line.text
             is_question = False
         elif is_question and head:
             assign(line)
@@ -260,7 +260,7 @@ def assign_heads(
             first = spans[line.first]
             if count_words(text[first.start : first.end]) < MIN_WORDS:
                 assign(line)
-        elif line.short and not continues and _is_heading(line, head, before, after):
+        elif line.short and not continues and _is_heading(line, head, section, before, after):
             head = line.text
         elif line.short:
             assign(line)
@@ -279,18 +279,20 @@ def _is_row(line: Line, after: Line | None) -> bool:
     return line.text.partition(":")[0] == after.text.partition(":")[0]
 
 
-def _is_heading(line: Line, head: str, before: Line | None, after: Line | None) -> bool:
+def _is_heading(
+    line: Line, head: str, section: str, before: Line | None, after: Line | None
+) -> bool:
     """Tell whether a short line that is no item is a heading.
 
-    It has no head, it opens a block, or it is alone before text or a list. Below a head a sentence
-    is one only before a list, and what stands before a marked heading is none.
+    It has no head, it opens a block, or it is alone before text or a list. Below a head, or below
+    the marked heading `section`, a sentence is one only before a list, and what stands before
+    another marked heading is none.
     """
     if _VALUE.match(line.text):
         return False
     leads_list = after is not None and after.item and not after.row
-    if head and _ENDS.search(line.text) and not leads_list:
-        return False
-    if head and after is not None and after.heading:
+    ends_part = after is not None and after.heading
+    if (head or section) and (ends_part or (_ENDS.search(line.text) and not leads_list)):
         return False
     if line.alone:
         return not head or (after is not None and (after.item or not after.short))
