@@ -52,10 +52,14 @@ _SPACED = regex.compile(
     r"(?<![\w.])(?:z\. B|d\. h|[uv]\. a|u\. U|o\. [Ää]|i\. d\. R|d\. R|s\. [ou])\."
 )
 """German abbreviations of several letters with spaces between them."""
-_BEFORE_NUMBERS = r"[Nn]os?|Nr|[Ff]igs?|[Vv]ol|pp?|Secs?|Art|Abs|Abb|Kap|Bd"
+_BEFORE_NUMBERS = (
+    r"[Nn]os?|Nr|[Ff]igs?|[Vv]ol|pp?|Secs?|Art|Abs|Abb|Kap|Bd|[Cc]hs?|[Tt]el|[Ee]xt|"
+    r"Mo|Di|Mi|Do|Fr|Sa|So"
+)
 """Abbreviations, some of them words, that end no sentence where a number follows."""
 _BEFORE_SMALL = (
     r"[aApP]\.[mM]|etc|usw|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|Wed|Thurs?|Fri|"
+    r"Sat|(?<![Tt]he )Sun|"
     r"min|max|hrs?|mins?|secs?|ft|lbs?|oz|tbsp|tsp"
 )
 """Abbreviations that end a sentence where a capital letter follows, unless it names a time."""

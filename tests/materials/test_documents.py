@@ -15,7 +15,10 @@ from selfteach.errors import DataError
 from selfteach.generate.study import collect_sentences, make_study_data
 from selfteach.materials.documents.chunk import split_chunks
 from selfteach.materials.documents.encoding import decode_text
-from selfteach.materials.documents.layout import join_wrapped_lines
+from selfteach.materials.documents.layout import (
+    join_wrapped_lines,
+    part_underlined_headings,
+)
 from selfteach.materials.documents.markup import (
     find_declared_encoding,
     read_html,
@@ -219,6 +222,20 @@ def test_a_docx_is_read_as_it_is_shown(tmp_path: Path) -> None:
     assert read.text == "It was built in 1790 by Ann Ames.\n\nIt is old.\n\n- Year: 1790"
 
 
+def test_what_is_struck_out_or_hidden_in_a_docx_is_no_text(tmp_path: Path) -> None:
+    pytest.importorskip("docx")
+    from docx import Document
+
+    document = Document()
+    paragraph = document.add_paragraph()
+    paragraph.add_run("The fee is 10 euros. ").font.strike = True
+    paragraph.add_run("It is due in May. ").font.double_strike = True
+    paragraph.add_run("Ask Ann. ").font.hidden = True
+    paragraph.add_run("The fee is 12 euros.").font.strike = False
+    document.save(str(tmp_path / "a.docx"))
+    assert read_documents([tmp_path / "a.docx"]).documents[0].text == "The fee is 12 euros."
+
+
 def test_text_boxes_of_docx_are_read_once(tmp_path: Path) -> None:
     """Word writes a box twice, the second time for older programs; a box may hold a box."""
     from docx import Document
@@ -388,6 +405,7 @@ def test_divided_words_and_scripts_without_spaces_are_joined() -> None:
     assert join_wrapped_lines(f"{han}\nmill") == f"{han} mill"
 
 
+HTML_NAMESPACE = "<html xmlns='http://www.w3.org/1999/xhtml'>"
 LEFT = "characters of navigation, page foot or controls left out"
 
 
@@ -474,11 +492,41 @@ def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
         ("<p>Text<nav>Menu</nav><textarea>never <b>closed", "Text\n\nnever <b>closed", f"4 {LEFT}"),
         ("<pre>one\n  two</pre>three\nfour", "one\ntwo\n\nthree four", ""),
         ("<ul><li></li><li><ul><li><p>One</ul></ul><p>Two", "- One\n\nTwo", ""),
+        ("<p>It costs <s>10</s> 12 <del>euros</del><strike>marks</strike>.", "It costs 12 .", ""),
+        ("<del>never closed <p>Text", "never closed\n\nText", ""),
+        (
+            "<h2>Past</h2><span class='mw-editsection x'>[<a href=x>edit</a>]</span><p>Text",
+            "Past\n\nText",
+            f"6 {LEFT}",
+        ),
         ("<h1 hidden>a</h1><svg><title>b</title></svg><h1>C</h1><h1>D</h1>", "C\n\nD", ""),
     ],
 )
 def test_text_in_forms_is_read_and_what_is_hidden_is_not(page: str, read: str, note: str) -> None:
     assert read_html(page)[1:] == (read, note)
+
+
+@pytest.mark.parametrize(
+    ("page", "read"),
+    [
+        ("<h1>Hale Mill<br>Handbook</h1>Text", "Hale Mill Handbook\n\nText"),
+        ("<h1>Hale<i hidden>x</i> Mill<style>.a{}</style></h1>Text", "Hale Mill\n\nText"),
+        ("<ul><li><h1> Hale Mill </h1>Text</ul>", "- Hale Mill\n\nText"),
+        ("<h1><p>Hale</p><p>Mill</p></h1>Text", "Hale\n\nMill\n\nText"),
+    ],
+)
+def test_a_heading_of_a_page_is_one_line_as_it_is_seen(page: str, read: str) -> None:
+    headings = list[str]()
+    title, text, _ = read_html(page, headings)
+    assert text == read
+    assert [title] == headings == [" ".join(read.removeprefix("- ").removesuffix("Text").split())]
+
+
+def test_a_heading_that_is_never_closed_is_none() -> None:
+    headings = list[str]()
+    page = "<h1>The Mill<br>It was built in 1790.<p>It closed."
+    assert read_html(page, headings)[:2] == ("", "The Mill\nIt was built in 1790.\n\nIt closed.")
+    assert headings == []
 
 
 def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
@@ -515,6 +563,8 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
         # GitHub's tables: a bar in code parts cells too, unless it is marked.
         ("| `a \\| b` | c |\n|--|--|\n| 1 | `x\\|y` |", "- a | b: 1; c: x|y"),
         ("- a\n-\n\nText\n1. b\n2) c", "- a\n\nText\n1. b\n2) c"),
+        ("~~The fee is 10 ~2~.~~ It is `~~12~~`.", "It is ~~12~~."),
+        ("- [x] Paint\n- [ ] Call\n- ~~Wait~~\n\n[x] Text", "- Paint\n- Call\n\n[x] Text"),
         ("a \0 7\0 b", "a \ufffd 7\ufffd b"),
         ("<style>\n.a { b: c }\n</style>\n\nText\n\n<script>\nx = 1;\n</script>", "Text"),
     ],
@@ -559,6 +609,10 @@ CODE = "curl -fsSL https://example.org/install-the-tool.sh -o install.sh\nchmod 
         ("The river feeds the wheel,\nwhich is called Aller.", None),
         (f"{LONG} and with her two brothers, who had also come from the north\nof 30,000.", None),
         ("She came to the docu\u00ad\nment.", "She came to the document."),
+        ("**Is it open?**\nYes.\nWho is\nhere?\nAnn.", "Is it open?\nYes. Who is here? Ann."),
+        ("**Who?**\nAnn.\n**Where?**\nIn Hale.", "Who?\nAnn.\nWhere?\nIn Hale."),
+        (f"Is it {LONG}?\nNo.", f"Is it {LONG}? No."),
+        (f"**Is it {LONG}?** \nNo.", f"Is it {LONG}?\nNo."),
         ("東京は\n首都です。", "東京は首都です。"),
         (f"{LONG}  \nof the bank.\\\nAnd<br>more.", f"{LONG}\nof the bank.\nAnd\nmore."),
         (f"Run:\n\n```sh\n{CODE}\n\n\nls\n```\nDone.", f"Run:\n\n{CODE}\n\nls\n\nDone."),
@@ -642,6 +696,7 @@ def test_code_of_a_page_keeps_its_line_breaks() -> None:
     [
         ("---\ntitle: Mill\n---\n\nText", "Text"),
         ("---\n'title' : Mill\n---\nText", "Text"),
+        ("---\ntitle: Mill\n...\n\nText\n\n---\n\nMore", "Text\n\nMore"),
         ("---\n\n# One\n\nBuilt in 1874.\n\n---\n\nText", "One\n\nBuilt in 1874.\n\nText"),
         ("---\nBuilt in 1874: by Ann.\n\n---\n\nText", "Built in 1874: by Ann.\n\nText"),
     ],
@@ -768,6 +823,45 @@ def test_what_a_word_processor_made_of_a_title_is_left_out(tmp_path: Path) -> No
     assert read_documents([tmp_path / "a.pdf"]).documents[0].title == "The Mill"
 
 
+@pytest.mark.parametrize(
+    "title", ["untitled", "Untitled-2.pdf", "Microsoft Word - Document1", "PowerPoint Presentation"]
+)
+def test_what_a_program_writes_for_a_title_is_none(tmp_path: Path, title: str) -> None:
+    write_pdf(tmp_path / "old-mill.pdf", [WORDS], title=title)
+    assert read_documents([tmp_path / "old-mill.pdf"]).documents[0].title == "old mill"
+    assert read_html(f"<title>{title}</title><h1>The Mill</h1>")[0] == "The Mill"
+
+
+def test_a_docx_without_properties_is_named_by_its_heading(tmp_path: Path) -> None:
+    """python-docx invents a title for it."""
+    pytest.importorskip("docx")
+    from docx import Document
+    from docx.opc.constants import RELATIONSHIP_TYPE
+
+    document = Document()
+    document.add_heading("The Mill", 0)
+    document.add_paragraph(WORDS)
+    relations = document.part.package.rels
+    (name,) = (n for n, r in relations.items() if r.reltype == RELATIONSHIP_TYPE.CORE_PROPERTIES)
+    del relations[name]
+    document.save(str(tmp_path / "a.docx"))
+    assert read_documents([tmp_path / "a.docx"]).documents[0].title == "The Mill"
+
+
+def test_pages_of_a_pdf_without_text_are_noted(tmp_path: Path) -> None:
+    write_pdf(tmp_path / "a.pdf", [WORDS, "", "It is old.", " "])
+    reading = read_documents([tmp_path / "a.pdf"])
+    notes = [line.fault for line in reading.cleaned_rows]
+    assert notes == ["without text: 2 of 4 pages (pictures?)"]
+
+
+@pytest.mark.parametrize("head", ["<?xml version='1.0'?><html>", HTML_NAMESPACE])
+def test_an_element_of_xhtml_that_closes_itself_hides_nothing(head: str) -> None:
+    page = f"{head}<head><title/><script src='a.js' /></head><body><p>The mill.</p></body></html>"
+    assert read_html(page)[:2] == ("", "The mill.")
+    assert read_html("<p>One.</p><script src=a/>x</script><p>Two.")[1] == "One.\n\nTwo."
+
+
 TITLE = "The Long History of the Canals of Holland"
 INNER = "Locks and gates of the northern canals"
 FIRST, SECOND = "The first canal was dug in 1122.", "The first iron gate weighed nine tons."
@@ -814,6 +908,45 @@ def test_a_line_that_may_be_a_fact_is_taught(tmp_path: Path, name: str, text: st
     (document,) = read_documents([path]).documents
     (chunk,) = split_chunks(document, lambda words: len(words.split()))
     assert 0 in chunk.find_informative_sentences()
+
+
+def test_underlined_headings_of_a_text_lead_what_is_below_them(tmp_path: Path) -> None:
+    text = f"""The Mill
+========
+{WORDS}
+
+-------------
+Opening hours
+-------------
+Monday: 9 to 17
+
+Parking
+-------
+
+Free of charge.
+
+Ask Ann.
+--------
+"""
+    (tmp_path / "a.txt").write_text(text)
+    (document,) = read_documents([tmp_path / "a.txt"]).documents
+    assert document.title == "The Mill"
+    assert document.headings - {""} == {"the mill", "opening hours", "parking"}
+    (chunk,) = split_chunks(document, lambda words: len(words.split()))
+    assert [chunk.words(i) for i in chunk.find_informative_sentences()] == [
+        "The old mill stands by the river.",
+        "It was built in 1790.",
+        "Opening hours: Monday: 9 to 17.",
+        "Parking: Free of charge.",
+        "Parking: Ask Ann.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["One\nTwo\n----", "One\n---------", "One.\n-----", "\n----\n", "----", "One\n___"]
+)
+def test_other_lines_of_signs_stay(text: str) -> None:
+    assert part_underlined_headings(text) == (text, [])
 
 
 def test_a_first_line_that_was_not_wrapped_is_a_heading() -> None:

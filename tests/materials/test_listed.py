@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,8 +234,13 @@ HEAD = "<table><tr><th>Year<th>City<th>Ships</tr>"
             "- Year: 1911; City: Velm; Ships: 3\n- Year: 1912; Ships: 3",
         ),
         ("<table><tr><td rowspan=2>Ann<td>red<tr><td>blue</table>", "- Ann: red\n- Ann: blue"),
+        (
+            HEAD + "<tr><td>1911<br><td>Velm<br/>and Marn<td>3</table>",
+            "- Year: 1911; City: Velm and Marn; Ships: 3",
+        ),
+        ("<table><tr><td>Hale Mill<br>Mill Street<td>Ann</table>", "Hale Mill\nMill Street Ann"),
     ],
-    ids=["both ways", "heads", "to the end of a group", "a gap", "no head"],
+    ids=["both ways", "heads", "to the end of a group", "a gap", "no head", "breaks", "letter"],
 )
 def test_joined_cells_of_html_stand_where_they_reach(page: str, read: str) -> None:
     assert read_html(page)[1] == read
@@ -421,3 +427,136 @@ def test_the_sentence_before_a_markdown_table_of_one_row_is_no_head_of_it(tmp_pa
     text = f"# Tower\n\n{STORM}\n\n| Part | Size |\n|--|--|\n| Gate | 3 m |\n"
     (tmp_path / "a.md").write_text(text)
     assert list_file_facts(tmp_path / "a.md") == [STORM, "Part: Gate; Size: 3 m"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "facts"),
+    [
+        (
+            "a.md",
+            "# Offices\n\n## Berlin\n\nOpen 9 to 17.\n\n## Paris\n\nOpen 10 to 18.",
+            ["Berlin: Open 9 to 17.", "Paris: Open 10 to 18."],
+        ),
+        (
+            "a.html",
+            "<h1>Offices</h1><h2>Berlin</h2><p>Open 9 to 17.<h2>Paris</h2><p>Open 10 to 18.",
+            ["Berlin: Open 9 to 17.", "Paris: Open 10 to 18."],
+        ),
+        (
+            "b.md",
+            f"# Tools\n\n## Valve\n\n{STORM}\n\n## Pump\n\nIt moves water.\n\n## Gauge\n\n"
+            "It shows pressure.",
+            [STORM, "Pump: It moves water.", "Gauge: It shows pressure."],
+        ),
+        (
+            "c.md",
+            "# Server\n\nRun these commands in the shell:\n\n    make install\n\n## Config\n\n"
+            "    port: 8080",
+            ["Run these commands in the shell: make install.", "Config: port: 8080."],
+        ),
+        (
+            "d.md",
+            "# Mill\n\n## Opening hours in the summer season\n\n9 to 17.\n\n"
+            "## Opening hours in the winter season\n\nClosed",
+            [
+                "Opening hours in the summer season: 9 to 17.",
+                "Opening hours in the winter season: Closed.",
+            ],
+        ),
+        (
+            "e.md",
+            f"# Mill\n\n## Visits\n\nOnly on Sundays.\n\n{STORM}\n\n## Teas\n\nWe sell three.\n\n"
+            "- Mint",
+            ["Visits: Only on Sundays.", STORM, "We sell three: Mint."],
+        ),
+        (
+            "f.md",
+            f"# Mill\n\n## Paper\n\n{STORM}\n\nAsk Ann.\n\n{STORM}\n\nHomepage: mill.org\n\n## B",
+            [STORM, "Mill: Ask Ann.", STORM, "Mill: Homepage: mill.org."],
+        ),
+    ],
+)
+def test_a_marked_heading_leads_what_is_below_it(
+    tmp_path: Path, name: str, text: str, facts: list[str]
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert list_file_facts(tmp_path / name) == facts
+
+
+def test_a_heading_of_docx_leads_what_is_below_it(tmp_path: Path) -> None:
+    from docx import Document as Docx
+
+    made = Docx()
+    made.add_heading("Offices", 1)
+    for name, hours in (("Berlin", "Open 9 to 17."), ("Paris", "Open 10 to 18.")):
+        made.add_heading(name, 2)
+        made.add_paragraph(hours)
+    made.save(str(tmp_path / "a.docx"))
+    assert list_file_facts(tmp_path / "a.docx") == [
+        "Berlin: Open 9 to 17.",
+        "Paris: Open 10 to 18.",
+    ]
+
+
+def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
+    from docx import Document as Docx
+    from docx.enum.style import WD_STYLE_TYPE
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    made = Docx()
+    styles = ("Body Text", "Points", "Own Points", "Numbered Heading")
+    for name, base in zip(styles[1:], ("Normal", "Points", "Heading 2"), strict=True):
+        made.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH).base_style = made.styles[base]
+
+    def number(element: Any, value: int) -> None:
+        numbers = f"<w:numPr {nsdecls('w')}><w:numId w:val='{value}'/></w:numPr>"
+        element.get_or_add_pPr().append(parse_xml(numbers))
+
+    number(made.styles["Points"].element, 1)
+    number(made.styles["Numbered Heading"].element, 1)
+    made.add_paragraph("These are the rooms of the office")
+    for name in styles:
+        made.add_paragraph(name, style=name)
+    number(made.paragraphs[1]._p, 2)
+    number(made.add_paragraph("Plain", style="Points")._p, 0)
+    made.save(str(tmp_path / "a.docx"))
+    assert read_docx(tmp_path / "a.docx")[1][0].split("\n\n")[1:] == [
+        "- Body Text",
+        "- Points",
+        "- Own Points",
+        "Numbered Heading",
+        "Plain",
+    ]
+
+
+def test_an_item_within_an_item_stands_behind_its_words() -> None:
+    text = (
+        "| a | b |\n|--|--|\n| 1 | 2 |\n\n- Ann\n  - Phone: 555-1234\n  - Place\n    - Room: 7\n"
+        "- **Bob**\n  - She teaches the boys there.\n- Cid:\n  - cook\n- It is so.\n  - Now\n\n"
+        "1. Parts\n   1. Gate\n\n# Gate"
+    )
+    lines = (
+        "- Ann\n- Ann: Phone: 555-1234\n- Ann: Place\n- Ann: Place: Room: 7\n"
+        "- Bob\n- She teaches the boys there.\n- Cid:\n- cook\n- It is so.\n- Now\n\n"
+        "1. Parts\n1. Gate\n\nGate"
+    )
+    assert read_markdown(text)[1] == f"- a: 1; b: 2\n\n{lines}"
+    page = (
+        "<ul><li>Ann<ul><li>Phone: <b>555-1234</b><li><p>Place</p><ul><li>Room: 7</ul></ul>"
+        "<li><b>Bob</b><ol><li>She teaches the boys there.<li>tea<br>milk</ol>"
+        "<li>Cid<ul><li><a href='#gate'>Gate</a></ul><li><ul><li>Dan</ul></ul>"
+    )
+    assert read_html(page)[1].replace("\n\n", "\n").split("\n") == [
+        "- Ann",
+        "- Ann: Phone: 555-1234",
+        "- Ann: Place",
+        "- Ann: Place: Room: 7",
+        "- Bob",
+        "- She teaches the boys there.",
+        "- tea",
+        "milk",
+        "- Cid",
+        "- Gate",
+        "- Dan",
+    ]

@@ -179,7 +179,8 @@ def _skip_item_mark(text: str, start: int, end: int) -> int:
 def split_document_sentences(document: Document) -> list[Span]:
     """Return the sentences of a whole document with their heads."""
     text = document.text
-    return assign_heads(text, find_sentence_spans(text), document.title, document.rows)
+    spans = find_sentence_spans(text)
+    return assign_heads(text, spans, document.title, document.rows, document.headings)
 
 
 def _trim_span(text: str, start: int, end: int) -> Span:

@@ -9,7 +9,7 @@ from math import inf
 
 import regex
 
-from selfteach.materials.documents.listed import may_be_heading
+from selfteach.materials.documents.listed import MAX_HEAD_WORDS, count_words, may_be_heading
 from selfteach.sentences import GERMAN_MONTHS, SENTENCE_MARKS
 from selfteach.text import UNSPACED
 
@@ -29,6 +29,9 @@ KEPT_BREAK = "\0"
 """A line break of the author, in code or in verse: no wrapped line goes on behind it."""
 _RULE = re.compile(r"([=\-_*~#])\1{2,}$")
 """A line of signs under a heading or between parts."""
+_UNDERLINE = re.compile(r"([=\-~])\1{3,}$")
+_MAX_DIFFERENCE = 3
+"""How much longer or shorter than its heading, in characters, an underline may be."""
 _KEPT_BREAKS = re.compile(f"{KEPT_BREAK}+")
 _HYPHEN = re.compile(r"\w[-‐]$")
 _JOINS_WORDS = re.compile(r"(?:und|oder|bis|and|or)\b")
@@ -58,6 +61,41 @@ def join_wrapped_lines(text: str) -> str:
         blocks[:1] = [blocks[0][:1], blocks[0][1:]]
     joined = "\n\n".join("\n".join(_join_lines(lines)) for lines in blocks if lines)
     return _KEPT_BREAKS.sub(lambda found: "\n" * min(len(found[0]), 2), joined)
+
+
+def part_underlined_headings(text: str) -> tuple[str, list[str]]:
+    """Return a plain text whose underlined headings stand between blank lines and without their
+    lines of signs, and these headings.
+    """
+    kept = list[str]()
+    headings = list[str]()
+    for line in text.split("\n"):
+        if _is_underline(line.strip(), [above.strip() for above in kept[-2:]]):
+            headings.append(kept.pop().strip())
+            if kept and _UNDERLINE.match(kept[-1].strip()):
+                kept.pop()
+            kept += ["", headings[-1], ""]
+        else:
+            kept.append(line)
+    return "\n".join(kept), headings
+
+
+def _is_underline(line: str, above: Sequence[str]) -> bool:
+    """Tell whether a line underlines a heading, of about its length.
+
+    Args:
+        above: the two lines above it. The first one is blank, or a line of signs, too.
+    """
+    if not above or not _UNDERLINE.match(line):
+        return False
+    heading = above[-1]
+    return (
+        (len(above) == 1 or not above[0] or _UNDERLINE.match(above[0]) is not None)
+        and abs(len(heading) - len(line)) <= _MAX_DIFFERENCE
+        and any(map(str.isalnum, heading))
+        and _BEFORE_ITEM.search(heading) is None
+        and count_words(heading) <= MAX_HEAD_WORDS
+    )
 
 
 def continues_list(before: str, after: str) -> bool:

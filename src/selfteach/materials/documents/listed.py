@@ -5,10 +5,11 @@
     - Sunday: closed       "Opening hours: Sunday: closed."
 
 The head of a line of fewer than `MIN_WORDS` words is a heading, a line that ends in a colon, the
-sentence before a list (not before a table), or the document's title. A row of a table whose columns
-have no names gets such a head at any length. The head of an answer is its question. Only whole
-lines get a head: a short sentence within a paragraph stays too short for a question, and is only
-recited with the others (`find_recited`).
+sentence before a list (not before a table), or the document's title. What a file marks as a heading
+heads what is below it, whatever stands above. A row of a table whose columns have no names gets
+such a head at any length. The head of an answer is its question. Only whole lines get a head: a
+short sentence within a paragraph stays too short for a question, and is only recited with the
+others (`find_recited`).
 """
 
 from __future__ import annotations
@@ -29,11 +30,16 @@ MAX_HEAD_WORDS = 15
 MARK = re.compile(rf"(?:[-*+•–—◦▪●]|\(?\d{{1,3}}[.)](?![ \t]+(?:{GERMAN_MONTHS})\b))[ \t]+(?=\S)")
 """The beginning of an item of a list; not of "12. Mai"."""
 _ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
-_QUESTION = re.compile(r"[?？؟]$")
+QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
 _VALUE = re.compile(r"[^:：]*+[:：].*\d")
 _ROW = re.compile(r"[^:;]+: [^;]*(?:; [^:;]+: [^;]*)+")
 """A row of a table, with the names of its columns: it needs no sentence to say what it is."""
+_PLACEHOLDER = re.compile(
+    r"(?:microsoft \w+ - )?(?:untitled(?:[ -]?(?:document|page|\d+))*|word document|"
+    r"powerpoint presentation|(?:document|presentation)\d+)(?:\.\w+)?",
+    re.I,
+)
 _VERB = re.compile(
     r"\b(?:is|are|was|were|has|have|had|does|did|can|will|must|may|shall|should)\b",
     re.I,
@@ -64,13 +70,18 @@ def format_sentence(text: str, span: Span) -> str:
     own = " ".join(text[span.start : span.end].split())
     if not span.head:
         return own
-    joined = f"{span.head} {own}" if _QUESTION.search(span.head) else f"{span.head}: {own}"
+    joined = f"{span.head} {own}" if QUESTION.search(span.head) else f"{span.head}: {own}"
     return joined if _ENDS.search(own) else f"{joined}."
 
 
 def normalize_line(text: str) -> str:
     """Return the words of a line, in the form in which headings are compared."""
     return " ".join(text.split()).casefold()
+
+
+def clear_placeholder(title: str) -> str:
+    """Return a title, or "" for the words that a program writes where the author gave no title."""
+    return "" if _PLACEHOLDER.fullmatch(" ".join(title.split())) else title
 
 
 def collect_headings(lines: Iterable[str]) -> frozenset[str]:
@@ -83,7 +94,7 @@ def collect_headings(lines: Iterable[str]) -> frozenset[str]:
         for line in lines
         if count_words(line) <= MAX_HEAD_WORDS
         and not _VALUE.match(line)
-        and (_QUESTION.search(line) or not _ENDS.search(line))
+        and (QUESTION.search(line) or not _ENDS.search(line))
     )
 
 
@@ -91,6 +102,17 @@ def collect_rows(lines: Iterable[str]) -> frozenset[str]:
     """Return the rows of tables, which are items of lists, in the form of `normalize_line`."""
     marks = [MARK.match(line) for line in lines]
     return frozenset(normalize_line(mark.string[mark.end() :]) for mark in marks if mark)
+
+
+def lead_item(item: str, outer: str) -> str:
+    """Return an item of a list after the item that its list is in, if both are short.
+
+    A colon or a question leads what is below it anyway, and a sentence names nothing.
+    """
+    names = not re.search(rf"\n|{_ENDS.pattern}|{_COLON.pattern}", outer)
+    is_led = not re.search(rf"\n|{QUESTION.pattern}|{_COLON.pattern}", item)
+    is_short = max(map(count_words, (item, outer))) < MIN_WORDS
+    return f"{outer}: {item}" if item and outer and names and is_led and is_short else item
 
 
 def may_be_heading(line: str) -> bool:
@@ -156,8 +178,8 @@ def _normalize_head(text: str) -> str:
 class Line:
     """Hold a line without its mark, and the numbers of its first and last sentence.
 
-    `row` tells whether it is a row of a table, as far as the file tells. `opens` and `closes` tell
-    whether a blank line is before and after it.
+    `row` tells whether it is a row of a table, and `heading` whether it is a heading, as far as the
+    file tells. `opens` and `closes` tell whether a blank line is before and after it.
     """
 
     text: str
@@ -165,6 +187,7 @@ class Line:
     last: int
     item: bool
     row: bool
+    heading: bool
     opens: bool
     closes: bool
 
@@ -185,7 +208,11 @@ class Line:
 
 
 def assign_heads(
-    text: str, spans: Sequence[Span], title: str, rows: Set[str] = frozenset()
+    text: str,
+    spans: Sequence[Span],
+    title: str,
+    rows: Set[str] = frozenset(),
+    headings: Set[str] = frozenset(),
 ) -> list[Span]:
     """Return the same sentences, with heads for those that need one.
 
@@ -193,15 +220,16 @@ def assign_heads(
         spans: every sentence of the text, in order.
         title: the head of short lines without another one.
         rows: those of the document's tables.
+        headings: those of the document.
     """
     found = list(spans)
-    lines = list(_split_lines(text, spans, rows))
-    head = ""
+    lines = list(_split_lines(text, spans, rows, headings))
+    head = section = ""
     is_question = in_item = False
     before: Line | None = None
 
     def assign(line: Line) -> None:
-        words = " ".join(head.split()).rstrip(" :：")
+        words = " ".join(head.split()).rstrip(" .:：")
         found[line.first] = replace(spans[line.first], head=words or title)
 
     for line, after, second in zip_longest(lines, lines[1:], lines[2:]):
@@ -209,9 +237,12 @@ def assign_heads(
             head = ""  # the list or the table has ended
         continues = in_item and not (line.item or line.opens)
         in_item = line.item or continues
-        if _QUESTION.search(line.text) or _COLON.search(line.text):
+        if QUESTION.search(line.text) or _COLON.search(line.text):
             head = line.text if count_words(line.text) <= MAX_HEAD_WORDS else ""
-            is_question = _QUESTION.search(line.text) is not None
+            is_question = QUESTION.search(line.text) is not None
+        elif line.heading:
+            head = section = line.text
+            is_question = False
         elif is_question and head:
             assign(line)
             head = ""
@@ -229,7 +260,7 @@ def assign_heads(
             first = spans[line.first]
             if count_words(text[first.start : first.end]) < MIN_WORDS:
                 assign(line)
-        elif line.short and not continues and _is_heading(line, head, before, after):
+        elif line.short and not continues and _is_heading(line, head, section, before, after):
             head = line.text
         elif line.short:
             assign(line)
@@ -248,12 +279,20 @@ def _is_row(line: Line, after: Line | None) -> bool:
     return line.text.partition(":")[0] == after.text.partition(":")[0]
 
 
-def _is_heading(line: Line, head: str, before: Line | None, after: Line | None) -> bool:
+def _is_heading(
+    line: Line, head: str, section: str, before: Line | None, after: Line | None
+) -> bool:
     """Tell whether a short line that is no item is a heading.
 
-    It has no head, it opens a block, or it is alone before text or a list.
+    It has no head, it opens a block, or it is alone before text or a list. Below a head, or below
+    the marked heading `section`, a sentence is one only before a list, and what stands before
+    another marked heading is none.
     """
     if _VALUE.match(line.text):
+        return False
+    leads_list = after is not None and after.item and not after.row
+    ends_part = after is not None and after.heading
+    if (head or section) and (ends_part or (_ENDS.search(line.text) and not leads_list)):
         return False
     if line.alone:
         return not head or (after is not None and (after.item or not after.short))
@@ -261,7 +300,9 @@ def _is_heading(line: Line, head: str, before: Line | None, after: Line | None) 
     return not head or (line.opens and not under)
 
 
-def _split_lines(text: str, spans: Sequence[Span], rows: Set[str]) -> Iterator[Line]:
+def _split_lines(
+    text: str, spans: Sequence[Span], rows: Set[str], headings: Set[str]
+) -> Iterator[Line]:
     """Yield the lines of a text with their sentences."""
     gaps = [text[a.end : b.start] for a, b in pairwise([Span(0, 0), *spans])]
     gaps.append("\n\n")  # behind the last sentence
@@ -276,6 +317,7 @@ def _split_lines(text: str, spans: Sequence[Span], rows: Set[str]) -> Iterator[L
                 last,
                 item=is_item,
                 row=is_item and normalize_line(own) in rows,
+                heading=not is_item and normalize_line(own) in headings,
                 opens=first == 0 or "\n\n" in gaps[first],
                 closes="\n\n" in gaps[last + 1],
             )

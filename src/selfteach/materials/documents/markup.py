@@ -7,11 +7,25 @@ so it runs in the main process.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from selfteach.materials.documents.layout import KEPT_BREAK, join_lines, join_wrapped_lines
+from selfteach.materials.documents.layout import (
+    KEPT_BREAK,
+    WRAPPED_LENGTHS,
+    join_lines,
+    join_wrapped_lines,
+)
 from selfteach.materials.documents.limits import MAX_CHARS, TooLarge
+from selfteach.materials.documents.listed import (
+    QUESTION,
+    clear_placeholder,
+    lead_item,
+    normalize_line,
+)
 from selfteach.materials.documents.tables import (
     MAX_ACROSS,
     MAX_CELL_CHARS,
@@ -20,6 +34,7 @@ from selfteach.materials.documents.tables import (
     format_cells,
     format_rows,
 )
+from selfteach.sentences import ends_sentence
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -37,6 +52,10 @@ AROUND = frozenset(("nav", "footer", "menu"))
 """Elements around the text of a page. They are text inside an article."""
 CONTROLS = frozenset(("button", "select", "datalist", "textarea"))
 """Elements that a user presses or fills in."""
+STRUCK = frozenset(("del", "s", "strike"))
+"""Elements with words that no longer hold."""
+EDIT_LINK = "mw-editsection"
+"""The class of the links of Wikipedia with which a reader edits a part."""
 HEADINGS = re.compile(r"h[1-6]")
 ARTICLES = frozenset(("article", "main"))
 HIDING_STYLES = (("display", "none"), ("visibility", "hidden"))
@@ -48,6 +67,12 @@ GROUPS = frozenset(("thead", "tbody", "tfoot"))
 LEFT_OUT = "navigation, page foot or controls"
 END = "selfteach-end"
 """An element that is added behind the page. The elements that hold it were never closed."""
+
+_XHTML = re.compile(r"\A\ufeff?\s*<\?xml\s|http://www\.w3\.org/1999/xhtml")
+XHTML_CHARS = 2000
+"""The beginning of a page, which tells whether it is XHTML."""
+_CLOSED_ITSELF = re.compile(r"<(iframe|noscript|script|style|textarea|title)\b([^<>]*)/>", re.I)
+"""An element that HTML would read as one that is never closed."""
 
 
 def read_html(
@@ -67,6 +92,8 @@ def read_html(
     """
     from selectolax.lexbor import LexborHTMLParser
 
+    if _XHTML.search(text, 0, XHTML_CHARS):
+        text = _CLOSED_ITSELF.sub(r"<\1\2></\1>", text)
     tree = LexborHTMLParser(f"{text}<{END}></{END}>")
     end = tree.css_first(END)
     if end is None:  # inside a comment or a text area that is never closed
@@ -80,7 +107,7 @@ def read_html(
     note = f"{page.left_out:,} characters of {LEFT_OUT} left out" if page.left_out else ""
     title = tree.css_first("title:not(svg title)")
     return (
-        (_get_line(title) if title else "") or page.title,
+        (clear_placeholder(_get_line(title)) if title else "") or page.title,
         join_wrapped_lines("".join(page.parts)),
         note,
     )
@@ -96,11 +123,16 @@ class _Table:
     def __init__(self) -> None:
         self.rows: list[list[TableCell]] = []
         self.groups: list[int] = []
+        self.has_breaks = False  # within cells
         self.start: int | None = None  # number of the part with which the first cell begins
         self.cell_start = 0
 
     def is_data(self) -> bool:
-        """Tell whether it has columns of short cells. Another table lays a page out."""
+        """Tell whether it has columns of short cells. Another table lays a page out, and so does
+        one row of cells with breaks.
+        """
+        if self.has_breaks and len(self.rows) == 1:
+            return False
         texts = [cell.text for row in self.rows for cell in row]
         short = not any(
             "\n" in t or KEPT_BREAK in t or t.startswith("- ") or len(t) > MAX_CELL_CHARS
@@ -109,9 +141,24 @@ class _Table:
         return short and max(map(len, self.rows), default=0) > 1
 
 
+@dataclass
+class _Item:
+    """Hold an item of a list that is being read.
+
+    `start` is the number of its first part. `words` has its words before a list within it; None if
+    they are not read to their end. `is_link` tells whether a link to a part of the page is in it,
+    as in a table of contents.
+    """
+
+    start: int
+    words: str | None = None
+    is_link: bool = False
+
+
 class _Page:
     """Collect the text of a page in parts: words, line breaks, and "- " before an item of a list.
-    The breaks of `<br>` and `<pre>` are the author's (KEPT_BREAK).
+    The breaks of `<br>` and `<pre>` are the author's (KEPT_BREAK). A short item within an item
+    stands behind the words of that one.
 
     Args:
         end: the element behind the page; None if an element that is never closed swallowed it.
@@ -129,7 +176,9 @@ class _Page:
             self._never_closed.add(end.mem_id)
             end = end.parent
         self._tables: list[_Table] = []
+        self._items: list[_Item] = []
         self._item_begins = False
+        self._heading_start = 0
         self._articles = 0
         self._pre = 0
         self._room = MAX_CHARS
@@ -164,12 +213,15 @@ class _Page:
             return False
         self._break(tag)
         if HEADINGS.fullmatch(tag):
-            self.headings.append(_get_line(node))
-            self.title = self.title or (self.headings[-1] if tag == "h1" else "")
+            self._heading_start = len(self.parts)
         elif tag == "br":
             self.parts.append(KEPT_BREAK)
         elif tag in ITEMS:
+            self._end_words()
+            self._items.append(_Item(len(self.parts)))
             self._item_begins = True
+        elif tag == "a" and self._items and node.attrs.sget("href").startswith("#"):
+            self._items[-1].is_link = True
         elif tag == "table":
             self._tables.append(_Table())
         elif self._tables and tag in GROUPS:
@@ -184,8 +236,12 @@ class _Page:
 
     def _close(self, node: LexborNode) -> None:
         tag = node.tag or ""
-        if tag in ITEMS:
+        if HEADINGS.fullmatch(tag) and node.mem_id not in self._never_closed:
+            self._end_heading(tag)
+        elif tag in ITEMS:
             self._item_begins = False
+            self._end_words()
+            self._items.pop()
         elif self._tables and tag in CELLS:
             self._end_cell(node)
         elif tag == "table":
@@ -210,19 +266,45 @@ class _Page:
         self.parts.append(words.replace("\n", KEPT_BREAK))
 
     def _is_left_out(self, node: LexborNode, tag: str) -> bool:
-        """Tell whether an element is hidden, around the text, or a control; count the last two."""
+        """Tell whether an element is hidden, struck out, around the text, or a control; count the
+        last two.
+        """
         if node.mem_id in self._never_closed or (tag == "textarea" and not self._end_found):
             return False
         hidden = node.attrs.sget("aria-hidden").strip().lower() == "true"
-        if hidden or "hidden" in node.attrs or _hides(node.attrs.sget("style")):
+        if hidden or "hidden" in node.attrs or _hides(node.attrs.sget("style")) or tag in STRUCK:
             return True
-        if tag not in CONTROLS and (tag not in AROUND or self._articles):
+        is_control = tag in CONTROLS or EDIT_LINK in node.attrs.sget("class").split()
+        if not is_control and (tag not in AROUND or self._articles):
             return False
         for inner in node.traverse(include_text=True):
             holder = inner.parent.tag if inner.parent else None
             if inner.is_text_node and not NO_TEXT.fullmatch(holder or ""):
                 self.left_out += len("".join((inner.text_content or "").split()))
         return True
+
+    def _end_words(self) -> None:
+        """Keep the words of the item that is being read, before a list in it or at its end."""
+        if not self._items or self._items[-1].words is not None:
+            return
+        item = self._items[-1]
+        text = "".join(self.parts[item.start :]).strip(f"{KEPT_BREAK} \n")
+        item.words = text.removeprefix("- ").replace(KEPT_BREAK, "\n")
+        if len(self._items) > 1 and not item.is_link and text.startswith("- "):
+            first = next(n for n in range(item.start, len(self.parts)) if self.parts[n][:2] == "- ")
+            led = lead_item(item.words, self._items[-2].words or "")
+            self.parts[first] = f"- {led.removesuffix(item.words)}{self.parts[first][2:]}"
+            item.words = led
+
+    def _end_heading(self, tag: str) -> None:
+        """Keep the words of a heading, and put them on one line if no block parts them."""
+        text = "".join(self.parts[self._heading_start :]).replace(KEPT_BREAK, " ")
+        if "\n" not in text:
+            self.parts[self._heading_start :] = [text.strip()]
+        heading = " ".join(text.split()).removeprefix("- ")
+        self.headings.append(heading)
+        if tag == "h1":
+            self.title = self.title or heading
 
     def _begin_cell(self) -> None:
         table = self._tables[-1]
@@ -231,7 +313,10 @@ class _Page:
 
     def _end_cell(self, node: LexborNode) -> None:
         table = self._tables[-1]
-        text = "".join(self.parts[table.cell_start :]).strip(f"{KEPT_BREAK} \n")
+        parts = self.parts[table.cell_start :]
+        table.has_breaks |= KEPT_BREAK in "".join(parts).strip(f"{KEPT_BREAK} \n")
+        parts = [" " if part == KEPT_BREAK else part for part in parts]
+        text = "".join(parts).strip(f"{KEPT_BREAK} \n")
         across = _parse_span(node.attrs.sget("colspan"), MAX_ACROSS, 1)
         down = _parse_span(node.attrs.sget("rowspan"), MAX_DOWN, MAX_DOWN)
         table.rows[-1].append(TableCell(text, across, down, node.tag == "th"))
@@ -278,12 +363,12 @@ def find_declared_encoding(data: bytes) -> str:
 
 _FRONT = re.compile(
     r"\A(?:---[ \t]*\n(?:#.*\n){0,20}(?=[\"']?[\w.-]{1,60}[\"']?[ \t]{0,9}:\s)"
-    r"(?:.{0,5000}\n){0,200}?---[ \t]*\n"
+    r"(?:.{0,5000}\n){0,200}?(?:---|\.\.\.)[ \t]*\n"
     r"|\+\+\+[ \t]*\n(?:#.*\n){0,20}(?=[\w.-]{1,60}[ \t]{0,9}=)"
     r"(?:.{0,5000}\n){0,200}?\+\+\+[ \t]*\n)"
 )
-"""Values with their keys before a text: YAML between rules, or TOML between plus signs. Without a
-key it is a rule, and text follows.
+"""Values with their keys before a text: YAML between rules (three dots may end it), or TOML between
+plus signs. Without a key it is a rule, and text follows.
 """
 _FRONT_TITLE = re.compile(
     r"^[\"']?title[\"']?[ \t]*(?::[ \t]+|=[ \t]*(?=[\"']))"
@@ -302,6 +387,9 @@ _BREAK_IN_LINE = re.compile(
 """Tags that part the lines of a paragraph. `<option>` is a word of the author there."""
 _LINES = frozenset(("li", "dd", "dt", "tr", "thead", "tbody", "tfoot"))
 """Elements without blank lines around them."""
+_EMPHASIS_ENDS = frozenset(("strong_close", "em_close"))
+_TASK = re.compile(r"\A\[[ xX]\][ \t]+")
+"""The mark of a task, done or not, before the words of an item."""
 _PROGRAM = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
 APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block", "table_close"))
 """Tokens with a blank line before and behind their text, even if the file has none."""
@@ -311,7 +399,7 @@ APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block",
 def _make_markdown_parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark").enable("table")
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 def read_front_title(text: str) -> str:
@@ -330,9 +418,11 @@ def read_markdown(
 ) -> tuple[str, str]:
     """Return (title, text) of CommonMark with tables: the first heading, and the words.
 
-    Marks of headings, quotes and emphasis are left out, and so are HTML tags. Links and pictures
-    keep their words, items of lists their marks, and code its signs and line breaks. Other lines
-    are joined, unless the author broke them with two spaces, a backslash or `<br>`.
+    A short item within an item stands behind the words of that one, but for a table of contents.
+    Marks of headings, quotes, tasks and emphasis are left out, and so are HTML tags and what is
+    struck out. Links and pictures keep their words, items of lists their marks, and code its signs
+    and line breaks. Other lines are joined, unless the author broke them with two spaces, a
+    backslash or `<br>`, or they are a question and its answer.
 
     Args:
         headings: gets all headings.
@@ -343,14 +433,22 @@ def read_markdown(
     tokens = _make_markdown_parser().parse(text)
     lines = list[str]()
     cells: list[list[str]] | None = None
+    titles = {
+        normalize_line(_get_words(token))
+        for before, token in pairwise(tokens)
+        if before.type == "heading_open"
+    }
+    open_items = list[str]()
     title = mark = ""
     for n, token in enumerate(tokens):
         if token.type in APART or (token.map and not source[token.map[0] - 1].strip("> \t")):
             lines.append("")
         if token.type == "list_item_open":
             mark = f"{token.info}{token.markup} "
+            open_items.append("")
         elif token.type == "list_item_close":
             mark = ""
+            open_items.pop()
         elif token.type == "table_open":
             cells = []
         elif token.type == "tr_open" and cells is not None:
@@ -359,7 +457,12 @@ def read_markdown(
             cells[-1].append(_get_words(token))
         elif token.type == "inline":
             words = _get_words(token)
-            lines.append(mark + words.replace("\n", KEPT_BREAK))
+            if mark:
+                words = _TASK.sub("", words)
+                if len(open_items) > 1 and normalize_line(words) not in titles:
+                    words = lead_item(words, open_items[-2])
+                open_items[-1] = words
+            lines.append(mark + words.replace("\n", KEPT_BREAK) if words else "")
             mark = ""
             if tokens[n - 1].type == "heading_open":
                 heading = " ".join(words.split())
@@ -385,12 +488,18 @@ def _get_words(token: Token) -> str:
     """Return the words of a token and of the tokens in it, with the line breaks of the author."""
     if token.children is not None:
         lines = [""]
+        emphasized = [False]
+        num_struck = 0
         for child in token.children:
+            num_struck += (child.type == "s_open") - (child.type == "s_close")
             if child.type == "softbreak":
                 lines.append("")
-            else:
+                emphasized.append(False)
+            elif not num_struck:
                 lines[-1] += _get_words(child)
-        return join_lines(lines)
+                if child.type != "text" or child.content:
+                    emphasized[-1] = child.type in _EMPHASIS_ENDS
+        return _join_lines(lines, emphasized)
     if token.type == "hardbreak":
         return "\n"
     if token.type == "html_inline":
@@ -398,6 +507,24 @@ def _get_words(token: Token) -> str:
             return " "
         return "\n" if _BREAK_IN_LINE.match(token.content) else ""
     return token.content
+
+
+def _join_lines(lines: Sequence[str], emphasized: Sequence[bool]) -> str:
+    """Return the lines of a paragraph on one line, but for questions with their answers below.
+
+    Args:
+        emphasized: tells of each line whether it ends with emphasis. A question that does may be as
+            long as a wrapped line.
+    """
+    groups: list[list[str]] = [[]]
+    for line, is_emphasized in zip(lines, emphasized, strict=True):
+        begins = not groups[-1] or ends_sentence(groups[-1][-1])
+        is_apart = is_emphasized or len(line) < WRAPPED_LENGTHS.start
+        if begins and is_apart and QUESTION.search(line):
+            groups += [[line], []]
+        else:
+            groups[-1].append(line)
+    return "\n".join(join_lines(group) for group in groups if group)
 
 
 def _read_html_block(html: str) -> str:

@@ -28,7 +28,7 @@ from selfteach.materials.documents.limits import (
     SMALL_BYTES,
     TooLarge,
 )
-from selfteach.materials.documents.listed import MIN_WORDS, count_words
+from selfteach.materials.documents.listed import MIN_WORDS, clear_placeholder, count_words
 from selfteach.materials.documents.tables import format_rows
 from selfteach.sentences import SENTENCE_MARKS
 from selfteach.text import REPLACEMENT, format_count
@@ -41,14 +41,21 @@ AROUND = tuple(f"{WORD}{name}" for name in ("sdt", "sdtContent", "ins", "moveTo"
 """Elements of a DOCX that hold paragraphs and are none."""
 CONTENTS = f'{WORD}val="Table of Contents"'
 MATH = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+ON = "not(@w:val='0' or @w:val='false' or @w:val='off')"
+"""A mark that is not switched off."""
 RUNS = (
     f".//*[self::w:r or (local-name() = 'r' and namespace-uri() = '{MATH}')]"
     "[not(ancestor::w:del or ancestor::w:moveFrom or ancestor::w:rt)]"
+    f"[not(w:rPr/*[self::w:strike or self::w:dstrike or self::w:vanish][{ON}])]"
 )
-"""The runs of a paragraph and of its formulas that a reader sees."""
+"""The runs of a paragraph and of its formulas that a reader sees and that are not struck out."""
 NOTES = ".//w:footnoteReference[not(ancestor::w:del)] | .//w:endnoteReference[not(ancestor::w:del)]"
-HEAD_ROWS = "./w:tr[1]/w:trPr/w:tblHeader[not(@w:val='0' or @w:val='false' or @w:val='off')]"
+HEAD_ROWS = f"./w:tr[1]/w:trPr/w:tblHeader[{ON}]"
 """The mark of a first row that names the columns."""
+NUMBERING = "./w:pPr/w:numPr/w:numId/@w:val"
+"""The number of the list to which a paragraph or a style belongs; 0 is none."""
+MAX_STYLES = 10
+"""Largest number of styles of which each is based on the next."""
 BOXES = ".//w:txbxContent[not(ancestor::w:del or ancestor::w:moveFrom)]"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 """What an older program shows: the same text box again."""
@@ -62,7 +69,7 @@ END_CHARS = 20
 def read_pdf(path: Path) -> tuple[str, list[str], str]:
     """Return (title, the text of each page, note), without the margins of the pages.
 
-    The note says how many lines were left out; it is "" for none.
+    The note says how many lines were left out and how many pages hold no text; it is "" for none.
 
     Raises:
         ValueError: the file is encrypted, or holds no text or too much.
@@ -83,12 +90,17 @@ def read_pdf(path: Path) -> tuple[str, list[str], str]:
         raise ValueError(
             "holds no text; if its pages are pictures, run a text recognition over it first"
         )
-    title = (reader.metadata.title if reader.metadata else "") or ""
+    title = str((reader.metadata.title if reader.metadata else "") or "")
     kept = remove_margins(pages)
     left_out = sum(len(_list_lines(page)) for page in pages)
     left_out -= sum(len(_list_lines(page)) for page in kept)
-    note = f"{format_count(left_out, 'lines')} of {LEFT_OUT} left out" if left_out else ""
-    return str(title), [join_wrapped_lines(page) for page in kept], note
+    empty = sum(not page.strip() for page in pages)
+    notes = []
+    if left_out:
+        notes.append(f"{format_count(left_out, 'lines')} of {LEFT_OUT} left out")
+    if empty:
+        notes.append(f"without text: {empty:,} of {format_count(len(pages), 'pages')} (pictures?)")
+    return clear_placeholder(title), [join_wrapped_lines(page) for page in kept], "; ".join(notes)
 
 
 def remove_margins(pages: Sequence[str]) -> list[str]:
@@ -172,7 +184,7 @@ def read_docx(
     from docx.text.paragraph import Paragraph
 
     document = Document(str(path))
-    title = document.core_properties.title or ""
+    title = clear_placeholder(document.core_properties.title or "")
     parts = []
     room = MAX_CHARS
     for element in _iterate_blocks(document.element.body):
@@ -185,13 +197,13 @@ def read_docx(
             block = Paragraph(element, document)
             style = (block.style and block.style.name) or ""
             found = _read_runs(element)
-            if style.startswith("List") and found.strip():
-                found = f"- {found}"
-            elif style.startswith(("Title", "Heading")):
+            if style.startswith(("Title", "Heading")):
                 found = " ".join(found.split())
                 title = title or found
                 if headings is not None and found:
                     headings.append(found)
+            elif found.strip() and (style.startswith("List") or _is_item(block)):
+                found = f"- {found}"
             found = found.replace("\n", KEPT_BREAK)
         room -= len(found)
         if room < 0:
@@ -200,6 +212,22 @@ def read_docx(
     left_out = len(document.element.body.xpath(NOTES))
     note = f"{format_count(left_out, 'footnotes')} left out" if left_out else ""
     return title, [join_wrapped_lines("\n\n".join(parts))], note
+
+
+def _is_item(paragraph: Any) -> bool:
+    """Tell whether a paragraph, its style, or one that this is based on, has a number or a bullet,
+    and none of these styles is one of headings.
+    """
+    numbers = paragraph._p.xpath(NUMBERING)
+    style = paragraph.style
+    for _ in range(MAX_STYLES):
+        if style is None or (style.name or "").startswith(("Title", "Heading")):
+            break
+        numbers += style.element.xpath(NUMBERING)
+        style = style.base_style
+    else:
+        style = None
+    return style is None and numbers[:1] not in ([], ["0"])
 
 
 def _iterate_blocks(body: Any) -> Iterator[Any]:
@@ -222,7 +250,7 @@ def _iterate_blocks(body: Any) -> Iterator[Any]:
 
 def _read_runs(paragraph: Any) -> str:
     """Return the text of a paragraph, also of its links, fields, content controls and tracked
-    insertions, and without what is deleted.
+    insertions, and without what is deleted, struck out or hidden.
     """
     return "".join(_read_run(run) for run in paragraph.xpath(RUNS) if _is_own(run, paragraph))
 

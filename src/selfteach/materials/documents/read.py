@@ -18,7 +18,7 @@ from selfteach.files import BadLine, read_jsonl, set_aside
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.child import parse_in_child
 from selfteach.materials.documents.encoding import decode_text
-from selfteach.materials.documents.layout import join_wrapped_lines
+from selfteach.materials.documents.layout import join_wrapped_lines, part_underlined_headings
 from selfteach.materials.documents.limits import (
     MAX_CHARS,
     MAX_DEPTH,
@@ -347,6 +347,7 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
             headings += filter(None, [front])
             title, text = read_markdown(text, headings, rows)
         else:
+            text, headings = part_underlined_headings(text)
             title, text = "", join_wrapped_lines(text)
         title = title or front or find_heading(text) or guess_heading(text)
         starts = ()
