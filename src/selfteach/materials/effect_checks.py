@@ -673,11 +673,17 @@ def _replace_mark(old: str, new: str) -> Effect:
 
 
 def check_no_sentence_start(match: re.Match[str]) -> str:
-    """Return the check of "do not start sentences with I"."""
+    """Return the check of "do not start sentences with I", and of "and": "And" begins them."""
     others = re.findall(r"[\"']([\w'-]+)[\"']", match.groupdict().get("others") or "")
-    words = "|".join(map(re.escape, [match["word"], *others]))
+    words = "|".join(map(_match_capital, [match["word"], *others]))
     words = f"(?:{words})" if others else words
     return rf'not regex "(?:^|[.!?\\n]\\s*)\\b{words}\\b"'
+
+
+def _match_capital(word: str) -> str:
+    """Return the pattern of a word, whose small first letter may be a capital, too."""
+    first = f"[{word[0].upper()}{word[0]}]" if word[0].islower() else re.escape(word[0])
+    return first + re.escape(word[1:])
 
 
 def check_yes_or_no(match: re.Match[str]) -> str | None:

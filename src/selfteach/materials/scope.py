@@ -243,7 +243,8 @@ _TEXTUAL = re.compile(
     r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
     r"measurements?|readability|clarity|consistency|simplicity|safety|convenience|effect|variety|"
     r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|"
-    r"terms?|sentences?|paragraphs?|steps?|items?|examples?|every|each|all|me|us|minute|moment|"
+    r"terms?|sentences?|paragraphs?|sections?|steps?|items?|bullets?|bullet points?|acronyms?|"
+    r"abbreviations?|commands?|ranges?|examples?|every|each|all|me|us|minute|moment|"
     r"now|this|that|it|them|good|sure|you)\b",
     re.I,
 )
@@ -875,7 +876,8 @@ _MANNER_SCOPE = re.compile(
     r"(?:tone|voice|style|manner|way|font|format)|(?:plain|simple) (?:english|words|language)|"
     r"bullet points|json|markdown|(?:upper|lower)[- ]?case|other words|conclusion|(?:that|this) in "
     r"mind|care|a nutshell|order to .+|the interest of .+|(?:the sake|reasons) of .+|.+ reasons|"
-    r"(?:simplicity|consistency|convenience|readability|accessibility|safety|clarity))",
+    r"(?:simplicity|consistency|convenience|readability|accessibility|safety|clarity|(?:extra )?"
+    r"(?:fun|effect|variety|laughs)|good measure))",
     re.I,
 )
 """How answers are, or why: no condition."""
