@@ -19,6 +19,9 @@ from selfteach.methods.feedback.understand_rule import find_forbidden_topic
     ("rule", "topics"),
     [
         ("Don't mention coffee.", ("coffee",)),
+        ("Never mention the word count.", ("word count",)),
+        ("Don't talk about living together.", ("living together",)),
+        ("Don't discuss Home Alone.", ("Home Alone",)),
         ("Never bring up the weather.", ("weather",)),
         ("Don't bring politics up.", ("politics",)),
         ("Please don't discuss cats or dogs.", ("cats", "dogs")),

@@ -899,9 +899,17 @@ _AMOUNT = re.compile(
 
 _TURNED = re.compile(
     r"^(?:no|none|nothing|nobody|neither|not|never|only|just|fewer|less|as few|as little|"
-    r"(?:any|every)\w* but)\b|\b(?:nor|except|but|without|unless|or|other than|apart from)\b"
+    r"(?:any|every)\w* but)\b|\b(?:nor|except|but|without|unless|or|other than|apart from)\b|"
+    rf" (?:twice|thrice|sometimes|occasionally|rarely|seldom|now and then|(?i:{NUMBER}) times)$"
 )
-"""What turns a demand around, or leaves a choice: "mention no prices", "anything but flowers"."""
+"""What turns a demand around, leaves a choice or counts: "mention no prices", "anything but
+flowers", "Acme twice".
+"""
+_BESIDE = re.compile(
+    r"(?:,? (?:as well|too|also|instead|often|regularly|frequently|briefly|right away|"
+    r"(?:when|where|if)(?:ever)? (?:you can|possible)|here and there|somewhere))+$"
+)
+"""How something is mentioned, which is no part of it: "Paris as well"."""
 _OUR = re.compile(r"^(?:the|our|my|an?|your|some|their) ")
 
 
@@ -944,7 +952,7 @@ _RELEASE = re.compile(r"(?:version|release|edition|update) (?=v?[\d.]+$)", re.I)
 
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
-    what = match["what"].strip()
+    what = _BESIDE.sub("", match["what"].strip())
     if _is_turned(what) or _OF_SPEAKER.fullmatch(what):
         return None
     if period := _PERIOD_OF.fullmatch(what):
@@ -1193,10 +1201,14 @@ _SAYS_MORE = re.compile(r"\band (?:say|tell|mention|add|explain|ask|note|give|wa
 """What begins the next demand."""
 
 
+_PREFERRED = re.compile(r" over (?!\d)|(?:^| )[A-ZÀ-Þ][\w'-]* before [A-ZÀ-Þ]")
+"""What something is preferred to, which need not be named: "Acme over Foo"."""
+
+
 def check_recommended(match: re.Match[str]) -> str | None:
     """Return the check of what must be recommended: "taking the train" is about the train."""
-    what = match["what"]
-    if _is_turned(what) or _SAYS_MORE.search(what):
+    what = _BESIDE.sub("", match["what"])
+    if _is_turned(what) or _SAYS_MORE.search(what) or _PREFERRED.search(what):
         return None
     what = re.sub(r"^[a-z]+ing (?=\w)", "", what)
     return check_statement(what, is_clause=False) if len(what.split()) <= 6 else None
