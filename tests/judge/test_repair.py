@@ -657,3 +657,10 @@ def test_hashtags_stand_behind_the_sentences_that_a_short_text_has():
 def test_what_is_written_for_a_word_is_not_replaced_again() -> None:
     pairs = [("customer", "client"), ("client", "partner")]
     assert replace_words("Customers and a client.", pairs) == "Clients and a partner."
+
+
+def test_a_word_in_what_is_written_for_it_is_not_replaced() -> None:
+    pairs = [("email", "email address"), ("member", "team member"), ("Acme", "Acme Inc.")]
+    answer = "Email addresses of team members: email the member of Acme Inc., not of Acme."
+    expected = "Email addresses of team members: email address the team member of Acme Inc., not of"
+    assert replace_words(answer, pairs) == f"{expected} Acme Inc."

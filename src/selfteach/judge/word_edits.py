@@ -89,12 +89,23 @@ class _Replace:
         new = self._forms.get(_to_key(found["word"]), found["word"])
         rest = found.string[found.end() : found.end() + 3]
         is_torn = rest in ("'re", "’re") and new.lower() not in _WITH_ARE
-        if touches(found, self._exact) or _is_numeral(found) or is_torn:
+        is_right = _is_part(found, new)
+        if touches(found, self._exact) or _is_numeral(found) or is_torn or is_right:
             return found[0]
+        if new.endswith(".") and rest.startswith("."):
+            new = new[:-1]
         if not _PRONOUN_I.match(found["word"]) or begins_clause(found.string, found.start()):
             new = match_case(found["word"], new)
         fitted = _fit_article(found["article"] or "", found["word"], new)
         return (fitted.upper() if found.string.isupper() else fitted) + new
+
+
+def _is_part(found: re.Match[str], new: str) -> bool:
+    """Return whether a word stands in what is written for it: the "email" of "email address"."""
+    written = new.lower().rstrip(".!?")
+    place = written.find(found["word"].lower())
+    start = found.start("word") - place
+    return place >= 0 and start >= 0 and found.string[start:].lower().startswith(written)
 
 
 def _is_numeral(found: re.Match[str]) -> bool:

@@ -571,11 +571,21 @@ def replace_words(match: re.Match[str]) -> Effect | None:
 
 def _find_wrong_word(old: str, new: str) -> str:
     """Return the condition that finds a word, in small and capital letters unless these alone tell
-    it from the right word: "E-nova" for "e-Nova".
+    it from the right words: "E-nova" for "e-Nova". What is a part of these is right: the "email" of
+    "email address".
     """
-    if old.lower() != new.lower():
+    word = rf"(?<!\w){re.escape(old)}"
+    whole = re.search(rf"{word}s?(?!\w)", new, re.I)
+    if not whole:
         return f"contains {quote_value(old)}"
-    pattern = rf"(?<!\w){re.escape(old)}(?!\w)"
+    if old not in new:
+        pattern = rf"{word}(?!\w)"
+        return f"regex {quote_value(pattern)}"
+    before, after = new[: whole.start()], new[whole.end() :].rstrip(".!?")
+    not_before = rf"(?<!{re.escape(before)})" if before else ""
+    not_after = rf"(?!{re.escape(after)})" if after else ""
+    ending = "s?" if old.islower() else ""
+    pattern = rf"(?i){not_before}{word}{ending}(?!\w){not_after}"
     return f"regex {quote_value(pattern)}"
 
 
@@ -591,13 +601,13 @@ def _replace_word(old: str, new: str) -> tuple[str, list[tuple[str, str]]]:
 def replace_phrases(match: re.Match[str]) -> Effect:
     """Return the effect of "say autistic person, not person with autism"."""
     new, old = match["new_many"].strip("\"'"), to_singular(match["old_many"])
-    return Effect(f"not contains {quote_value(old)}", ((old, new),))
+    return Effect(f"not {_find_wrong_word(old, new)}", ((old, new),))
 
 
 def replace_two(match: re.Match[str]) -> Effect:
     """Return the effect of 'write "port" and "starboard" instead of "left" and "right"'."""
     pairs = ((match["old"], match["new"]), (match["old_too"], match["new_too"]))
-    return Effect(" and ".join(f"not contains {quote_value(old)}" for old, _ in pairs), pairs)
+    return Effect(" and ".join(f"not {_find_wrong_word(*pair)}" for pair in pairs), pairs)
 
 
 def call_otherwise(match: re.Match[str]) -> Effect | None:
@@ -647,7 +657,7 @@ def _replace_noun(old: str, new: str) -> Effect:
     one, one_new = to_singular(old.lower()), to_singular(new.lower())
     pairs = [(old, new)] if one == old else [(old, new), (one, one_new)]
     wanted = one if old.islower() else old
-    return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
+    return Effect(f"not {_find_wrong_word(wanted, new)}", tuple(pairs))
 
 
 def _find_mark(name: str) -> str:
