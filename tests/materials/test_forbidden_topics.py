@@ -22,6 +22,8 @@ from selfteach.methods.feedback.understand_rule import find_forbidden_topic
         ("Never mention the word count.", ("word count",)),
         ("Don't talk about living together.", ("living together",)),
         ("Don't discuss Home Alone.", ("Home Alone",)),
+        ("Don't mention Tom's or Ann's cars.", ("Tom's cars", "Ann's cars")),
+        ("Don't mention Lowe's or Denny's.", ("Lowe's", "Denny's")),
         ("Never bring up the weather.", ("weather",)),
         ("Don't bring politics up.", ("politics",)),
         ("Please don't discuss cats or dogs.", ("cats", "dogs")),

@@ -88,6 +88,7 @@ def test_a_place_in_the_answer_is_no_condition(text: str) -> None:
         "When in doubt, say no.",
         "Say no if unsure.",
         "Mention Acme when relevant.",
+        'Say "please" when asking for something.',
     ],
 )
 def test_a_condition_that_names_nothing_is_refused(text: str) -> None:

@@ -470,7 +470,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     found = []
     topics = []
     parts = re.split(r",? (?:or|and|nor) (?:about |of )?|, ", TOPIC_LEAD.sub("", text))
-    for part in parts:
+    for part in _share_noun(parts):
         told = _TOLD_NAME.fullmatch(part.strip())
         is_kind = told and re.match("the ", part.strip(), re.I)
         if told and (is_kind or _COMPANY.fullmatch(told["role"])):
@@ -523,6 +523,17 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         if not quoted and not literal and is_own and _PAID.fullmatch(" ".join(words)):
             found.append(SUM_OF_MONEY)
     return ForbiddenTopics(none_of(found), tuple(topics))
+
+
+_OWNED = re.compile(r"[\w-]+['’]s (?P<noun>[a-z][\w'’ -]*)")
+_OWNER = re.compile(r"(?:.+ )?[\w-]+['’]s")
+
+
+def _share_noun(parts: Sequence[str]) -> list[str]:
+    """Return "Tom's" and "Ann's cars" with the noun of both."""
+    owned = _OWNED.fullmatch(parts[-1])
+    noun = f" {owned['noun']}" if owned else ""
+    return [part + noun if _OWNER.fullmatch(part) else part for part in parts]
 
 
 def _find_text(words: Sequence[str]) -> str:

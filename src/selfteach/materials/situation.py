@@ -346,6 +346,8 @@ _OWN_TEXTS = re.compile(
 
 def is_everything(scope: str) -> bool:
     """Return whether every request meets a condition: "asked about anything", "your texts"."""
+    if _NO_SUBJECT.fullmatch(scope):
+        return False
     situation = read_situation(scope)
     is_about = situation.kind == "about" and not situation.genre
     is_anything = is_about and _ANYTHING_AT_ALL.fullmatch(situation.topic) is not None
@@ -1049,10 +1051,13 @@ _NO_TOPIC = re.compile(
 )
 _NO_SUBJECT = re.compile(
     r"(?:really |still )*(?:in (?:any )?doubt|unsure|uncertain|not (?:sure|certain)|relevant|"
-    r"applicable|suitable|fitting|useful|helpful)",
+    r"applicable|suitable|fitting|useful|helpful|"
+    r"(?:you (?:are )?)?ask(?:ing)? for (?:some|any)thing)",
     re.I,
 )
-"""What follows "when" and "if", and names nothing that is asked about: "in doubt"."""
+"""What follows "when" and "if", and names nothing that is asked about: "in doubt". Who is asking
+for something is the model; "asked for something" are those who ask.
+"""
 _AMOUNT = re.compile(
     rf"(?:(?:more|fewer|less) than {NUMBER} .+|{NUMBER} or more .+|"
     rf"(?:at least |at most |up to |over )?{NUMBER}(?: {_EMPTY_NOUN})?|"
