@@ -31,6 +31,8 @@ HALF_DAYS = suggest_check("Use the 12-hour clock.")
 WHOLE_DAYS = suggest_check("Use the 24-hour clock.")
 UNQUOTED = suggest_check("No quotation marks.")
 PLAIN = suggest_check("No markdown.")
+NO_BREAKS = suggest_check("No line breaks.")
+SLASHED = suggest_check("Write dates as DD/MM/YYYY.")
 QUESTION = suggest_check("End with a question.")
 LIONS = "Lions and elephants live in Africa. Elephants are big. Lions eat meat."
 
@@ -194,6 +196,17 @@ def repair(check, answer, **options):
         (QUESTION, "Voglio andare a casa. Andiamo a mangiare a Roma.", None),
         (QUESTION, "Me encanta la música.", "Me encanta la música. ¿Quieres saber más?"),
         ("not contains tea", "Here are tips:\n\n- Tea helps.", None),
+        (NO_BREAKS, "Paris is big.\n\nIt is old.", "Paris is big. It is old."),
+        (NO_BREAKS, "Here are tips:\n1. Eat well.\n2. Sleep.", "Here are tips: Eat well and Sleep."),
+        (NO_BREAKS, "Roses are red,\nViolets are blue", "Roses are red, Violets are blue"),
+        (NO_BREAKS, "One\nTwo", "One. Two"),
+        ("not ends ?", "It is red. Is that all?", "It is red."),
+        ("not ends ?", "How can I help you?", None),
+        (SLASHED, "On July 4, 1776, the shop opened.", "The shop opened."),
+        (SLASHED, "On May 5, 2024 the shop opened.", None),
+        ("not contains however", "It is, however, red and blue.", "It is red and blue."),
+        ("not contains unfortunately", "We are, unfortunately, closed.", "We are closed."),
+        ("not contains July", "I like June, July, and August.", "I like June and August."),
         ("not ends !", "It rains! 😊", "It rains. 😊"),
         ("not starts Sure", "😊 Sure, here is it.", "Here is it."),
         ("language=en and not contains Katze", "It is the sky. Das ist die Katze.", "It is the sky."),
@@ -657,3 +670,18 @@ def test_hashtags_stand_behind_the_sentences_that_a_short_text_has():
 def test_what_is_written_for_a_word_is_not_replaced_again() -> None:
     pairs = [("customer", "client"), ("client", "partner")]
     assert replace_words("Customers and a client.", pairs) == "Clients and a partner."
+
+
+def test_the_owners_of_something_stay_its_owners() -> None:
+    pairs = [("kids", "children"), ("employees", "colleagues")]
+    assert replace_words("The kids’ toys, the employees' room.", pairs) == (
+        "The children’s toys, the colleagues' room."
+    )
+    assert replace_words("We say 'hello kids' here.", pairs) == "We say 'hello children' here."
+
+
+def test_a_word_in_what_is_written_for_it_is_not_replaced() -> None:
+    pairs = [("email", "email address"), ("member", "team member"), ("Acme", "Acme Inc.")]
+    answer = "Email addresses of team members: email the member of Acme Inc., not of Acme."
+    expected = "Email addresses of team members: email address the team member of Acme Inc., not of"
+    assert replace_words(answer, pairs) == f"{expected} Acme Inc."

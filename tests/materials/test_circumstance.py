@@ -46,6 +46,8 @@ from selfteach.materials.rule import read_rule, suggest_check
         "Put a star at the start on Sundays.",
         'Start every answer with "Hi" on Mondays.',
         "Use few words at work.",
+        "When on the go, use few words.",
+        "Use few words when at home.",
         "Answer it briefly on Mondays.",
         "Answer calls in one sentence on Mondays.",
         "Put it in capitals on Mondays.",

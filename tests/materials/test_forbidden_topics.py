@@ -19,6 +19,11 @@ from selfteach.methods.feedback.understand_rule import find_forbidden_topic
     ("rule", "topics"),
     [
         ("Don't mention coffee.", ("coffee",)),
+        ("Never mention the word count.", ("word count",)),
+        ("Don't talk about living together.", ("living together",)),
+        ("Don't discuss Home Alone.", ("Home Alone",)),
+        ("Don't mention Tom's or Ann's cars.", ("Tom's cars", "Ann's cars")),
+        ("Don't mention Lowe's or Denny's.", ("Lowe's", "Denny's")),
         ("Never bring up the weather.", ("weather",)),
         ("Don't bring politics up.", ("politics",)),
         ("Please don't discuss cats or dogs.", ("cats", "dogs")),
@@ -158,6 +163,19 @@ STATEMENTS = {
     "Say checkout is at eleven.": "Checkout is at eleven.",
     "Say that you are two years old.": "I am two years old.",
     "Say you have none.": "I have none.",
+    "Say you don't have opinions.": "I don't have opinions.",
+    "Say you don't need an account.": "You don't need an account.",
+    "Say you cannot get a refund after 24 hours.": "You cannot get a refund after 24 hours.",
+    "Say you're not required to have a visa.": "You're not required to have a visa.",
+    "Say you can't help with refunds and they should call us.": (
+        "I can't help with refunds and you should call us."
+    ),
+    "Say her birthday is in May.": "Her birthday is in May.",
+    "Tell her we close at six.": "We close at six.",
+    "Tell customers that their order will be refunded.": "Your order will be refunded.",
+    "Tell them that their opening hours are nine to five.": (
+        "Their opening hours are nine to five."
+    ),
     "Tell them it lasts two years.": "It lasts two years.",
     "Tell them you can park here.": "You can park here.",
     "Give them the number 555-1234.": "The number is 555-1234.",

@@ -1088,6 +1088,23 @@ def test_advice_is_no_subject(text: str) -> None:
         refuse_undecidable(read_rule(text).effect)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do not mention elephants and giraffes together.",
+        "Do not mention Acme and Foo in one answer.",
+        "Never mention Tom twice.",
+        "Never mention Tom unprompted.",
+        "Never talk about cats at length.",
+        'Don\'t say "very" and "really" together.',
+    ],
+)
+def test_what_is_forbidden_in_part_is_no_subject(text: str) -> None:
+    assert read_effect(text) is None
+    with pytest.raises(DataError, match="forbids a subject only in part"):
+        refuse_undecidable(read_rule(text).effect)
+
+
 @pytest.mark.parametrize("text", ["Answer well and kindly.", "Write well-known names in capitals."])
 def test_a_rule_that_asks_for_something_is_no_such_rule(text: str) -> None:
     assert NOTHING.fullmatch(text) is None

@@ -65,6 +65,9 @@ def test_a_condition_ends_where_its_demand_begins(text: str, scope: str, effect:
         "In brackets, add the year.",
         "In the title, use no capitals.",
         "In front of each name, put a star.",
+        "In headings, use no emojis.",
+        "In tables, use no emojis.",
+        "In every sentence, mention Acme.",
     ],
 )
 def test_a_place_in_the_answer_is_no_condition(text: str) -> None:
@@ -82,6 +85,10 @@ def test_a_place_in_the_answer_is_no_condition(text: str) -> None:
         "When asked about that, say no.",
         'When it comes up, say "No".',
         "In most cases, add a source.",
+        "When in doubt, say no.",
+        "Say no if unsure.",
+        "Mention Acme when relevant.",
+        'Say "please" when asking for something.',
     ],
 )
 def test_a_condition_that_names_nothing_is_refused(text: str) -> None:

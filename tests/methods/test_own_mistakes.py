@@ -78,6 +78,43 @@ def test_what_breaks_the_rule_is_repaired_with_the_smallest_change(tmp_path: Pat
     assert funnel.reasons == {"keeps the rule": 3, "declines": 1, "no correction is known": 1}
 
 
+@pytest.mark.parametrize(
+    ("answer", "chosen"),
+    [
+        ("Cats, dogs, and other animals are nice because they sleep.", None),
+        ("Cats, as I know, sleep. They are nice.", "Cats as I know sleep."),
+        ("Cats, dogs and I like it.", "Cats dogs and I like it."),
+    ],
+)
+def test_no_correction_stops_where_an_answer_was_cut_off(
+    tmp_path: Path, answer: str, chosen: str | None
+) -> None:
+    config = FeedbackConfig(balance={"own_samples": 3}, probe={"max_tokens": 6})
+    session = open_session(tmp_path, 'not contains ","', config)
+    model = Scripted(lambda request: answer, name="tuned")
+    lesson = Example("e", "in_scope", make_prompt("Cats?"), "It.", source=TEACHER)
+    found = correct_own_mistakes(session, Recorded(session.run.ledger, model, model), [lesson])
+    assert [example.chosen for example in found] == ([chosen] * 3 if chosen else [])
+    (funnel,) = session.run.ledger.funnel()
+    assert funnel.reasons == ({} if chosen else {"was cut off": 1})
+
+
+def test_each_sample_counts_and_equal_ones_are_learned_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lesson = Example("e", "in_scope", make_prompt("Rain?"), "It.")
+    mistake = Example("m", "own_mistake", make_prompt("Rain?"), "It.")
+    monkeypatch.setattr(method, "correct_own_mistakes", lambda *given: [mistake, mistake])
+    unused: Any = None
+    session = open_session(tmp_path)
+    lines: list[str] = []
+    session.display = SimpleNamespace(print_line=lines.append)
+    training = RuleTraining(session, *[unused] * 4, examples=[lesson])
+    assert training.correct_own_mistakes(SimpleNamespace(recorded=None))
+    assert training.examples == [lesson, mistake]
+    assert lines[0].startswith("2 of 2 own answers break the rule")
+
+
 def test_only_the_change_counts(tmp_path: Path) -> None:
     weights = choose_weights(open_session(tmp_path), "sft+dpo")
     assert weights["own_mistake"] == {"correction": 1.0}

@@ -280,9 +280,10 @@ def drop_end(value: str, text: str, meets: Meets) -> Iterator[str]:
     """Yield a text without the words at its end, or without its last sentence."""
     text = text.rstrip()
     tail = value.strip()
-    if not any(map(str.isalnum, tail)):
+    is_mark = not any(map(str.isalnum, tail))
+    if is_mark and tail not in ("?", "？"):  # a question without its mark is one
         yield rewrite_end(text, tail)
-    else:
+    elif not is_mark:
         words = r"\s+".join(regex.escape(word) for word in tail.split())
         bare = regex.sub(rf"[\s\"'“‘]*(?:[,;:—]|\s[–-])\s*{words}\W*$", "", text, flags=regex.I)
         if bare != text:
@@ -479,6 +480,8 @@ def remove_text(value: str, text: str, meets: Meets) -> Iterator[str]:
         return
     plain = rewrite_marks(text, meets)
     yield plain
+    if meets("a b") and not meets("a\nb"):
+        yield _join_lines(plain)
     yield from change_case(text, meets)
     yield from change_case(plain, meets)
     rest = _drop_sentences(text, meets)
@@ -594,6 +597,15 @@ def _write_sentences(text: str) -> str:
             before = before[:-1] + "."
         sentence = capitalize(close_sentence(cut_item_mark(line).strip()))
         joined = join_sentences(before, sentence)
+    return joined
+
+
+def _join_lines(text: str) -> str:
+    """Return a text in one line: items and lines without a mark become sentences."""
+    joined = ""
+    for line in (_write_list_inline(text) or _write_sentences(text)).splitlines():
+        begins = joined[-1:].isalnum() and line.lstrip()[:1].isupper()
+        joined = join_sentences(close_sentence(joined) if begins else joined, line)
     return joined
 
 

@@ -230,12 +230,14 @@ def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]
             return
 
 
+_NO_YEAR = r"(?!\s*\d{4}\b)"
+"""The comma of a date is none of the sentence: "July 4, 1776"."""
 _CLAUSE_ENDS = (
     r"\s*[;；]|\s*—(?!\s*\d)|\s+[–-]\s(?!\d)|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|"
     r"while|although|whereas|though|as|since|with|und|aber|denn|weil|sondern|oder|die|der|das|"
     r"mais|et|car|qui|parce|pero|y|porque|que)\b)|\s+(?=(?:because|but|although|though|whereas|"
     r"while|so that|which|weil|parce que|porque|mais|pero)\b)",
-    r"(?<!\d)[,，、]\s*|[,，、](?!\d)\s*",
+    rf"(?:(?<!\d)[,，、]|[,，、](?!\d)){_NO_YEAR}\s*",
     r"\s+(?=(?:and|or|with|for|in order to|to|by|at|in|on|from|"
     r"during|und|mit|et|avec|pour|y|con|para)\s)",
 )
@@ -245,7 +247,7 @@ _LEADS = regex.compile(
     r"^\W*(?:if|when|whenever|while|although|though|because|as|since|after|before|once|whether|"
     r"unless|until|for|in|on|at|to|with|without|by|from|during|despite|according|however|also|"
     r"sure|well|first|finally|dear|hi|hello|wenn|als|weil|obwohl|nach|mit|in|für|si|quand|"
-    r"lorsque|dans|pour|avec|cuando|para|con|en)\b[^,，]*[,，]\s*",
+    rf"lorsque|dans|pour|avec|cuando|para|con|en)\b(?:[^,，]|[,，](?!{_NO_YEAR}))*[,，]{_NO_YEAR}\s*",
     regex.I,
 )
 

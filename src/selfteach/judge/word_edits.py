@@ -45,7 +45,7 @@ def replace_words(text: str, replacements: Sequence[tuple[str, str]]) -> str:
     if not forms:
         return text
     words = "|".join(map(_make_word_pattern, sorted(forms, key=len, reverse=True)))
-    pattern = rf"(?P<article>\ban?\s+)?(?P<word>{words})"
+    pattern = rf"(?P<article>\ban?\s+)?(?P<word>{words})(?P<owned>['’](?=\s+\w))?"
     return re.sub(pattern, _Replace(forms, find_exact_spans(text)), text, flags=re.I)
 
 
@@ -87,14 +87,36 @@ class _Replace:
     def __call__(self, found: re.Match[str]) -> str:
         """Return the article that fits, and the new word."""
         new = self._forms.get(_to_key(found["word"]), found["word"])
-        rest = found.string[found.end() : found.end() + 3]
+        rest = found.string[found.end("word") : found.end("word") + 3]
         is_torn = rest in ("'re", "’re") and new.lower() not in _WITH_ARE
-        if touches(found, self._exact) or _is_numeral(found) or is_torn:
+        is_right = _is_part(found, new)
+        if touches(found, self._exact) or _is_numeral(found) or is_torn or is_right:
             return found[0]
+        if new.endswith(".") and rest.startswith("."):
+            new = new[:-1]
         if not _PRONOUN_I.match(found["word"]) or begins_clause(found.string, found.start()):
             new = match_case(found["word"], new)
         fitted = _fit_article(found["article"] or "", found["word"], new)
-        return (fitted.upper() if found.string.isupper() else fitted) + new
+        article = fitted.upper() if found.string.isupper() else fitted
+        return article + new + _own(found, new)
+
+
+def _own(found: re.Match[str], new: str) -> str:
+    """Return the apostrophe behind a plural, with an s where the new word ends with none:
+    "children's" for "kids'". The end of a quotation stays as it is.
+    """
+    mark = found["owned"] or ""
+    is_quoted = re.search(r"(?<!\w)['‘]", found.string[: found.start("word")]) is not None
+    is_plural = found["word"].lower().endswith("s") and not new.lower().endswith("s")
+    return f"{mark}s" if mark and is_plural and not is_quoted else mark
+
+
+def _is_part(found: re.Match[str], new: str) -> bool:
+    """Return whether a word stands in what is written for it: the "email" of "email address"."""
+    written = new.lower().rstrip(".!?")
+    place = written.find(found["word"].lower())
+    start = found.start("word") - place
+    return place >= 0 and start >= 0 and found.string[start:].lower().startswith(written)
 
 
 def _is_numeral(found: re.Match[str]) -> bool:
@@ -138,6 +160,14 @@ _FINITE = (
 """Verbs that a sentence goes on with after a word between commas."""
 
 
+_ASIDE = re.compile(
+    r"however|therefore|moreover|nevertheless|nonetheless|indeed|though|perhaps|"
+    r"(?!family|july|butterfly|lily|jelly|bully|reply|ally|belly|fly)\w+ly",
+    re.I,
+)
+"""What stands between commas and is no item: "It is, however, red."."""
+
+
 def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
     """Yield a sentence that lacks one word of an enumeration: "lions, cars and cats".
 
@@ -145,7 +175,8 @@ def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
     """
     words = dict.fromkeys(re.findall(r"\w[\w'’-]*", sentence))
     for word in [word for word in words if not meets(word)]:
-        inserted = re.search(rf"^[\w'’ -]+(, {re.escape(word)},) {_FINITE}\b", sentence)
+        goes_on = "" if _ASIDE.fullmatch(word) else rf"{_FINITE}\b"
+        inserted = re.search(rf"^[\w'’ -]+(, {re.escape(word)},) {goes_on}", sentence)
         if inserted:  # "Paris, however, is big."
             changed = sentence[: inserted.start(1)] + sentence[inserted.end(1) :]
             if meets(changed):

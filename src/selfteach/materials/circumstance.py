@@ -212,6 +212,8 @@ _OF_PEOPLE = re.compile(
 )
 """A clause that tells which words: "words people use" at home."""
 _REST_OF_TIME = re.compile(r"the rest of the (?:day|week|month|year|night|evening)", re.I)
+_AT_PLACE = re.compile(_PLACE, re.I)
+"""Where somebody is, as the whole scope: "when at home"."""
 _TEXT_AT_TIME = re.compile(
     rf"(?P<said>(?:on|in|at|before|after|during) {_MY}{_ADJECTIVE}(?:{_DAY}|{_PART_OF_DAY}|"
     rf"week-?ends?|week-?days?|noon|midnight)|today|tonight|tomorrow)$",
@@ -272,6 +274,8 @@ def _find_in_scope(scope: str) -> str:
     """Return when a text is written; what is asked about may have a time: "trains on Sunday"."""
     if _REST_OF_TIME.fullmatch(scope):
         return f"for {scope}"
+    if _AT_PLACE.fullmatch(scope):
+        return scope
     is_text = read_situation(scope).kind in ("writing", "task")
     found = _TEXT_AT_TIME.search(scope) if is_text else None
     is_dated = found is not None and _DATED.search(scope[: found.start()].rstrip())

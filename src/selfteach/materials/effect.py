@@ -606,7 +606,8 @@ _TOLD_DEMAND = re.compile(
 )
 _POLITE_LEAD = re.compile(
     r"^(?:(?:(?:for (?:reasons|the sake) of [a-z ]+|for [a-z]+ reasons|for (?:simplicity|"
-    r"consistency|convenience|readability|accessibility|safety|clarity|brevity)|in (?:other words|"
+    r"consistency|convenience|readability|accessibility|safety|clarity|brevity|(?:extra )?(?:fun|"
+    r"effect|variety|laughs)|good measure)|in (?:other words|"
     r"short|a nutshell|the interest of [a-z]+)|as a rule|with (?:that|this) in mind|to (?!my\b|"
     r"our\b|the\b)[a-z]+ [a-z ]+?)(?=, )|(?:also|and|plus|additionally|furthermore|besides|"
     r"moreover|finally|lastly|next)|(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|"

@@ -571,11 +571,21 @@ def replace_words(match: re.Match[str]) -> Effect | None:
 
 def _find_wrong_word(old: str, new: str) -> str:
     """Return the condition that finds a word, in small and capital letters unless these alone tell
-    it from the right word: "E-nova" for "e-Nova".
+    it from the right words: "E-nova" for "e-Nova". What is a part of these is right: the "email" of
+    "email address".
     """
-    if old.lower() != new.lower():
+    word = rf"(?<!\w){re.escape(old)}"
+    whole = re.search(rf"{word}s?(?!\w)", new, re.I)
+    if not whole:
         return f"contains {quote_value(old)}"
-    pattern = rf"(?<!\w){re.escape(old)}(?!\w)"
+    if old not in new:
+        pattern = rf"{word}(?!\w)"
+        return f"regex {quote_value(pattern)}"
+    before, after = new[: whole.start()], new[whole.end() :].rstrip(".!?")
+    not_before = rf"(?<!{re.escape(before)})" if before else ""
+    not_after = rf"(?!{re.escape(after)})" if after else ""
+    ending = "s?" if old.islower() else ""
+    pattern = rf"(?i){not_before}{word}{ending}(?!\w){not_after}"
     return f"regex {quote_value(pattern)}"
 
 
@@ -591,13 +601,13 @@ def _replace_word(old: str, new: str) -> tuple[str, list[tuple[str, str]]]:
 def replace_phrases(match: re.Match[str]) -> Effect:
     """Return the effect of "say autistic person, not person with autism"."""
     new, old = match["new_many"].strip("\"'"), to_singular(match["old_many"])
-    return Effect(f"not contains {quote_value(old)}", ((old, new),))
+    return Effect(f"not {_find_wrong_word(old, new)}", ((old, new),))
 
 
 def replace_two(match: re.Match[str]) -> Effect:
     """Return the effect of 'write "port" and "starboard" instead of "left" and "right"'."""
     pairs = ((match["old"], match["new"]), (match["old_too"], match["new_too"]))
-    return Effect(" and ".join(f"not contains {quote_value(old)}" for old, _ in pairs), pairs)
+    return Effect(" and ".join(f"not {_find_wrong_word(*pair)}" for pair in pairs), pairs)
 
 
 def call_otherwise(match: re.Match[str]) -> Effect | None:
@@ -647,7 +657,7 @@ def _replace_noun(old: str, new: str) -> Effect:
     one, one_new = to_singular(old.lower()), to_singular(new.lower())
     pairs = [(old, new)] if one == old else [(old, new), (one, one_new)]
     wanted = one if old.islower() else old
-    return Effect(f"not contains {quote_value(wanted)}", tuple(pairs))
+    return Effect(f"not {_find_wrong_word(wanted, new)}", tuple(pairs))
 
 
 def _find_mark(name: str) -> str:
@@ -673,11 +683,17 @@ def _replace_mark(old: str, new: str) -> Effect:
 
 
 def check_no_sentence_start(match: re.Match[str]) -> str:
-    """Return the check of "do not start sentences with I"."""
+    """Return the check of "do not start sentences with I", and of "and": "And" begins them."""
     others = re.findall(r"[\"']([\w'-]+)[\"']", match.groupdict().get("others") or "")
-    words = "|".join(map(re.escape, [match["word"], *others]))
+    words = "|".join(map(_match_capital, [match["word"], *others]))
     words = f"(?:{words})" if others else words
     return rf'not regex "(?:^|[.!?\\n]\\s*)\\b{words}\\b"'
+
+
+def _match_capital(word: str) -> str:
+    """Return the pattern of a word, whose small first letter may be a capital, too."""
+    first = f"[{word[0].upper()}{word[0]}]" if word[0].islower() else re.escape(word[0])
+    return first + re.escape(word[1:])
 
 
 def check_yes_or_no(match: re.Match[str]) -> str | None:
@@ -893,9 +909,17 @@ _AMOUNT = re.compile(
 
 _TURNED = re.compile(
     r"^(?:no|none|nothing|nobody|neither|not|never|only|just|fewer|less|as few|as little|"
-    r"(?:any|every)\w* but)\b|\b(?:nor|except|but|without|unless|or|other than|apart from)\b"
+    r"(?:any|every)\w* but)\b|\b(?:nor|except|but|without|unless|or|other than|apart from)\b|"
+    rf" (?:twice|thrice|sometimes|occasionally|rarely|seldom|now and then|(?i:{NUMBER}) times)$"
 )
-"""What turns a demand around, or leaves a choice: "mention no prices", "anything but flowers"."""
+"""What turns a demand around, leaves a choice or counts: "mention no prices", "anything but
+flowers", "Acme twice".
+"""
+_BESIDE = re.compile(
+    r"(?:,? (?:as well|too|also|instead|often|regularly|frequently|briefly|right away|"
+    r"(?:when|where|if)(?:ever)? (?:you can|possible)|here and there|somewhere))+$"
+)
+"""How something is mentioned, which is no part of it: "Paris as well"."""
 _OUR = re.compile(r"^(?:the|our|my|an?|your|some|their) ")
 
 
@@ -938,7 +962,7 @@ _RELEASE = re.compile(r"(?:version|release|edition|update) (?=v?[\d.]+$)", re.I)
 
 def check_said(match: re.Match[str]) -> str | None:
     """Return the check of "mention our loyalty card" and "recommend the library"."""
-    what = match["what"].strip()
+    what = _BESIDE.sub("", match["what"].strip())
     if _is_turned(what) or _OF_SPEAKER.fullmatch(what):
         return None
     if period := _PERIOD_OF.fullmatch(what):
@@ -1187,10 +1211,14 @@ _SAYS_MORE = re.compile(r"\band (?:say|tell|mention|add|explain|ask|note|give|wa
 """What begins the next demand."""
 
 
+_PREFERRED = re.compile(r" over (?!\d)|(?:^| )[A-ZÀ-Þ][\w'-]* before [A-ZÀ-Þ]")
+"""What something is preferred to, which need not be named: "Acme over Foo"."""
+
+
 def check_recommended(match: re.Match[str]) -> str | None:
     """Return the check of what must be recommended: "taking the train" is about the train."""
-    what = match["what"]
-    if _is_turned(what) or _SAYS_MORE.search(what):
+    what = _BESIDE.sub("", match["what"])
+    if _is_turned(what) or _SAYS_MORE.search(what) or _PREFERRED.search(what):
         return None
     what = re.sub(r"^[a-z]+ing (?=\w)", "", what)
     return check_statement(what, is_clause=False) if len(what.split()) <= 6 else None

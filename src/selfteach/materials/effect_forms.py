@@ -846,7 +846,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         r"(?:say|write|include|mention|use|contain|have|add|put)(?: the (?:word|name) "
-        rf"(?P<bare>[\w-]+)|(?: the hashtag)? (?P<tag>#\w+)){_WHERE}",
+        rf"(?!(?:count|limit)\b)(?P<bare>[\w-]+)|(?: the hashtag)? (?P<tag>#\w+)){_WHERE}",
         check_literal,
     ),
     (

@@ -25,16 +25,17 @@ VAGUE = re.compile(
     re.I,
 )
 """Words that are no part of a topic's name."""
+_WORD = r"word(?! (?:count|limit)s?\b)|term|phrase|name"
 TOPIC_LEAD = re.compile(
     (
         r"^(?:(?:the|any|all|every) )*(?:(?:topics?|subjects?|themes?|discussions?|talk|mentions?|"
-        r"questions?) (?:of|about|on) |(?:topics?|subjects?) (?:like|such as) |(?:word|term|phrase|"
-        r"name)s? )|^(?:anything|everything) (?:related to|about|to do with|that has to do with|"
-        r"concerning|regarding|on|around) "
+        r"questions?) (?:of|about|on) |(?:topics?|subjects?) (?:like|such as) |"
+        rf"(?:{_WORD})s? )|^(?:anything|everything) (?:related to|about|to do with|that has to do "
+        r"with|concerning|regarding|on|around) "
     ),
     re.I,
 )
-_LITERAL = re.compile(r"^(?:the )?(?:word|term|phrase|name)s? ", re.I)
+_LITERAL = re.compile(rf"^(?:the )?(?:{_WORD})s? ", re.I)
 _TAIL = re.compile(
     r"(?:,? (?:at all costs|(?-i:yet)|altogether|completely|entirely|in any way|by name|at all|"
     r"ever|any ?more|again|under any circumstances?|(?:to|with) (?:me|us)|please|(?-i:here|already|"
@@ -404,6 +405,23 @@ _TELLING = re.compile(r"\b(?:talk|speak|discuss|chat)\b", re.I)
 """What is done with somebody: "discuss prices with competitors"; one mentions it to them."""
 _BOTH = re.compile(r"both .+ and .+", re.I)
 """What is forbidden together only: "both Rex and Tom"."""
+_ALLOWED = re.compile(
+    r"(?: twice|(?<!ing) (?:together|alone)| un(?:prompted|asked|solicited|invited)|"
+    r" at (?:great )?length| for (?:too )?long|"
+    r" in (?:one|the same|a single) (?:answer|reply|response|message|sentence|paragraph|breath))$"
+)
+"""How something may not be mentioned, though it may be otherwise: "Rex and Tom together"."""
+
+
+def forbids_topic_in_part(sentence: str) -> bool:
+    """Return whether a sentence forbids a topic only together with another, at length or unasked:
+    no word tells that.
+    """
+    text = sentence.replace("’", "'").strip(" .!")
+    matches = [match for form in _SEPARATE_FORMS if (match := form.fullmatch(text))]
+    return any(_ALLOWED.search(match["topic"]) for match in matches)
+
+
 _KINDS = (
     ("religious", "religion"),
     ("political", "politics"),
@@ -437,7 +455,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     Args:
         sentence: the whole one, which tells names by their capital letters.
     """
-    if _KIND_BY_NAME.search(text) or _BOTH.fullmatch(text):
+    if _KIND_BY_NAME.search(text) or _BOTH.fullmatch(text) or _ALLOWED.search(text):
         return None
     text = _SECOND_VERB.sub("", _TAIL.sub("", text.strip()))
     listeners = _LISTENERS.search(text)
@@ -452,7 +470,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     found = []
     topics = []
     parts = re.split(r",? (?:or|and|nor) (?:about |of )?|, ", TOPIC_LEAD.sub("", text))
-    for part in parts:
+    for part in _share_noun(parts):
         told = _TOLD_NAME.fullmatch(part.strip())
         is_kind = told and re.match("the ", part.strip(), re.I)
         if told and (is_kind or _COMPANY.fullmatch(told["role"])):
@@ -505,6 +523,17 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
         if not quoted and not literal and is_own and _PAID.fullmatch(" ".join(words)):
             found.append(SUM_OF_MONEY)
     return ForbiddenTopics(none_of(found), tuple(topics))
+
+
+_OWNED = re.compile(r"[\w-]+['’]s (?P<noun>[a-z][\w'’ -]*)")
+_OWNER = re.compile(r"(?:.+ )?[\w-]+['’]s")
+
+
+def _share_noun(parts: Sequence[str]) -> list[str]:
+    """Return "Tom's" and "Ann's cars" with the noun of both."""
+    owned = _OWNED.fullmatch(parts[-1])
+    noun = f" {owned['noun']}" if owned else ""
+    return [part + noun if _OWNER.fullmatch(part) else part for part in parts]
 
 
 def _find_text(words: Sequence[str]) -> str:

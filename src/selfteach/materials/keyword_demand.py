@@ -179,12 +179,21 @@ _WORD = re.compile(
     ),
     re.I,
 )
+_EACH = r"(?:(?:all|any|each|every|the|your) )"
+_OF_PARTS = (
+    rf"^in (?:{_EACH}*(?:headings|headers|tables|lists|code blocks|links)|"
+    rf"{_EACH}+(?:heading|header|table|list|code block|link|bullet points?|items?))\b(?=[,:])|"
+    r"^in (?:bullet points|bullets), (?:use|put|do not|don't|never|avoid)\b|"
+    rf"\bin {_EACH}*(?:headings|headers|tables|lists|code blocks|bullet points) (?:is|are|must)\b"
+)
+"""Parts of an answer that alone are meant: "in headings, use no emojis". They are not demanded."""
 _UNCLEAR = re.compile(
     r"(?:n't (?:have to|need|only|just|always|every|all)|\b(?:not|dont|doesnt|never) (?:have|need|"
     r"want|only|just|always|every|all)|\bneeds? no)\b|\b(?:unless|except|needn't|need not|between|"
     r"per (?:line|paragraph|sentence|bullet|item)|text messages?|or (?:not|never|none)|^(?:and )?"
     r"each (?!(?:and|of your|of the|answer|reply|response|message|time)\b)|"
-    r"instead of (?:an?|the)?\s*(?!an?\b|the\b)\w)",
+    r"instead of (?:an?|the)?\s*(?!an?\b|the\b)\w)|"
+    rf"(?:n't|\b(?:not|never|dont|doesnt))(?: \w+)? both\b|{_OF_PARTS}",
     re.I,
 )
 """Words that turn a demand round, or narrow it."""

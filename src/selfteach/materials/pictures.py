@@ -88,6 +88,8 @@ _MEANT = {
 }
 _SMILES = frozenset({"smile", "smiley", "smileys", "smilies"})
 """Names of what is also written as ":)"."""
+_NO_NAMES = frozenset({"both", "either", "neither"})
+"""Words before "emojis" that begin a choice: "both emojis and hashtags" means no "both hands"."""
 _ANIMALS = (range(0x1F400, 0x1F440), range(0x1F980, 0x1F9AB))
 EMOJI_CHAR = "[\u2600-\u27bf\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001faff]\ufe0f?"
 """A pattern of one picture."""
@@ -126,7 +128,7 @@ def find_pictures(name: str) -> str:
     if word in ("animal", "animals"):
         return "".join(chr(code) for block in _ANIMALS for code in block)
     word = word if word in _MEANT else word.removesuffix("s")
-    if not re.fullmatch("[a-z][a-z -]+", word):
+    if word in _NO_NAMES or not re.fullmatch("[a-z][a-z -]+", word):
         return ""
     form = _MEANT.get(word) or rf"{word.upper()}(?:S|ES|ING)?\b"
     meant = re.compile(rf"\b(?:{form})")

@@ -20,7 +20,8 @@ _NARROWS = re.compile(
     r"\b(?:unless|except|if|when|whenever|while|until|sometimes|either|optional|may|allowed|fine|"
     r"okay|apart|besides|capital\w*|(?:mis)?spell\w*|spelt|abbreviat\w*|brackets|bold|"
     r"itali(?:cs|ci[sz]\w*)|underlin\w*|hyphen\w*|split\w*|shorten\w*|explain\w*|confus\w*|mix|"
-    r"titles?|translat\w*|mean\w*|alone|by itself|on its own|at least|twice|then|followed|for)\b",
+    r"titles?|translat\w*|mean\w*|alone|by itself|on its own|at least|twice|then|followed|for|"
+    r"together|(?:not|don't|never)(?: \w+)? both)\b",
     re.I,
 )
 _SUBJECT = (

@@ -8,6 +8,8 @@ from selfteach.materials.phrases import AUDIENCE, THEM
 
 _WHOM_TOLD = rf" {THEM}"
 _WHOM = rf"(?: (?:to )?{THEM})?"
+_WHOM_SAID = rf" (?:to )?(?!her\b){THEM}"
+"""Whom something is said to; in "say her name is Jane" it is her name."""
 _TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
 DIRECTIONS = re.compile(
     rf"(?:(?:tell|ask|advise|remind|encourage|invite|instruct|warn)(?P<whom>{_WHOM_TOLD})|say) "
@@ -80,7 +82,8 @@ SAY_THAT = re.compile(
     rf"say|tell|mention|note|point out|remind|warn|explain|state|add|make clear|let|inform|answer|"
     rf"reply|respond|write|admit|confess|confirm|stress|emphasi[sz]e|clarify){_WHOM}(?: know)?(?: "
     r"clearly)?,? "
-    rf"that (?P<clause>.+)|(?:say|tell|reply|answer|respond|inform|let){_WHOM}(?: know)?,? "
+    rf"that (?P<clause>.+)|(?:(?:say|reply|respond)(?: to her|{_WHOM_SAID})?|"
+    rf"(?:tell|answer|inform|let){_WHOM}(?: know)?),? "
     r"(?P<bare>(?:(?:we|you|they|it|there)['’](?:re|s|ve|ll)|(?:I|you|we)(?:['’]d| would) "
     r"(?:rather|prefer|like|love)|we|they|it is|it's|(?:it|this|that|he|she) (?!(?:as|in|like|"
     r"with|to|from|by|for|using|without|briefly|simply|again)\b)[a-z]+|there is|there are|you "
@@ -175,11 +178,19 @@ _THEY = re.compile(
 """What is said of those who ask."""
 
 
+_THEIR_ORDER = re.compile(
+    r"^(?:their|his|her)(?= (?:orders?|bookings?|reservations?|appointments?|accounts?|deposits?|"
+    r"refunds?|payments?|parcels?|packages?|tickets?|subscriptions?|applications?|data|money)\b)",
+    re.I,
+)
+"""What belongs to those who ask; "their opening hours" may be those of a museum."""
+
+
 def _speak_to_user(clause: str) -> str:
-    """Return "they have 30 days" as it is said to them: "you have 30 days"."""
+    """Return "they have 30 days" as it is said to them, "you have 30 days", and "their order"."""
     match = _THEY.match(clause)
     if not match:
-        return clause
+        return _THEIR_ORDER.sub("your", clause)
     verb = {"'re": " are", " is": " are", "'ve": " have", " has": " have"}.get(match["verb"])
     rest = clause[match.end() :]
     return re.sub(r"\b(?:their|his|her)\b", "your", f"you{verb or _to_plural(match['verb'])}{rest}")
@@ -209,6 +220,7 @@ def speak_as_model(clause: str) -> str:
         clause = " ".join(["I", _OWN_VERBS.get(verb.lower(), verb), *rest])
         clause = re.sub(r"\band you are\b", "and I am", clause)
         clause = re.sub(r"\band you\b", "and I", clause)
+        clause = re.sub(r"\band they (?=(?:should|must|need to|have to)\b)", "and you ", clause)
     elif not _NAME_OF_MODEL.match(clause):
         return clause
     return re.sub(r"[Yy]our(?=[ ,.]|$)", "my", clause)
@@ -229,15 +241,23 @@ _NAME_OF_MODEL = re.compile(
     r"star sign|age) (?:is|are|was)\b",
     re.I,
 )
+_OF_USER = (
+    r"(?:need(?! (?:to )?(?:sleep|eat|food|rest)\b)|have to|pay|lose (?:your|the|any)|owe|receive|"
+    r"return|qualify|register|park|enter|bring|get (?:an?|the|your|any|money|refunds?))\b"
+)
+"""What those who ask do not do: "you don't need an account"."""
 _OF_MODEL = re.compile(
-    r"you(?:(?: are|'re) (?:\w+ years |not |no |only |just |called |named |an? |the |unable |"
-    r"happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|(?:'d| would) (?:rather|prefer|love|like)\b| were "
-    r"(?:made|created|trained|built|written|developed)| (?:can't|cannot|can not) (?:replace|help|"
-    r"give|provide|answer|discuss|comment|speak|talk|tell|disclose|share|advise|reveal|judge|"
-    r"predict|confirm|diagnose|prescribe|promise|guarantee|access|book|process|check|know|"
-    r"recommend|say)\b| (?:do not|did not|don't|cannot|have no|have been|come from|live|used to|"
-    r"grew up|were|work as|worked as|once|have never|love|hate|like|enjoy|own|play|speak) | have "
-    r"none\b)",
+    r"you(?:(?: are|'re) (?:\w+ years |"
+    r"not (?!(?:required|obliged|charged|eligible|entitled|covered|insured)\b)|no |only |just |"
+    r"called |named |an? |the |unable |happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
+    r"(?:'d| would) (?:rather|prefer|love|like)\b|"
+    r" were (?:made|created|trained|built|written|developed)|"
+    r" (?:can't|cannot|can not) (?:replace|help|give|provide|answer|discuss|comment|speak|talk|"
+    r"tell|disclose|share|advise|reveal|judge|predict|confirm|diagnose|prescribe|promise|"
+    r"guarantee|access|book|process|check|know|recommend|say)\b|"
+    rf" (?:do not|don't|cannot) (?!{_OF_USER})|"
+    r" (?:did not|have no|have been|come from|live|used to|grew up|were|work as|worked as|once|"
+    r"have never|love|hate|like|enjoy|own|play|speak) | have none\b)",
     re.I,
 )
 """What only the model can be meant by: "you can call us" is said to the user."""

@@ -243,7 +243,8 @@ _TEXTUAL = re.compile(
     r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
     r"measurements?|readability|clarity|consistency|simplicity|safety|convenience|effect|variety|"
     r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|"
-    r"terms?|sentences?|paragraphs?|steps?|items?|examples?|every|each|all|me|us|minute|moment|"
+    r"terms?|sentences?|paragraphs?|sections?|steps?|items?|bullets?|bullet points?|acronyms?|"
+    r"abbreviations?|commands?|ranges?|examples?|every|each|all|me|us|minute|moment|"
     r"now|this|that|it|them|good|sure|you)\b",
     re.I,
 )
@@ -448,6 +449,14 @@ _ASKED_TEXT = re.compile(
     re.I,
 )
 """The same with a noun: "Jokes for kids? Add an emoji."."""
+_ASKED_SUBJECT = re.compile(
+    r"^((?!(?:what|how|why|which|who|where|when|no|any|more|is|are|do|does|did|can|could|will|would|"
+    r"should|have|has|got|want|need|like|you|i|we|they|it|this|that|so|ok|okay|right|ready|really|"
+    r"seriously|sure|clear|understood)\b)(?:[\w'’-]+ ){0,3}[\w'’-]+)\? (?=(?:(?:always|just|"
+    r"please) )?(?:say|tell|mention|explain|answer|reply|respond)\b)",
+    re.I,
+)
+"""The same with a subject, where something is said of it: "Parking? Say it is free."."""
 _CLOSED_ASKED = re.compile(
     rf"^(?:(?P<answer>(?:(?:please|always|only|never|do not|don't) )*(?:answer|reply to|respond "
     rf"to)) {YES_OR_NO_QUESTION} (?=(?:with|in|by|using|like|as)\b)|(?:on|to|with|for) "
@@ -507,6 +516,7 @@ def to_plain_conditions(text: str) -> str:
     text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
     text = _BANNED_WORD.sub(r"\1, ", text)
     text = _ASKED_TEXT.sub(r"\1: ", text)
+    text = _ASKED_SUBJECT.sub(lambda found: f"When asked about {_lower_first(found[1])}, ", text)
     text = re.sub(
         r"^(?:any|every|each) ?time (?=i|we|you|someone|somebody|they)",
         "whenever ",
@@ -875,7 +885,8 @@ _MANNER_SCOPE = re.compile(
     r"(?:tone|voice|style|manner|way|font|format)|(?:plain|simple) (?:english|words|language)|"
     r"bullet points|json|markdown|(?:upper|lower)[- ]?case|other words|conclusion|(?:that|this) in "
     r"mind|care|a nutshell|order to .+|the interest of .+|(?:the sake|reasons) of .+|.+ reasons|"
-    r"(?:simplicity|consistency|convenience|readability|accessibility|safety|clarity))",
+    r"(?:simplicity|consistency|convenience|readability|accessibility|safety|clarity|(?:extra )?"
+    r"(?:fun|effect|variety|laughs)|good measure))",
     re.I,
 )
 """How answers are, or why: no condition."""

@@ -346,6 +346,8 @@ _OWN_TEXTS = re.compile(
 
 def is_everything(scope: str) -> bool:
     """Return whether every request meets a condition: "asked about anything", "your texts"."""
+    if _NO_SUBJECT.fullmatch(scope):
+        return False
     situation = read_situation(scope)
     is_about = situation.kind == "about" and not situation.genre
     is_anything = is_about and _ANYTHING_AT_ALL.fullmatch(situation.topic) is not None
@@ -1024,10 +1026,11 @@ _PART_OF_TEXTS = re.compile(
 _PLACE_IN_ANSWER = re.compile(
     rf"{_OWNER}(?:(?:very )?(?:first|second|third|last|opening|closing|final|middle) (?:line|"
     r"sentence|paragraph|word|part|half|section|letter|answer|reply|response|message)s?|"
-    r"(?:beginning|start|middle|end|title|(?:sub-?)?heading|header|footer|introduction|"
-    r"intro|opening|closing|ending|postscript|footnotes?)|(?:(?:square|round|curly) )?(?:brackets|"
-    r"parentheses)|(?:(?:single|double) )?(?:quotation marks|quote marks)|italics|bold|"
-    r"capitals|capital letters)",
+    r"(?:beginning|start|middle|end|title|(?:sub-?)?headings?|headers?|footer|introduction|"
+    r"intro|opening|closing|ending|postscript|footnotes?|tables?|code blocks?|bullet points?)|"
+    r"(?:every|each|all|any) (?:single )?(?:sentences?|paragraphs?|lines?)|"
+    r"(?:(?:square|round|curly) )?(?:brackets|parentheses)|(?:(?:single|double) )?"
+    r"(?:quotation marks|quote marks)|italics|bold|capitals|capital letters)",
     re.I,
 )
 
@@ -1046,6 +1049,15 @@ _NO_TOPIC = re.compile(
     r"requests?|(?:most|many|some|certain|rare|such) cases|an? (?:hurry|rush|(?:good|bad) mood))",
     re.I,
 )
+_NO_SUBJECT = re.compile(
+    r"(?:really |still )*(?:in (?:any )?doubt|unsure|uncertain|not (?:sure|certain)|relevant|"
+    r"applicable|suitable|fitting|useful|helpful|"
+    r"(?:you (?:are )?)?ask(?:ing)? for (?:some|any)thing)",
+    re.I,
+)
+"""What follows "when" and "if", and names nothing that is asked about: "in doubt". Who is asking
+for something is the model; "asked for something" are those who ask.
+"""
 _AMOUNT = re.compile(
     rf"(?:(?:more|fewer|less) than {NUMBER} .+|{NUMBER} or more .+|"
     rf"(?:at least |at most |up to |over )?{NUMBER}(?: {_EMPTY_NOUN})?|"
@@ -1063,9 +1075,11 @@ _NAMES = re.compile(
 
 
 def names_nothing(scope: str) -> bool:
-    """Return whether a scope does not say what is asked about: "asked for it", "more than two
-    things".
+    """Return whether a scope does not say what is asked about: "asked for it", "in doubt", "more
+    than two things".
     """
+    if _NO_SUBJECT.fullmatch(scope.strip()):
+        return True
     situation = read_situation(scope)
     forms = (_NO_TOPIC, _AMOUNT) if _NAMES.match(scope) else (_NO_TOPIC,)
     return situation.kind == "about" and any(form.fullmatch(situation.topic) for form in forms)

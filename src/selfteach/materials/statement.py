@@ -55,8 +55,8 @@ _HAS_ANY = re.compile(r"\b(?:have|has|are|is)(?: not|n't)?(?: got)? (?:any|one)[
 MAY = "May"
 """The month, whose name is a common word, too."""
 _NEGATED = re.compile(
-    r"\b(?:not(?! only\b)|cannot|never|none|nobody|nothing|no(?! (?:later|longer than|more than|"
-    r"fewer|less|sooner|matter|problem|doubt|extra)\b))\b|n't\b",
+    r"\b(?:not(?! only\b)|cannot|never|none|nobody|nothing|hardly|no(?! (?:later|longer than|more "
+    r"than|fewer|less|sooner|matter|problem|doubt|extra)\b))\b|n't\b",
     re.I,
 )
 NEGATION = (
@@ -488,7 +488,7 @@ def _make_stems(word: str) -> str:
 def _find_denial(word: str) -> str:
     """Return the condition that finds a word that is denied in its clause."""
     found = _make_stems(word)
-    denies = rf"(?:{_DENIES}|\\bwithout\\b)"
+    denies = rf"(?:{_DENIES}|\\b(?:without|nothing)\\b)"
     in_clause = r"(?:(?!\\b(?:but|because)\\b)[^.!?;:,\\n]|, [^.!?;:,\\n]+,)*?"
     answered = r"[\\w ]*[?:] (?:(?:sorry|unfortunately),? )?(?:no|not|never)\\b"
     return (

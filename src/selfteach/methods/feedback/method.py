@@ -321,7 +321,7 @@ class RuleTraining:
             f"{len(found)} of {drawn} own answers break the rule and can be corrected: {then}"
         )
         if is_more:
-            self.examples += found
+            self.examples += {example.id: example for example in found}.values()
         return is_more
 
     def hold_outside(self, tuned: TunedModel) -> bool:

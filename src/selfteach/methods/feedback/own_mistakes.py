@@ -20,6 +20,7 @@ from selfteach.config import FeedbackConfig
 from selfteach.judge.check import Check, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.judge.repair import repair_answer
+from selfteach.judge.sentence_edits import ends_well
 from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE
 from selfteach.methods.session import Session
 from selfteach.methods.understood_rule import UnderstoodRule
@@ -58,7 +59,7 @@ def correct_own_mistakes(
     session: Session, model: Recorded, taught: Sequence[Example]
 ) -> list[Example]:
     """Return the tuned model's own sampled answers that break the rule, each with its smallest
-    correction.
+    correction. An answer that was drawn several times stands there as often.
 
     Args:
         taught: the examples in scope, whose prompts are answered `balance.own_samples` times each.
@@ -82,22 +83,31 @@ def correct_own_mistakes(
     with session.run.ledger.open_funnel(label) as funnel:
         asked = (by_prompt[turns] for _, turns in product(numbers, by_prompt))
         for lesson, answer in zip(asked, answers, strict=True):
-            corrected, fault = _correct(rule, check, answer.text)
+            corrected, fault = _correct(rule, check, answer)
             example = _make_example(lesson, answer, corrected)
             funnel.decide(example.id, fault, {"answer": answer.text})
             if not fault:
                 found.append(example)
-    return list({example.id: example for example in found}.values())
+    return found
 
 
-def _correct(rule: UnderstoodRule, check: Check, answer: str) -> tuple[str, str]:
-    """Return (the answer with the smallest change that keeps the rule, why there is none)."""
-    if check.keeps(answer):
+def _correct(rule: UnderstoodRule, check: Check, answer: Completion) -> tuple[str, str]:
+    """Return (the answer with the smallest change that keeps the rule, why there is none).
+
+    A correction that stops where the answer was cut off is none: learned as a whole answer, it
+    would teach to stop within a sentence.
+    """
+    if check.keeps(answer.text):
         return "", "keeps the rule"
-    if is_decline(answer):
+    if is_decline(answer.text):
         return "", "declines"
-    fixes = repair_answer(check, answer, rule.replacements, rule.statement)
-    return (fixes[0], "") if fixes else ("", "no correction is known")
+    fixes = repair_answer(check, answer.text, rule.replacements, rule.statement)
+    if not fixes:
+        return "", "no correction is known"
+    is_same_end = fixes[0].split()[-1:] == answer.text.split()[-1:]
+    if answer.finish == "length" and is_same_end and not ends_well(fixes[0]):
+        return "", "was cut off"
+    return fixes[0], ""
 
 
 def _make_example(lesson: Example, answer: Completion, corrected: str) -> Example:

@@ -11,6 +11,7 @@ from selfteach.judge.language import find_main_script, is_surely_foreign
 from selfteach.judge.setup import refuse_unknown_judge
 from selfteach.materials.clash import find_clash, find_empty_bound
 from selfteach.materials.effect import read_effect
+from selfteach.materials.forbidden_topics import forbids_topic_in_part
 from selfteach.materials.rule import clean_rule, suggest_check
 from selfteach.materials.scope import join_lines
 from selfteach.methods.feedback.understand_rule import check_rule
@@ -161,7 +162,8 @@ def refuse_undecidable(effect: str) -> None:
     """Refuse an effect that nothing here can decide, before minutes are spent on finding that out.
 
     Raises:
-        DataError: it asks for nothing or states a manner alone, or its language is not read.
+        DataError: it asks for nothing, states a manner alone or forbids a topic in part, or its
+            language is not read.
     """
     if read_effect(effect):
         return
@@ -187,6 +189,15 @@ def refuse_undecidable(effect: str) -> None:
             f'"{shorten_text(effect.strip())}" forbids what any words can say, and no program '
             "can check that.",
             cure=f'Name the subject, for instance "Do not talk about medicine.", {OR_DECIDE}.',
+        )
+    if forbids_topic_in_part(effect):
+        raise DataError(
+            f'"{shorten_text(effect.strip())}" forbids a subject only in part (together, twice, at '
+            "length or unasked), and no program can check that.",
+            cure=(
+                'Name what must not come up at all, for instance "Do not mention elephants.", '
+                f"{OR_DECIDE}."
+            ),
         )
     if is_surely_foreign(effect):
         raise make_foreign_error(effect)
