@@ -796,20 +796,40 @@ def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
 
 @pytest.mark.parametrize("dry", [["--dry-run"], []])
 @pytest.mark.parametrize(
-    "options", [["--objective", "dpo"], ["--set", "train.weights={example: {dpo: 1}}"]]
+    ("options", "given", "needed"),
+    [
+        (["--objective", "dpo"], {}, '"rejected", which the objective dpo'),
+        (
+            ["--set", "train.weights={example: {dpo: 1}}"],
+            {},
+            '"rejected", which the objective dpo',
+        ),
+        (
+            ["--objective", "sft+distill"],
+            {},
+            '"source.teacher_prompt", which the objective distill',
+        ),
+        (
+            ["--objective", "unlikelihood"],
+            {"rejected": "It is x."},
+            '"source.forbidden", which the objective unlikelihood',
+        ),
+    ],
 )
-def test_rows_without_the_pairs_of_the_objective_are_refused_before_a_model_is_loaded(
-    options: list[str], dry: list[str], pairs: Path, capfd: pytest.CaptureFixture[str]
+def test_rows_without_what_the_objective_needs_are_refused_before_a_model_is_loaded(
+    options: list[str],
+    given: dict[str, Any],
+    needed: str,
+    dry: list[str],
+    pairs: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    write_jsonl(pairs, ({"prompt": f"Say {n}.", "chosen": f"It is {n}."} for n in range(30)))
+    rows = ({"prompt": f"Say {n}.", "chosen": f"It is {n}.", **given} for n in range(30))
+    write_jsonl(pairs, rows)
     words = command(pairs, Path("nobody/absent"), "--dev", "0", *options, *dry)
     assert cli.run_command(words) == 3
     fault = capfd.readouterr().err
-    assert 'pairs.jsonl:1: has no "rejected", and the objective dpo learns from pairs' in fault
-    assert (
-        "(30 of 30 rows have none). Give the rejected answers, or take train.objective=sft."
-        in fault
-    )
+    assert f"pairs.jsonl:1: has no {needed} needs (30 of 30 rows have none). Give it " in fault
     assert not (pairs.parent / "run").exists()
 
 
@@ -818,6 +838,22 @@ def test_a_few_rows_without_a_rejected_answer_are_left_to_the_training(pairs: Pa
     pairs.write_text(f"{alone}\n{pairs.read_text()}")
     words = command(pairs, Path("nobody/absent"), "--objective", "dpo", "--dev", "0", "--dry-run")
     assert run_json(words)[1]["pairs"] == 30
+
+
+@pytest.mark.parametrize(
+    ("objective", "source"),
+    [
+        ("distill", {"teacher_prompt": [{"role": "user", "content": "Briefly: go."}]}),
+        ("unlikelihood", {"forbidden": []}),
+    ],
+)
+def test_rows_with_what_the_objective_needs_are_not_refused(
+    objective: str, source: dict[str, Any], pairs: Path
+) -> None:
+    given = {"rejected": "It is x.", "source": source}
+    write_jsonl(pairs, ({"prompt": f"Say {n}.", "chosen": f"{n}.", **given} for n in range(30)))
+    words = command(pairs, Path("nobody/absent"), "--objective", objective, "--dry-run")
+    assert run_json(words)[1]["examples"] == 27
 
 
 @pytest.mark.parametrize("dry", [["--dry-run"], []])
