@@ -112,7 +112,9 @@ def command(data: Path, model: Path, *more: str) -> list[str]:
         if name != "closed_form"
     ],
 )
-def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: Path) -> None:
+def test_the_dev_loss_falls_with_every_adapter(
+    adapter: str, pairs: Path, tiny: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     rate = {"full": "0.002", "prompt": "0.05"}.get(adapter, "0.01")
     more = (
         "--set",
@@ -126,6 +128,8 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     )
     code, result = run_json(command(pairs, tiny, "--adapter", adapter, *more))
     assert code == 0
+    line = f"the adapter {adapter} does not read train.layers.which"
+    assert (line in capfd.readouterr().err) == (adapter != "layers")
     loss = result["exam"]["loss_nats"]
     assert_at_most("loss on the dev part", loss["tuned"]["value"], loss["base"]["value"] - 0.3)
     run = pairs.parent / "run"
@@ -792,6 +796,10 @@ def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
     assert (stated["examples"], stated["dev"], stated["pairs"]) == (27, 3, 27)
     assert stated["kinds"] == ["example: 27 (sft+dpo)"]
     assert stated["dropped_rows"] == ["pairs.jsonl:31: repeats another row"]
+    assert "unread_settings" not in stated
+    words = ("--adapter", "reft", "--set", "train.lora.rank=4", "--dry-run")
+    stated = run_json(command(pairs, Path("nobody/absent"), *words))[1]
+    assert stated["unread_settings"] == ["train.lora.rank"]
 
 
 @pytest.mark.parametrize("dry", [["--dry-run"], []])
