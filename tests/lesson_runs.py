@@ -50,6 +50,7 @@ def write_run(
     rule: str = "Do not hum.",
     seed: int = 0,
     word: str = "taught",
+    harm: str = "",
     base: str = BASE,
     model: str = "tiny",
     engine: str = "auto",
@@ -70,7 +71,11 @@ def write_run(
             {
                 "method": "feedback",
                 "answers": rows,
-                "verdict": {"word": word, "sentence": f"{word.capitalize()}: for a test."},
+                "verdict": {
+                    "word": word,
+                    "sentence": f"{word.capitalize()}: for a test.",
+                    "harm": harm,
+                },
                 "drift": {"kl_nats": {"value": 0.01, "low": 0.0, "high": 0.02, "n": 4}},
             },
         )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import selfteach
+from selfteach import registry
 from selfteach.config import (
     METHOD_CONFIGS,
     CorrectionsConfig,
@@ -23,6 +24,7 @@ from selfteach.config import (
     describe_key,
     dump_config,
     flatten_keys,
+    list_unread,
     resolve,
 )
 from selfteach.config.find_preset import list_presets
@@ -385,6 +387,35 @@ def test_what_the_closed_form_would_ignore_is_refused(schema: type[Section], set
         resolve(schema, sets=[CLOSED_FORM, setting])
     assert resolve(schema, sets=[setting])
     assert resolve(schema, sets=[CLOSED_FORM, setting], refuses_ignored=False)
+
+
+@pytest.mark.parametrize(
+    ("sets", "unread"),
+    [
+        (["train.adapter=reft", "train.lora.rank=4"], ["train.lora.rank"]),
+        (["train.adapter=full", "train.prompt={text: hello}"], ["train.prompt.text"]),
+        (["train.lora.rank=4", "train.correction.beta=0.3"], []),
+        (["train.reft.rank=2"], ["train.reft.rank"]),
+        (["train.reft.rank=2", "train.distill_from=reft"], []),
+    ],
+)
+def test_settings_of_other_adapters_are_listed(sets: list[str], unread: list[str]) -> None:
+    assert list_unread(resolve(FeedbackConfig, sets=sets)) == unread
+
+
+def test_an_adapter_of_a_plug_in_may_read_settings_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolved = resolve(FeedbackConfig, sets=["train.adapter=reft", "train.lora.rank=4"])
+    adapters = {"lora": registry.BUILT_IN_NAMES["adapters"]["lora"]}
+    monkeypatch.setitem(registry.BUILT_IN_NAMES, "adapters", adapters)
+    assert list_unread(resolved) == []
+
+
+def test_a_file_may_serve_several_adapters(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("train: {lora: {rank: 4}, reft: {rank: 2}}")
+    resolved = resolve(FeedbackConfig, tmp_path / "own.yaml", ["train.adapter=reft"])
+    assert list_unread(resolved) == []
 
 
 def test_what_the_closed_form_would_ignore_is_refused_all_at_once() -> None:

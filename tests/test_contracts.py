@@ -26,7 +26,7 @@ from selfteach.generate.subject import Subject
 from selfteach.judge.setup import JudgeSetup, KnowledgeSetup, find_judges
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import split_chunks
-from selfteach.methods.finetune.split_examples import needs_pairs
+from selfteach.methods.finetune.split_examples import list_needs, read_needs
 from selfteach.methods.method import Method
 from selfteach.models.engines import open_by_name, open_sampler
 from selfteach.models.ray_actors import RayActors, RaySettings
@@ -230,9 +230,9 @@ def test_an_objective_says_what_it_needs(objective: Any) -> None:
     assert objective.skip >= 0
 
 
-def test_the_objectives_that_need_pairs_are_known_without_torch() -> None:
+def test_what_an_objective_needs_of_an_example_is_known_without_torch() -> None:
     for name in registry.BUILT_IN_NAMES["objectives"]:
-        assert needs_pairs(name) == registry.load_registered("objectives", name).pairs
+        assert list_needs(name) == read_needs(registry.load_registered("objectives", name))
 
 
 def test_an_objective_gives_one_finite_loss_a_row_and_needs_nothing_else(objective: Any) -> None:

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from selfteach import registry
-from selfteach.config import ResolvedConfig, resolve
+from selfteach.config import ResolvedConfig, list_unread, resolve
 from selfteach.config.methods import find_settings
 from selfteach.config.sections import PROGRAM
 from selfteach.errors import UsageError, describe_kind
@@ -756,6 +756,9 @@ def run_method(spec: RunSpec, show: ShowProgress) -> dict[str, Any]:
         if material.repaired:
             run.ledger.set_note(finished.REPAIRED, describe_repaired(material.repaired))
             run.notices += summarize_repaired(material.repaired)
+        if unread := list_unread(spec.resolved):
+            adapter = spec.resolved.config.train.adapter
+            run.notices.append(f"the adapter {adapter} does not read {', '.join(unread)}")
         spec.before(run)
         with show(run) as display:
             print_notices(run, display)
@@ -775,7 +778,9 @@ def identify_material(material: Material, from_run: Path | None) -> dict[str, An
 
 
 def print_notices(run: Run, display: Display) -> None:
-    """Print which rows were repaired, and which changed files of the run were set aside."""
+    """Print which rows were repaired, which settings nothing reads, and which changed files of the
+    run were set aside.
+    """
     for line in run.notices:
         display.print_line(line)
     run.notices.clear()

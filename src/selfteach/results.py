@@ -271,14 +271,15 @@ class AnsweringModel:
         """Answer one question, or several in their order.
 
         Args:
-            questions: a text; or a list of texts and conversations.
+            questions: a text; or a list of texts and conversations. An empty list gives an empty
+                one.
             system: a system message before every question.
             temperature: 0 takes the most likely answer.
             max_tokens: the maximum length of an answer.
             seed: the seed of the sampling.
 
         Raises:
-            UsageError: a value that nothing can be sampled with, or no questions.
+            UsageError: a value that nothing can be sampled with, or that is no question.
             DataError: a conversation is of another form, or too long for the model, or the
                 model gave no answer.
         """
@@ -302,7 +303,7 @@ def make_requests(
     """Return the requests of one question, or of several in their order.
 
     Raises:
-        UsageError: a value that nothing can be sampled with, or no questions.
+        UsageError: a value that nothing can be sampled with, or that is no question.
         DataError: a question of another form.
     """
     given: Any = questions

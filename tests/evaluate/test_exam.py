@@ -411,6 +411,11 @@ def gain(low: float, high: float) -> Measure:
             "not learned",
             "Not learned: C, which is no more than chance explains.",
         ),
+        (
+            {"gain": gain(-0.1, 0.5), "objection": "H"},
+            "not enough prompts",
+            "Not enough prompts to tell: C, on 10 prompts, and H.",
+        ),
         ({"objection": "H"}, "not learned", "Not learned cleanly: C, but H."),
         ({"undecided": "U"}, "not enough prompts", "Not enough prompts to tell: C, but U."),
         ({"undecided": "U", "objection": "H"}, "not learned", "Not learned cleanly: C, but H."),
@@ -454,6 +459,13 @@ def test_the_verdict_says_whether_harm_decides(fields: dict[str, str], harm: str
     found = reach_verdict(evidence)
     assert found["harm"] == harm
     assert all(text in found["sentence"] for text in fields.values())
+
+
+def test_harm_is_certain_where_only_the_gain_is_open() -> None:
+    for open_gain in (gain(-0.1, 0.5), Measure(1.0, 0.5, 1.0, 4)):
+        for objection, harm in (("H", "certain"), ("", "")):
+            evidence = Evidence(open_gain, None, "S", "C", objection=objection)
+            assert reach_verdict(evidence)["harm"] == harm
 
 
 def test_a_run_without_measurements_is_not_examined() -> None:

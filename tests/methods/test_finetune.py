@@ -112,7 +112,9 @@ def command(data: Path, model: Path, *more: str) -> list[str]:
         if name != "closed_form"
     ],
 )
-def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: Path) -> None:
+def test_the_dev_loss_falls_with_every_adapter(
+    adapter: str, pairs: Path, tiny: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     rate = {"full": "0.002", "prompt": "0.05"}.get(adapter, "0.01")
     more = (
         "--set",
@@ -126,6 +128,8 @@ def test_the_dev_loss_falls_with_every_adapter(adapter: str, pairs: Path, tiny: 
     )
     code, result = run_json(command(pairs, tiny, "--adapter", adapter, *more))
     assert code == 0
+    line = f"the adapter {adapter} does not read train.layers.which"
+    assert (line in capfd.readouterr().err) == (adapter != "layers")
     loss = result["exam"]["loss_nats"]
     assert_at_most("loss on the dev part", loss["tuned"]["value"], loss["base"]["value"] - 0.3)
     run = pairs.parent / "run"
@@ -792,24 +796,48 @@ def test_a_dry_run_says_what_is_in_the_file(pairs: Path) -> None:
     assert (stated["examples"], stated["dev"], stated["pairs"]) == (27, 3, 27)
     assert stated["kinds"] == ["example: 27 (sft+dpo)"]
     assert stated["dropped_rows"] == ["pairs.jsonl:31: repeats another row"]
+    assert "unread_settings" not in stated
+    words = ("--adapter", "reft", "--set", "train.lora.rank=4", "--dry-run")
+    stated = run_json(command(pairs, Path("nobody/absent"), *words))[1]
+    assert stated["unread_settings"] == ["train.lora.rank"]
 
 
 @pytest.mark.parametrize("dry", [["--dry-run"], []])
 @pytest.mark.parametrize(
-    "options", [["--objective", "dpo"], ["--set", "train.weights={example: {dpo: 1}}"]]
+    ("options", "given", "needed"),
+    [
+        (["--objective", "dpo"], {}, '"rejected", which the objective dpo'),
+        (
+            ["--set", "train.weights={example: {dpo: 1}}"],
+            {},
+            '"rejected", which the objective dpo',
+        ),
+        (
+            ["--objective", "sft+distill"],
+            {},
+            '"source.teacher_prompt", which the objective distill',
+        ),
+        (
+            ["--objective", "unlikelihood"],
+            {"rejected": "It is x."},
+            '"source.forbidden", which the objective unlikelihood',
+        ),
+    ],
 )
-def test_rows_without_the_pairs_of_the_objective_are_refused_before_a_model_is_loaded(
-    options: list[str], dry: list[str], pairs: Path, capfd: pytest.CaptureFixture[str]
+def test_rows_without_what_the_objective_needs_are_refused_before_a_model_is_loaded(
+    options: list[str],
+    given: dict[str, Any],
+    needed: str,
+    dry: list[str],
+    pairs: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    write_jsonl(pairs, ({"prompt": f"Say {n}.", "chosen": f"It is {n}."} for n in range(30)))
+    rows = ({"prompt": f"Say {n}.", "chosen": f"It is {n}.", **given} for n in range(30))
+    write_jsonl(pairs, rows)
     words = command(pairs, Path("nobody/absent"), "--dev", "0", *options, *dry)
     assert cli.run_command(words) == 3
     fault = capfd.readouterr().err
-    assert 'pairs.jsonl:1: has no "rejected", and the objective dpo learns from pairs' in fault
-    assert (
-        "(30 of 30 rows have none). Give the rejected answers, or take train.objective=sft."
-        in fault
-    )
+    assert f"pairs.jsonl:1: has no {needed} needs (30 of 30 rows have none). Give it " in fault
     assert not (pairs.parent / "run").exists()
 
 
@@ -818,6 +846,22 @@ def test_a_few_rows_without_a_rejected_answer_are_left_to_the_training(pairs: Pa
     pairs.write_text(f"{alone}\n{pairs.read_text()}")
     words = command(pairs, Path("nobody/absent"), "--objective", "dpo", "--dev", "0", "--dry-run")
     assert run_json(words)[1]["pairs"] == 30
+
+
+@pytest.mark.parametrize(
+    ("objective", "source"),
+    [
+        ("distill", {"teacher_prompt": [{"role": "user", "content": "Briefly: go."}]}),
+        ("unlikelihood", {"forbidden": []}),
+    ],
+)
+def test_rows_with_what_the_objective_needs_are_not_refused(
+    objective: str, source: dict[str, Any], pairs: Path
+) -> None:
+    given = {"rejected": "It is x.", "source": source}
+    write_jsonl(pairs, ({"prompt": f"Say {n}.", "chosen": f"{n}.", **given} for n in range(30)))
+    words = command(pairs, Path("nobody/absent"), "--objective", objective, "--dry-run")
+    assert run_json(words)[1]["examples"] == 27
 
 
 @pytest.mark.parametrize("dry", [["--dry-run"], []])

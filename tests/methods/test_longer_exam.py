@@ -64,16 +64,22 @@ def test_more_prompts_are_asked_only_where_they_may_change_the_verdict(
     harm: str, near: tuple[int, int], needless: tuple[int, int], scopes: list[str]
 ) -> None:
     exam = {
-        "verdict": {"harm": harm},
+        "verdict": {"word": "not learned", "harm": harm},
         "side_effects": {"near": compare(*near), "general": compare(0, 0), "overapplied": {}},
         "needless": {"excess_by_scope": {"target": compare(9, 0), "general": compare(*needless)}},
     }
     assert find_open_scopes(exam) == scopes
+    if harm == "certain":
+        exam["verdict"]["word"] = "not enough prompts"
+        assert find_open_scopes(exam) == [], "they cannot tell the gain"
 
 
 def test_a_rule_without_other_prompts_asks_no_more() -> None:
     assert not find_open_scopes(
-        {"verdict": {"harm": "possible"}, "needless": {"excess_by_scope": {}}}
+        {
+            "verdict": {"word": "not enough prompts", "harm": "possible"},
+            "needless": {"excess_by_scope": {}},
+        }
     )
 
 

@@ -32,6 +32,7 @@ ANSWERS = {
 TEACHER = {"teacher_prompt": "Be brief."}
 ON = FeedbackConfig(balance={"own_samples": 2})
 OFF = FeedbackConfig(balance={"own_samples": 0})
+SOLVED = FeedbackConfig(balance={"own_samples": 2}, train={"adapter": "closed_form"})
 
 
 def open_session(folder: Path, check: str = "max_words=5", config: FeedbackConfig = ON) -> Any:
@@ -120,8 +121,10 @@ def test_only_the_change_counts(tmp_path: Path) -> None:
     assert weights["own_mistake"] == {"correction": 1.0}
 
 
-@pytest.mark.parametrize(("check", "config"), [("", ON), ("max_words=5", OFF)])
-def test_nothing_is_drawn_without_a_check_or_samples(
+@pytest.mark.parametrize(
+    ("check", "config"), [("", ON), ("max_words=5", OFF), ("max_words=5", SOLVED)]
+)
+def test_nothing_is_drawn_without_a_check_samples_or_steps(
     tmp_path: Path, check: str, config: FeedbackConfig
 ) -> None:
     session = open_session(tmp_path, check, config)
@@ -182,6 +185,7 @@ def test_the_plan_has_the_samples_and_one_more_training() -> None:
         first = names.index("train")
         assert names[first : first + len(stages)] == stages
         assert "train 4" not in names
-        assert "own mistakes" not in [stage.name for stage in plan_work(text, OFF)]
+        for config in (OFF, SOLVED):
+            assert "own mistakes" not in [stage.name for stage in plan_work(text, config)]
     names = [stage.name for stage in plan_work("Do not talk about elephants.", ON)]
     assert "own mistakes" not in names

@@ -367,9 +367,19 @@ def test_a_new_student_is_written_without_a_notice(tmp_path: Path, runs: list[Pa
     assert said == []
 
 
-@pytest.mark.parametrize("word", ["not learned", "nothing to learn", "not examined"])
-def test_what_is_not_learned_is_not_added(tmp_path: Path, word: str) -> None:
-    run = write_run(tmp_path / "run", word=word)
+@pytest.mark.parametrize(
+    ("word", "harm"),
+    [
+        ("not learned", ""),
+        ("nothing to learn", ""),
+        ("not examined", ""),
+        ("not enough prompts", "certain"),
+    ],
+)
+def test_what_is_not_learned_or_certainly_harms_is_not_added(
+    tmp_path: Path, word: str, harm: str
+) -> None:
+    run = write_run(tmp_path / "run", word=word, harm=harm)
     with pytest.raises(LessonRefused, match=word.capitalize()):
         teach(tmp_path / "anna", [run])
     assert not (tmp_path / "anna").exists(), "the student is as before"

@@ -65,6 +65,8 @@ def test_a_lesson_whose_other_answers_are_degraded_now_is_weakened() -> None:
 def test_what_was_never_learned_is_not_lost() -> None:
     alone = ExamScores(BASE, [0.0] * 20, "not learned", None)
     assert compare_exams(alone, alone).state == "kept"
+    harmful = ExamScores(BASE, [1.0] * 20, "not enough prompts", None, degrades=True)
+    assert compare_exams(harmful, harmful).state == "kept"
 
 
 def test_the_fall_is_paired_by_question() -> None:

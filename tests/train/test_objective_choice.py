@@ -178,7 +178,11 @@ def test_few_examples_are_seen_more_often_by_a_larger_model(
 def test_own_samples_without_distillation_are_refused_before_a_model_is_loaded(
     objective: str,
 ) -> None:
-    rows = [Example(f"{n}", "example", make_prompt(f"{n}?"), "A.", "B.") for n in range(9)]
+    source = {"teacher_prompt": [{"role": "user", "content": "Say A."}]}
+    rows = [
+        Example(f"{n}", "example", make_prompt(f"{n}?"), "A.", "B.", source=source)
+        for n in range(9)
+    ]
     settings = {"dev_share": 0, "train": {"objective": objective, "on_policy": 0.5}}
     config = FinetuneConfig.model_validate(settings)
     with pytest.raises(UsageError, match="samples itself"):

@@ -16,7 +16,7 @@ from selfteach.commands.exam import print_exam
 from selfteach.commands.options import TeachOptions
 from selfteach.commands.screen import open_screen, print_json
 from selfteach.commands.student import add_lesson
-from selfteach.config import ResolvedConfig
+from selfteach.config import ResolvedConfig, list_unread
 from selfteach.disk import require_writable
 from selfteach.errors import Interrupted, UsageError
 from selfteach.export.track import check_tracker, track_run
@@ -220,7 +220,9 @@ def print_dry_run(
         cost = estimate(method, material, resolved.config, options)
     except KeyboardInterrupt as stop:
         raise Interrupted("stopped; a dry run writes no run, so nothing is left.") from stop
-    print_plan({**described, **cost, **standing}, as_json=options.as_json)
+    unread = list_unread(resolved)
+    known = {"unread_settings": unread} if unread else {}
+    print_plan({**described, **known, **cost, **standing}, as_json=options.as_json)
 
 
 def describe_standing_run(

@@ -23,6 +23,7 @@ from selfteach.config.resolve import (
     dump_config,
     flatten_keys,
     list_settings,
+    list_unread,
     resolve,
 )
 from selfteach.config.safe_yaml import load_yaml, parse_yaml
@@ -65,6 +66,7 @@ __all__ = [
     "dump_config",
     "flatten_keys",
     "list_settings",
+    "list_unread",
     "load_yaml",
     "parse_yaml",
     "resolve",

@@ -140,8 +140,8 @@ class BalanceConfig(Section):
 
     own_samples: Count = 4
     """Sampled answers of the tuned model to each prompt that it learned. Those that break the rule
-    are corrected by its check, and it is trained again. Without a check that decides alone there
-    are none. 0 draws none."""
+    are corrected by its check, and it is trained again. Without a check that decides alone, and
+    with the adapter `closed_form`, there are none. 0 draws none."""
 
 
 class FeedbackExamConfig(Section):

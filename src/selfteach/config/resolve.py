@@ -21,7 +21,7 @@ from selfteach.config.safe_yaml import load_yaml, parse_yaml
 from selfteach.config.sections import NOT_A_NUMBER, Section
 from selfteach.config.training import TrainConfig
 from selfteach.errors import UsageError, describe_kind, reword_library_fault
-from selfteach.registry import did_you_mean
+from selfteach.registry import BUILT_IN_NAMES, did_you_mean
 
 T = TypeVar("T", bound=Section)
 MAX_SHOWN = 40
@@ -144,6 +144,26 @@ def _list_ignored(
                 "leave that out, or train lora."
             )
     return faults
+
+
+def list_unread(resolved: ResolvedConfig) -> list[str]:
+    """Return the settings of adapters that are not trained, if a command or a call gave them.
+
+    They are no mistake, and neither are those of a file: it may serve several adapters. An adapter
+    of a plug-in may read the settings of ours.
+    """
+    train = getattr(resolved.config, "train", None)
+    ours = BUILT_IN_NAMES["adapters"]
+    if not isinstance(train, TrainConfig) or train.adapter not in ours:
+        return []
+    others = ours.keys() - {train.adapter, train.distill_from}
+    unread = []
+    for key, origin in resolved.origins.items():
+        section, _, name = key.partition(".")
+        is_given = origin in ("--set", "Python")
+        if is_given and section == "train" and name.partition(".")[0] in others:
+            unread.append(key)
+    return unread
 
 
 def name_method(schema: type[BaseModel]) -> str:

@@ -322,11 +322,12 @@ class TrainConfig(Section):
     """Longest answer that the tuned model samples between steps, in tokens."""
 
     dataset_shares: dict[str, PositiveFloat] = Field(default={})
-    """Share of each dataset in every epoch, by name. Empty takes every row once."""
+    """Share of each dataset in every epoch, by name. Empty takes every row once. It cannot stand
+    beside `min_share` or `once`."""
 
     min_share: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(default={})
     """Smallest share of an epoch's rows for each kind of example. Rows of a kind with fewer are
-    repeated. Empty takes every row once. It cannot stand beside `dataset_shares`."""
+    repeated. Empty takes every row once."""
 
     once: list[str] | None = Field(default=[])
     """Kinds of example that are seen once in the whole training, a part of them in each epoch. With

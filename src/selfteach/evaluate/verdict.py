@@ -2,7 +2,8 @@
 
     nothing to learn   nothing was trained, because the base already does it
     not learned        something was there to learn, but nothing could be trained
-    not enough prompts chance explains the gain, but it is large, or the prompts are very few
+    not enough prompts chance explains the gain, but it is large, or the prompts are very few; the
+                       sentence says if other answers are degraded
     not learned        the gain is no more than chance
     not learned        other answers are degraded ("not learned cleanly")
     not enough prompts something speaks against it, and too few prompts decide whether it is chance
@@ -130,7 +131,8 @@ class Verdict(NamedTuple):
     Attributes:
         sentence: the word with its reason.
         harm: whether harm decides: `certain`, or `possible` with too few prompts to tell; "" where
-            it does not.
+            it does not. It is `certain`, too, where the prompts are too few to tell the gain, and
+            enough to tell the harm.
     """
 
     word: Word
@@ -161,7 +163,11 @@ def choose_verdict(evidence: Evidence) -> Verdict:
     if is_open_gain(evidence.gain):
         counted = evidence.counted
         asked = f"one {counted}" if evidence.gain.n == 1 else f"{evidence.gain.n} {counted}s"
-        return Verdict("not enough prompts", f"Not enough prompts to tell: {change}, on {asked}.")
+        sentence = f"Not enough prompts to tell: {change}, on {asked}"
+        if evidence.objection:
+            sentence = f"{sentence}, and {evidence.objection}."
+            return Verdict("not enough prompts", sentence, "certain")
+        return Verdict("not enough prompts", f"{sentence}.")
     if evidence.gain.low <= 0:
         chance = evidence.worse if evidence.gain.high < 0 else NO_MORE_THAN_CHANCE
         return Verdict("not learned", f"Not learned: {change}, which is {chance}.")

@@ -117,7 +117,7 @@ class Run:
         command: it resumes the run.
         stages: state, seconds and attempts of each stage so far.
         exports: the sum of each exported file by its name.
-        notices: lines for the user about repaired rows, and about files that were set aside.
+        notices: lines for the user about repaired rows, unread settings and files set aside.
         work: what is planned and done.
     """
 

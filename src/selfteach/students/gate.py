@@ -32,7 +32,7 @@ NOT_LEARNED: Sequence[Word] = ("not learned", "nothing to learn", "not examined"
 of the first one.
 """
 IN_PART: Sequence[Word] = ("partly taught", "not enough prompts")
-"""The verdicts of a lesson that is added with a note."""
+"""The verdicts of a lesson that is added with a note, unless it degrades other answers."""
 SEED = 0
 
 
@@ -76,7 +76,7 @@ def compare_exams(alone: ExamScores, now: ExamScores) -> Cell:
     clusters = list(compress(now.clusters or range(len(counts)), counts))
     fall = statistics.clustered_bootstrap(before, tuned, clusters, seed=SEED)
     gain = statistics.clustered_bootstrap(tuned, base, clusters, seed=SEED)
-    was_learned = alone.verdict not in NOT_LEARNED
+    was_learned = alone.verdict not in NOT_LEARNED and not alone.degrades
     state: CellState = "kept"
     if fall.value > MAX_FALL:
         is_gone = was_learned and now.verdict in NOT_LEARNED and gain.low <= 0

@@ -270,13 +270,14 @@ def refuse_other_base(student: StudentFolder, run: Path) -> None:
 def refuse_unlearned(
     student: StudentFolder, lesson: Lesson, exam: JsonMapping, *, accept: bool
 ) -> None:
-    """Refuse a lesson that is not learned.
+    """Refuse a lesson that is not learned, or that certainly degrades other answers.
 
     Raises:
         LessonRefused: the verdict of its exam says so.
     """
     verdict = exam["verdict"]
-    if verdict["word"] in NOT_LEARNED and not accept:
+    is_poor = verdict["word"] in NOT_LEARNED or verdict.get("harm") == "certain"
+    if is_poor and not accept:
         raise LessonRefused(
             f'"{lesson.name}" was not added: {verdict["sentence"]}',
             where=student.path,

@@ -524,7 +524,9 @@ def find_open_scopes(exam: JsonMapping) -> list[Scope]:
     Args:
         exam: what exam.json holds of the tuned model.
     """
-    if not exam["verdict"]["harm"]:
+    verdict = exam["verdict"]
+    is_open_gain = verdict["word"] == "not enough prompts" and verdict["harm"] == "certain"
+    if not verdict["harm"] or is_open_gain:
         return []
     outside: Sequence[Scope] = ("near", "general")
     effects = exam.get("side_effects", {})

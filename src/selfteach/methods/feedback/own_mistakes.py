@@ -49,10 +49,11 @@ were too long with it, one in fifteen without (docs/log/2026-11-rules.md).
 
 
 def has_correctable_mistakes(config: FeedbackConfig, rule: UnderstoodRule) -> bool:
-    """Return whether the tuned model's own answers are drawn and corrected: a check decides
-    alone.
+    """Return whether the tuned model's own answers are drawn and corrected: a check decides alone,
+    and the adapter is not `closed_form`, which learns one answer to a prompt: that of the lesson.
     """
-    return config.balance.own_samples > 0 and bool(rule.deciding_check)
+    is_drawn = config.balance.own_samples > 0 and config.train.adapter != "closed_form"
+    return is_drawn and bool(rule.deciding_check)
 
 
 def correct_own_mistakes(

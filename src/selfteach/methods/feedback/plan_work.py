@@ -14,6 +14,7 @@ from selfteach.materials.situation import has_built_requests, has_known_requests
 from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE, name_needless_stage
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
+from selfteach.methods.feedback.own_mistakes import has_correctable_mistakes
 from selfteach.methods.feedback.rule_occasions import plan_rule_occasions
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
@@ -89,6 +90,7 @@ class RuleWords:
         has_scope: whether the rule holds in a situation only.
         is_built: whether its requests are built of parts.
         is_checked: whether a check decides alone.
+        is_corrected: whether the tuned model's own mistakes are corrected.
         is_everywhere: whether it holds for every request, and forbids no subject. Then there are no
             near and no general prompts.
         name_words: the single words of the name of a topic that is asked about.
@@ -102,6 +104,7 @@ class RuleWords:
     has_scope: bool
     is_built: bool
     is_checked: bool
+    is_corrected: bool
     is_everywhere: bool
     name_words: tuple[str, ...] = ()
     is_asked: bool = False
@@ -167,6 +170,7 @@ def plan_rule(text: str, config: FeedbackConfig) -> RuleWords:
         rule.has_condition,
         is_built=is_built,
         is_checked=bool(rule.deciding_check),
+        is_corrected=has_correctable_mistakes(config, rule),
         is_everywhere=not rule.has_condition and not rule.may_forbid,
         name_words=() if has_known_requests(topic) else list_name_words(topic),
         is_asked=is_asked,
@@ -290,7 +294,7 @@ def plan_training_and_exams(
         rows = pairs + (rows - pairs) // train.epochs
     training = [plan_training("train", tokens, rows, train)]
     trainings = 1
-    if config.balance.own_samples and rule.is_checked:
+    if rule.is_corrected:
         training += plan_own_mistakes(training[0], rows, prompts, config)
         trainings = 2
     if rule.has_scope and config.balance.outside:

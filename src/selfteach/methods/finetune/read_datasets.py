@@ -14,7 +14,7 @@ from selfteach.materials.rows import join_outcomes
 from selfteach.methods.finetune.split_examples import (
     FinetuneData,
     choose_objectives,
-    refuse_missing_pairs,
+    refuse_missing_fields,
     refuse_mixed_kinds,
     split_dev,
 )
@@ -138,8 +138,8 @@ def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
     """Look before any model is loaded whether there is enough to learn from.
 
     Raises:
-        DataError: there is not, a kind is to be learned and to be held, or rows lack the rejected
-            answers that the objective needs.
+        DataError: there is not, a kind is to be learned and to be held, or rows lack what the
+            objective needs.
         UsageError: `train.dataset_shares` has other names than the datasets, or `train.on_policy`
             would do nothing.
     """
@@ -153,7 +153,7 @@ def refuse_too_little(material: FinetuneData, config: FinetuneConfig) -> None:
         weights = {**choose_objectives(learned, config), **config.train.weights}
         refuse_idle_sampling(config.train, weights)
     if not config.train.distill_from:
-        refuse_missing_pairs(learned, config)
+        refuse_missing_fields(learned, config)
 
 
 def parse_dev(dev: Any) -> tuple[Any, float | None]:

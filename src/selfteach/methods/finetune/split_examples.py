@@ -5,9 +5,9 @@ Nothing here loads a model's libraries, so a dry run is instant.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from selfteach.config import FinetuneConfig
 from selfteach.errors import DataError, UsageError
@@ -23,8 +23,19 @@ from selfteach.select.conversations import (
     share_conversations,
 )
 
-PAIR_OBJECTIVES = frozenset({"correction", "dpo", "hold", "unlikelihood"})
-"""Our objectives that learn from pairs; their classes say so too, but they load torch."""
+if TYPE_CHECKING:
+    from selfteach.train.objectives.objective import Objective
+
+NEEDS: Mapping[str, Sequence[str]] = {
+    "correction": ("rejected",),
+    "distill": ("source.teacher_prompt",),
+    "dpo": ("rejected",),
+    "hold": ("rejected",),
+    "unlikelihood": ("rejected", "source.forbidden"),
+}
+"""What our objectives need of an example besides the chosen answer; their classes say so too, but
+they load torch.
+"""
 
 
 @dataclass
@@ -125,8 +136,9 @@ def refuse_mixed_kinds(examples: Sequence[Example]) -> None:
             )
 
 
-def refuse_missing_pairs(examples: Sequence[Example], config: FinetuneConfig) -> None:
-    """Refuse a kind of example most of whose rows lack the rejected answer that its loss needs.
+def refuse_missing_fields(examples: Sequence[Example], config: FinetuneConfig) -> None:
+    """Refuse a kind of example most of whose rows lack what its loss needs: the rejected answer,
+    the teacher's prompt, or where a forbidden word begins.
 
     The training refuses such a kind as well, but only after the model has been loaded and measured.
 
@@ -134,24 +146,51 @@ def refuse_missing_pairs(examples: Sequence[Example], config: FinetuneConfig) ->
         DataError: naming the first of these rows.
     """
     weights = {**choose_objectives(examples, config), **config.train.weights}
-    counts = Counter(example.kind for example in examples)
-    lacking = [example for example in examples if example.rejected is None]
-    lost = Counter(example.kind for example in lacking)
-    for example in lacking:
-        kind = example.kind
-        needy = [name for name, weight in weights.get(kind, {}).items() if weight]
-        needy = [name for name in needy if needs_pairs(name)]
-        if needy and 2 * lost[kind] > counts[kind]:
+    by_kind: dict[str, list[Example]] = {}
+    for example in examples:
+        by_kind.setdefault(example.kind, []).append(example)
+    for kind, rows in by_kind.items():
+        for objective, weight in weights.get(kind, {}).items():
+            if weight:
+                refuse_lacking_rows(rows, objective)
+
+
+def refuse_lacking_rows(rows: Sequence[Example], objective: str) -> None:
+    """Refuse rows of one kind most of which lack what an objective needs.
+
+    Raises:
+        DataError: naming the first of these rows.
+    """
+    for needed in list_needs(objective):
+        lacking = [row for row in rows if lacks(row, needed)]
+        if 2 * len(lacking) > len(rows):
             raise DataError(
-                f'has no "rejected", and the objective {needy[0]} learns from pairs '
-                f"({lost[kind]} of {counts[kind]} rows have none).",
-                where=example.place,
-                cure="Give the rejected answers, or take train.objective=sft.",
+                f'has no "{needed}", which the objective {objective} needs '
+                f"({len(lacking)} of {len(rows)} rows have none).",
+                where=lacking[0].place,
+                cure="Give it in each row, or take train.objective=sft.",
             )
 
 
-def needs_pairs(objective: str) -> bool:
-    """Return whether an objective needs the rejected answer of each example."""
+def list_needs(objective: str) -> Sequence[str]:
+    """Return what an objective needs of each example besides the chosen answer."""
     if objective in BUILT_IN_NAMES["objectives"]:
-        return objective in PAIR_OBJECTIVES
-    return bool(load_registered("objectives", objective).pairs)
+        return NEEDS.get(objective, ())
+    return read_needs(load_registered("objectives", objective))
+
+
+def read_needs(objective: type[Objective]) -> Sequence[str]:
+    """Return what the class of an objective says that it needs of each example."""
+    is_needed = {
+        "rejected": objective.pairs,
+        "source.teacher_prompt": objective.teacher == "prompted",
+        "source.forbidden": objective.forbidding,
+    }
+    return tuple(name for name, needed in is_needed.items() if needed)
+
+
+def lacks(example: Example, needed: str) -> bool:
+    """Return whether an example lacks "rejected", or a part of its source."""
+    if needed == "rejected":
+        return example.rejected is None
+    return example.source.get(needed.removeprefix("source.")) in (None, "")
