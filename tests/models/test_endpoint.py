@@ -121,6 +121,22 @@ def test_thoughts_that_take_all_tokens_are_paid_for_once() -> None:
     assert endpoint.asked == 2
 
 
+def test_an_answer_in_parts_is_their_text_without_thoughts() -> None:
+    """As Mistral's models that think answer."""
+    thoughts = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+    parts = [thoughts, {"type": "text", "text": "and "}, {"type": "text", "text": "then"}]
+
+    def behave(call: Call) -> None:
+        content = [thoughts, {"type": "text"}, "then"] if call.last == "say 0" else parts
+        answer(message={"content": content})(call)
+
+    with hostile(behave) as server:
+        endpoint = Endpoint(server.address)
+        assert [completion.text for completion in endpoint.stream(requests(2))] == ["and then"]
+    assert [reason for _, reason in endpoint.failures] == ["an empty answer"]
+    assert endpoint.asked == 2
+
+
 def test_requests_overlap_up_to_the_concurrency() -> None:
     out = 0
     most = 0
@@ -198,6 +214,28 @@ def test_fingerprint_is_of_url_name_and_what_the_server_lists() -> None:
     with hostile(answer(), listing) as server:
         with_root = Endpoint(server.address).fingerprint
         assert with_root != first
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME}:latest"])
+def test_other_models_of_the_server_do_not_change_the_fingerprint(name: str) -> None:
+    """Ollama lists the model "m" as "m:latest"."""
+    listed = [{"id": name}]
+    listing = lambda call: call.to_json({"data": listed})
+    with hostile(answer(), listing) as server:
+        alone = Endpoint(server.address).fingerprint
+        listed.insert(0, {"id": "other:latest"})
+        assert Endpoint(server.address).fingerprint == alone
+        listed.remove({"id": name})
+        assert Endpoint(server.address).fingerprint != alone
+
+
+def test_the_name_itself_goes_before_its_latest_version() -> None:
+    listed = [{"id": NAME}]
+    listing = lambda call: call.to_json({"data": listed})
+    with hostile(answer(), listing) as server:
+        alone = Endpoint(server.address).fingerprint
+        listed.insert(0, {"id": f"{NAME}:latest"})
+        assert Endpoint(server.address).fingerprint == alone
 
 
 @pytest.mark.parametrize(

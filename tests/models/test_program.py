@@ -73,6 +73,16 @@ def test_files_that_its_command_names_are_read_once(
     assert len(made) == 1
 
 
+def test_a_mark_of_the_byte_order_before_the_first_line_is_left_out(tmp_path: Path) -> None:
+    teacher = program(
+        tmp_path,
+        "sys.stdout.reconfigure(encoding='utf-8-sig')\n"
+        "for r in rows: print(json.dumps({'id': r['id'], 'correction': 'x'}))",
+    )
+    assert [completion.text for completion in teacher.stream(ASKED)] == ["x", "x"]
+    assert teacher.failures == []
+
+
 def test_what_it_leaves_out_is_a_failure_and_what_nobody_asked_is_ignored(tmp_path: Path) -> None:
     teacher = program(
         tmp_path,

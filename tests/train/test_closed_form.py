@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,22 @@ def test_no_prompt_is_shown_its_own_answer_and_none_that_checks_is_shown() -> No
             shown |= asked - {row.id}
     assert shown
     assert not shown & {row.id for row in check.plain}
+
+
+@pytest.mark.parametrize("count", [25, 30, 40])
+def test_each_prompt_is_read_after_as_many_worked_examples(count: int) -> None:
+    """A worked example has two turns, and each begins with a mark. The answer has another."""
+    scope = [
+        Example(f"s{i}", "in_scope", make_prompt(f"about fox {i}"), "no.") for i in range(count)
+    ]
+    found = split_examples(Tiny(), scope, settings(shots=16), 0)
+    assert found.shots == 16
+    for part in both(found):
+        for row in chain.from_iterable(part.with_context):
+            assert row.prompt.count(1) == 2 * 16 + 2
+    groups = found.learn.with_context
+    assert [len(group) for group in groups] == {25: [4] * 5, 30: [8] * 3, 40: [16, 16]}[count]
+    assert len({row.id for row in chain.from_iterable(groups)}) == len(found.learn.plain)
 
 
 def test_weights_with_numbers_worked_out_by_hand() -> None:

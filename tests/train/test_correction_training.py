@@ -175,6 +175,22 @@ def test_first_words_are_whole_words(answer: str, logp: float) -> None:
     assert prior.logp("q", answer, 6) == logp
 
 
+@pytest.mark.parametrize(
+    ("words", "answer", "logp"),
+    [
+        ("İyi", "İyi günler", 0.0),
+        ("İyi", "İyilik", -1.0),
+        ("i", "İyi günler", -1.0),
+        ("नम", "नमी", -1.0),
+        ("हाँ", "हाँ, ठीक है", 0.0),
+        ("❤️", "❤️Hello", 0.0),
+    ],
+)
+def test_first_words_are_whole_words_in_any_script(words: str, answer: str, logp: float) -> None:
+    prior = StartPrior(config.CorrectionLossConfig(prior="start", prior_start=words))
+    assert prior.logp("q", answer, 6) == logp
+
+
 FRIENDLY = tuple(f"I am so happy to help you with {what}, my friend!" for what in THINGS)
 STERN = tuple(f"The {what} was delivered on time and paid for." for what in THINGS)
 

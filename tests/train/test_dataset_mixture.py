@@ -160,6 +160,11 @@ def test_a_kind_that_is_seen_once_is_spread_over_the_epochs() -> None:
     assert DatasetMixture(many[1:], {}, 0, once=["h"], epochs=3).size == 6 + 7, "rounded up"
 
 
+def test_each_epoch_has_a_row_of_a_kind_that_is_seen_once() -> None:
+    epochs = mix_held(held=2, learned=6, epochs=8, max_steps=0, batch_size=7)
+    assert list(count_seen(epochs, 8, "held").values()) == [4, 4]
+
+
 def mix_held(held: int, learned: int, epochs: int, max_steps: int, batch_size: int) -> Epochs:
     """Return the epochs of a training of so many steps, in which held rows are seen once."""
     many = [replace(row, kind=row.dataset) for row in rows(held=held, learned=learned)]

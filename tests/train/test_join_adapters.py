@@ -10,6 +10,7 @@ from peft import PeftModel
 from tiny import Tiny
 
 from selfteach import config
+from selfteach.models.load_adapter import load_adapter
 from selfteach.train.adapters.join_loras import join_loras
 from selfteach.train.adapters.lora import LoraAdapter
 
@@ -47,3 +48,13 @@ def test_the_joined_adapter_does_what_both_do_one_after_the_other(
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert (found - alone).abs().max() > 1e-3
     assert '"base_fingerprint": "base-1"' in (both / "selfteach.json").read_text()
+
+
+def test_joined_adapters_of_more_ranks_than_the_widest_layer_has_are_loaded(tmp_path: Path) -> None:
+    """The widest layer has 128 features; 80 ranks and 80 are 160."""
+    folders = [written(tmp_path / str(seed), seed, rank=80) for seed in (1, 2)]
+    both = join_loras(folders, tmp_path / "both")
+    with torch.no_grad():
+        expected = PeftModel.from_pretrained(Tiny().module, both)(IDS).logits
+        found = load_adapter(Tiny().module, both)(IDS).logits
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)

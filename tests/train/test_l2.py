@@ -42,6 +42,8 @@ def test_the_product_is_never_formed_and_equal_to_what_it_would_be() -> None:
     b = torch.randn(9, 3, dtype=torch.float64)
     a = torch.randn(3, 7, dtype=torch.float64)
     torch.testing.assert_close(squared_norm((b, a)), (b @ a).square().sum())
+    experts = torch.stack([b, 2 * b]), torch.stack([a, a])
+    torch.testing.assert_close(squared_norm(experts), 5 * squared_norm((b, a)))
 
 
 def test_pull_adds_the_gradient_of_the_penalty() -> None:

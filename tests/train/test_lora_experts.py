@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from selfteach.train.adapters.join_loras import explain_why_not_joined
 from selfteach.train.adapters.lora import LoraAdapter, explain_left_out
 from selfteach.train.check_training import check_training
 from selfteach.train.fast.lora_experts import find_fused_experts
+from selfteach.train.l2_to_base import add_l2_gradient, squared_norm
 from selfteach.train.train import train
 
 pytestmark = pytest.mark.long
@@ -107,6 +109,42 @@ def test_loss_and_gradients_equal_pefts(mixture: Path) -> None:
 
 
 WEIGHTS = ("gate_up_proj", "down_proj")
+
+
+@pytest.mark.training
+def test_l2_is_the_distance_of_all_experts_and_pulls_each(mixture: Path) -> None:
+    hf = HfModel.load(mixture, dtype="float32", device="cpu")
+    settings = config.TrainConfig(lora=EXPERTS.model_copy(update={"layers": "last 1"}))
+    adapter = LoraAdapter.attach(hf.module, settings, seed=0)
+    shake(adapter)
+    with adapter.merged():
+        changes = [part.merged - part.weight for part in adapter._experts.values()]
+    wanted = [change.square().sum().item() for change in changes]
+    fused = list(adapter.iterate_weight_changes())[-2:]
+    assert [squared_norm(change).item() for change in fused] == pytest.approx(wanted, rel=1e-4)
+    half = add_l2_gradient(adapter.iterate_weight_changes(), 0.5)
+    whole = sum(squared_norm(change) for change in adapter.iterate_weight_changes()) / 2
+    assert half == pytest.approx(whole.item(), rel=1e-5)
+    gradients = torch.autograd.grad(0.5 * whole, adapter.parameters())
+    for parameter, gradient in zip(adapter.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+@pytest.mark.training
+def test_regmean_leaves_fused_experts_out_and_says_so(
+    make_tiny: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_tiny(tmp_path / "base", family="mixtral", **FAMILIES["mixtral"])
+    hf = HfModel.load(folder, dtype="float32", device="cpu")
+    lora = EXPERTS.model_copy(update={"layers": "last 1"})
+    settings = config.TrainConfig(lora=lora, batch_size=4, max_steps=3, regmean=1.0)
+    anchors = [replace(e, id=f"g{e.id}", kind="general", role="hold") for e in EXAMPLES]
+    defaults = {"in_scope": {"sft": 1.0}, "general": {"anchor": 1.0}}
+    trained = train(hf, [*EXAMPLES, *anchors], settings, tmp_path, seed=0, defaults=defaults)
+    about = {"step": 2, "mu": 1.0}
+    first = next(name for name in find_fused_experts(hf.module) if ".1." in name)
+    why = {"reason": "its experts are fused", "layers": 2, "first": first}
+    assert trained.events == [("regmean", about), ("regmean_left_out", {**about, **why})]
 
 
 @pytest.mark.training

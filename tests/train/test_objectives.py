@@ -19,6 +19,8 @@ from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.encode_and_batch import TrainingRow, encode_examples
 from selfteach.train.fast.packed_model import PackedModel
+from selfteach.train.objectives.objective import Objective, ObjectiveInputs, sum_by_row
+from selfteach.train.priors.length import LengthPrior
 from selfteach.train.reference import Reference, ReferenceOutputs
 from selfteach.train.train import find_row_needs, train
 
@@ -119,6 +121,50 @@ def test_nothing_but_the_adapter_is_moved(name: str) -> None:
     assert not any(
         fact.reference is not None and fact.reference.requires_grad for fact in setup.known.values()
     )
+
+
+class Edits(Objective):
+    """Learn the changed tokens of the correction."""
+
+    edits = True
+
+    def compute_row_losses(self, inputs: ObjectiveInputs) -> torch.Tensor:
+        assert inputs.edited is not None
+        return sum_by_row(-inputs.logp * inputs.edited, inputs.row, inputs.rows)
+
+
+class Forbidding(Objective):
+    """Make forbidden words unlikely."""
+
+    forbidding = True
+
+    def compute_row_losses(self, inputs: ObjectiveInputs) -> torch.Tensor:
+        assert inputs.rejected is not None
+        assert inputs.rejected_row is not None
+        marked = inputs.rejected * inputs.rejected_forbidden
+        return sum_by_row(marked, inputs.rejected_row, inputs.rows)
+
+
+class ByLength(Objective):
+    """Weigh rows by a domain prior."""
+
+    def __init__(self, settings: config.TrainConfig) -> None:
+        super().__init__(settings)
+        self.prior = LengthPrior(settings.correction)
+
+    def compute_row_losses(self, inputs: ObjectiveInputs) -> torch.Tensor:
+        assert inputs.prior is not None
+        return inputs.prior.exp() * sum_by_row(-inputs.logp, inputs.row, inputs.rows)
+
+
+@pytest.mark.parametrize("made", [Edits, Forbidding, ByLength])
+def test_an_objective_that_compares_with_the_rejected_answer_needs_no_pairs(
+    made: type[Objective], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.BUILT_IN_NAMES["objectives"], "own", f"{__name__}:{made.__name__}")
+    setup = Setup("own")
+    setup.loss(setup.rows).backward()
+    assert any(bool(p.grad.any()) for p in setup.adapter.parameters() if p.grad is not None)
 
 
 @pytest.mark.training

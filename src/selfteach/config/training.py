@@ -330,8 +330,9 @@ class TrainConfig(Section):
     repeated. Empty takes every row once."""
 
     once: list[str] | None = Field(default=[])
-    """Kinds of example that are seen once in the whole training, a part of them in each epoch. With
-    more `max_steps` than these epochs have, the parts are smaller."""
+    """Kinds of example that are seen once in the whole training, a part of them in each epoch. The
+    parts are equal, rounded up: where the rows do not divide, some are seen again. With more
+    `max_steps` than these epochs have, the parts are smaller."""
 
     l2: NonNegativeFloat = 0.0
     """Weight of the squared distance to the base's weights. 0 leaves it out."""
@@ -467,7 +468,7 @@ class FeedbackTrainConfig(MethodTrainConfig):
 
     once: list[str] | None = None
     """Kinds of example that are seen once in the whole training. null is near and general for a
-    rule that forbids a subject."""
+    rule that forbids a subject. Each epoch has an equal part of them, rounded up."""
 
     learning_rate: PositiveFloat | None = None
     """Highest learning rate. null is 2.5e-3 for lora, less for models of more than 135 million

@@ -47,8 +47,9 @@ class DatasetMixture:
         min_shares: the smallest share of each kind of example in an epoch, in [0, 1]; used only
             without proportions. Missing rows are repetitions.
         once: the kinds of example that are spread over the epochs: each epoch has an equal part of
-            them, and they come around once. Where they do not divide, the last epoch repeats a few
-            of them, so that it is as long as the others. Used only without proportions.
+            them, rounded up, and they come around once. Where they do not divide, the last epochs
+            repeat rows, so that all are as long, and each has a row of a kind that has fewer rows
+            than there are epochs. Used only without proportions.
         epochs: how many epochs there will be.
         max_steps: the number of steps instead, 0 for none. No row of the kinds that are seen once
             comes twice within them. The parts stay those of the epochs where the steps are fewer: a
@@ -90,7 +91,7 @@ class DatasetMixture:
         """Give each epoch its part of the kinds that are seen once.
 
         Args:
-            repeats: whether the last epoch repeats rows, so that all parts are equal.
+            repeats: whether the last epochs repeat rows, so that all parts are equal.
         """
         self._edges = {
             kind: find_epoch_edges(len(self.kinds[kind]), epochs, repeats=repeats)
@@ -172,7 +173,7 @@ def find_epoch_edges(count: int, epochs: int, *, repeats: bool) -> list[int]:
 
     Args:
         count: the rows.
-        repeats: whether all parts are equal, so that the last one may end beyond the rows.
+        repeats: whether all parts are equal, so that the last ones may end beyond the rows.
     """
     if repeats:
         part = math.ceil(count / epochs)

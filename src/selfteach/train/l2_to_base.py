@@ -17,7 +17,8 @@ from torch import Tensor
 from selfteach.train.distributed import gather_shards
 
 WeightChange = tuple[Tensor] | tuple[Tensor, Tensor]
-"""W - W0 of a layer: the matrix, or B (out, r) and A (r, in) with this product."""
+"""W - W0 of a layer: the matrix, or B (out, r) and A (r, in) with this product; of fused experts B
+(E, out, r) and A (E, r, in)."""
 
 
 def squared_norm(change: WeightChange) -> Tensor:
@@ -25,7 +26,7 @@ def squared_norm(change: WeightChange) -> Tensor:
     if len(change) == 1:
         return change[0].square().sum()
     b, a = change
-    return ((b.t() @ b) * (a @ a.t())).sum()
+    return ((b.mT @ b) * (a @ a.mT)).sum()
 
 
 def add_l2_gradient(changes: Iterable[WeightChange], weight: float) -> float:

@@ -105,7 +105,9 @@ def _make_inputs(
     number[mine] = torch.arange(len(mine), device=device)
     row = number[batch.row]
     chosen = ((row >= 0) & (batch.side == CHOSEN) & (batch.place >= objective.skip)).nonzero()[:, 0]
-    rejected = ((row >= 0) & (batch.side == REJECTED)).nonzero()[:, 0] if objective.pairs else None
+    rejected = None
+    if objective.needs_rejected():
+        rejected = ((row >= 0) & (batch.side == REJECTED)).nonzero()[:, 0]
     edited = _make_edit_mask(batch, mine, device) if objective.edits else None
     forbidden = _make_forbidden_mask(batch, device) if objective.forbidding else None
     reference = None

@@ -49,6 +49,7 @@ NUM_ROWS = 100
 LAM = 1e-5
 """lam0 of the docstring above: only enough that the matrix has an inverse."""
 NO_LORA_REASON = "the adapter is no lora"
+FUSED_REASON = "its experts are fused"
 MOMENTS_BUDGET_BYTES = 5e8
 """The limit for the moments of the layers that are solved together."""
 BLOCK_ROWS = 128
@@ -209,10 +210,11 @@ class RegMean(Callback):
         self._report(trainer, left_out, len(layers))
 
     def _report(self, trainer: TrainingState, left_out: SkippedLayers, layers: int) -> None:
-        """Record the event, and the layers that were not changed."""
+        """Record the event, and the layers and fused experts that were not changed."""
         about = {"step": trainer.step, "mu": self.settings.regmean}
         if len(left_out) < layers:
             trainer.record_event("regmean", about)
+        left_out = left_out | dict.fromkeys(trainer.adapter.fused_experts, FUSED_REASON)
         for reason in sorted(set(left_out.values())):
             names = [name for name, its in left_out.items() if its == reason]
             facts = {**about, "reason": reason, "layers": len(names), "first": names[0]}

@@ -304,7 +304,9 @@ def find_longest_row(hf: Any, config: TrainConfig) -> int:
 def find_row_needs(objectives: Mapping[str, Objective]) -> RowNeeds:
     """Return which objectives need more of an example than its chosen answer."""
     return RowNeeds(
-        pairs=frozenset(name for name, objective in objectives.items() if objective.pairs),
+        pairs=frozenset(
+            name for name, objective in objectives.items() if objective.needs_rejected()
+        ),
         edits=frozenset(name for name, objective in objectives.items() if objective.edits),
         forbidden=frozenset(name for name, objective in objectives.items() if objective.forbidding),
     )

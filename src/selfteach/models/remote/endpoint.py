@@ -532,7 +532,10 @@ def _count_min_tokens(prompt: Prompt) -> int:
 def _get_listed_identity(models: Sequence[JsonMapping], name: str) -> JsonObject:
     """Return the server's entry of the model, without time stamps.
 
-    Some servers renew those at every request.
+    Some servers renew those at every request. Ollama lists the model "name" as "name:latest". The
+    only model of a server may have any name.
     """
-    entry = next((m for m in models if m.get("id") == name), models[0] if len(models) == 1 else {})
+    by_id = {str(entry.get("id")): entry for entry in reversed(models)}
+    alone = models[0] if len(models) == 1 else {}
+    entry = by_id.get(name) or by_id.get(f"{name}:latest") or alone
     return {key: entry[key] for key in ("id", "root", "meta") if entry.get(key) is not None}

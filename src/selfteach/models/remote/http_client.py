@@ -12,7 +12,7 @@ import asyncio
 import ipaddress
 import json
 import os
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -285,6 +285,8 @@ class EndpointConnection:
         choice = choices[0]
         message = choice.get("message")
         text = message.get("content") if isinstance(message, dict) else choice.get("text")
+        if isinstance(text, list):
+            text = _join_text_parts(text)
         finish = choice.get("finish_reason")
         if finish == "length" and isinstance(message, dict) and text is None:
             text = ""  # the model's thoughts took all tokens; another attempt would be the same
@@ -314,6 +316,13 @@ class EndpointConnection:
             _read_top_logprobs(choice),
             _read_name(value, "system_fingerprint", key),
         )
+
+
+def _join_text_parts(parts: Sequence[Any]) -> str:
+    """Return the text of an answer in parts, without thoughts and other kinds of parts."""
+    rows = [part for part in parts if isinstance(part, dict) and part.get("type") == "text"]
+    texts = [row.get("text") for row in rows]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _read_name(value: JsonMapping, part: str, key: str) -> str:

@@ -122,7 +122,7 @@ class Program:
                     stdin=stdin,
                     stdout=subprocess.PIPE,
                     stderr=errors,
-                    encoding="utf-8",
+                    encoding="utf-8-sig",  # a mark at the beginning is no part of the first line
                     errors="replace",
                 )
             try:

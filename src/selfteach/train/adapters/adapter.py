@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,6 +55,8 @@ class Adapter(ABC):
     """Whether the saved adapter has low rank, so that two of them can become one file."""
     low_rank_layers: Mapping[str, LowRankLayer] = {}
     """The layers whose update is a product s B A, by name, in the module's order."""
+    fused_experts: Collection[str] = ()
+    """The names of other updates of low rank: those of fused experts, which are no layers."""
 
     def __init__(self, module: nn.Module, trained: Mapping[str, nn.Parameter]) -> None:
         self._module = module

@@ -79,6 +79,8 @@ SCALE_MARGIN = 0.98
 LowRankChanges = Mapping[int, tuple[Tensor, Tensor]]
 """A (r, F) and B (D, r) of each layer; their product is its change."""
 RowWithExample = tuple[TrainingRow, Example]
+ShownAndRows = tuple[Sequence[Example], Sequence[RowWithExample]]
+"""Worked examples, and the rows that are read after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,12 +426,12 @@ def split_examples(
     check = scope[:num_checked]
     rest = scope[num_checked:]
     longest = max(scope, key=lambda pair: pair[0].length)
-    shown = [e for _, e in rest]
-    shots = count_fitting_shots(hf, shown, longest, how.shots)
-    learned = [(shown[:shots], rest[shots:]), (shown[shots : 2 * shots], rest[:shots])]
+    shots = count_fitting_shots(hf, rest, longest, how.shots)
+    learned = pair_with_shown(rest, shots)
+    checked = [(learned[0][0], check)]
     return ClosedFormData(
         make_row_groups(hf, learned, still[num_anchors_checked:]),
-        make_row_groups(hf, [(shown[:shots], check)], still[:num_anchors_checked]),
+        make_row_groups(hf, checked, still[:num_anchors_checked]),
         shots,
         left_out,
     )
@@ -471,8 +473,24 @@ def _count_checked(rows: Sequence[Any]) -> int:
     return max(MIN_EXAMPLES, round(CHECK_SHARE * len(rows))) if len(rows) >= 2 * MIN_EXAMPLES else 0
 
 
+def pair_with_shown(rows: Sequence[RowWithExample], shots: int) -> list[ShownAndRows]:
+    """Return all rows in groups, each with `shots` examples of other groups to show before it.
+
+    The first examples are shown before the later rows, and later ones before the rows of the first.
+    Where too few are later, the first are read in smaller groups, each after others of them, too.
+    """
+    examples = [example for _, example in rows]
+    first, later = examples[:shots], examples[shots:]
+    groups: list[ShownAndRows] = [(first, rows[shots:])]
+    for start in range(0, shots, len(later)):
+        end = min(start + len(later), shots)
+        others = [*later, *first[:start], *first[end:]]
+        groups.append((others[:shots], rows[start:end]))
+    return groups
+
+
 def count_fitting_shots(
-    hf: Any, shown: Sequence[Example], longest: RowWithExample, max_shots: int
+    hf: Any, rows: Sequence[RowWithExample], longest: RowWithExample, max_shots: int
 ) -> int:
     """Return how many worked examples, at most `max_shots`, fit into the context before the longest
     row.
@@ -482,7 +500,7 @@ def count_fitting_shots(
     """
     row, example = longest
     for shots in range(max_shots, 0, -1):
-        contexts = map(make_context, (shown[:shots], shown[shots : 2 * shots]))
+        contexts = [make_context(shown) for shown, _ in pair_with_shown(rows, shots)]
         prompts = [hf.encode(add_worked_turns(context, example.turns)) for context in contexts]
         if max(map(len, prompts)) + row.tokens <= hf.context_tokens:
             return shots
@@ -498,7 +516,7 @@ def count_fitting_shots(
 
 def make_row_groups(
     hf: Any,
-    groups: Sequence[tuple[Sequence[Example], Sequence[RowWithExample]]],
+    groups: Sequence[ShownAndRows],
     anchors: Sequence[TrainingRow],
 ) -> RowGroups:
     """Return each group's rows without and with the worked examples given for it. Attention takes

@@ -67,6 +67,7 @@ class LoraAdapter(Adapter):
         self._every = list(every.values())
         self._settings = settings
         self.low_rank_layers = layers
+        self.fused_experts = tuple(experts)
         for name, linear in layers.items():
             module.set_submodule(name, linear)
 
@@ -142,7 +143,7 @@ class LoraAdapter(Adapter):
         for layer in self._layers.values():
             yield layer.scale * layer.b, layer.a
         for fused in self._experts.values():
-            yield from fused.iterate_factors()
+            yield fused.get_factors()
 
     def save(self, folder: Path, about: JsonMapping) -> None:
         """Write adapter_config.json, adapter_model.safetensors and selfteach.json."""

@@ -7,7 +7,6 @@ for the pass, and their own code, whichever it is, reads it in the weight's plac
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -45,10 +44,10 @@ class LoraExperts:
             experts.register_forward_hook(self._end_pass, always_call=True),
         ]
 
-    def iterate_factors(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield s B (out, r) and A (r, in) of each expert."""
+    def get_factors(self) -> tuple[Tensor, Tensor]:
+        """Return s B (E, out, r) and A (E, r, in)."""
         a, b = self._split()
-        yield from zip(self.scale * b, a, strict=True)
+        return self.scale * b, a
 
     @torch.no_grad()
     def merge(self) -> None:

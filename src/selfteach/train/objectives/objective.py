@@ -119,6 +119,10 @@ class Objective(ABC):
     def __init__(self, settings: TrainConfig) -> None:
         self.settings = settings
 
+    def needs_rejected(self) -> bool:
+        """Return whether it needs the rejected answer, for itself or to compare with."""
+        return bool(self.pairs or self.edits or self.forbidding or self.prior)
+
     @abstractmethod
     def compute_row_losses(self, inputs: ObjectiveInputs) -> Tensor:
         """Return the loss of each row, summed over its units: (R,) float32."""
