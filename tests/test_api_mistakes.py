@@ -34,7 +34,6 @@ ANNA: Any = Student(Path("anna"))
         ({"sets": [("train.epochs", 2)]}, "sets: a tuple is no setting"),
         ({"new": "no"}, "new: a str is not True or False"),
         ({"student": "anna", "accept": "no"}, "accept: a str is not True or False"),
-        ({"student": "anna", "beside": None}, "beside: None is not True or False"),
     ],
 )
 def test_a_wrong_keyword_of_a_call_is_named(
@@ -82,7 +81,6 @@ def test_a_set_of_texts_has_one_order() -> None:
         (lambda: ANNA.retrain("brief", alone="yes"), "alone: a str is not True or False"),
         (lambda: ANNA.switch(["brief"], on=True), "a list is no name of a lesson"),
         (lambda: ANNA.switch("brief", on="off"), "on: a str is not True or False"),
-        (lambda: ANNA.switch("brief", on=None), "on: None is not True or False"),
         (lambda: ANNA.consolidate(accept="no"), "accept: a str is not True or False"),
     ],
 )

@@ -349,13 +349,14 @@ def check_number(
 
 
 def check_flags(**flags: object) -> None:
-    """Check keywords that are True or False: a text such as "no" would count as True.
+    """Check keywords that are True or False: a text such as "no" would count as True. None
+    counts as False, as in Python.
 
     Raises:
         UsageError: one is of another kind.
     """
     for name, value in flags.items():
-        if value not in (True, False):
+        if value not in (True, False, None):
             raise UsageError(f"{describe_kind(value)} is not True or False.", where=name)
 
 

@@ -110,6 +110,16 @@ def test_what_a_run_did_before_a_setting_is_its_value_there() -> None:
         open_run(run.path, "hum", "feedback", resolve(FeedbackConfig), {"rule": "Hum."})
 
 
+def test_a_comparison_reads_no_setting_of_earlier_values() -> None:
+    """One that was begun with today's default goes on with the value of its run."""
+    material = {"run": "runs/a", "examples.jsonl": "1"}
+    with open_run(None, "compare", "compare", resolve(FeedbackConfig), material):
+        pass
+    earlier = resolve(FeedbackConfig, sets=["balance.own_samples=0"])
+    with open_run(None, "compare", "compare", earlier, material) as again:
+        assert again.resumed
+
+
 def test_a_mapping_that_was_emptied_is_no_newer_setting() -> None:
     """Its parts are keys of the record: the default's parts are not added to it."""
     settings = resolve(DocumentsConfig, sets=["train.min_share={}"])

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 RESULTS_FILE = "benchmark.json"
 ARMS = ("base", "tuned")
+NUMBERS_COLUMNS = 80
+"""The least width of a terminal in which the table has its numbers on one line."""
 
 
 @dataclass(frozen=True)
@@ -167,9 +169,13 @@ def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) 
     from selfteach.report.format_text import NO_INTERVAL
     from selfteach.report.result_table import strip_controls
 
-    table = Table("task", "metric", box=box.SIMPLE_HEAD, pad_edge=False)
+    console = open_console(140)
+    is_wide = console.width >= NUMBERS_COLUMNS
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("task", "metric"):
+        table.add_column(name, overflow="fold")
     for name in ("n", *ARMS, "tuned - base"):
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name, justify="right", overflow="fold", no_wrap=is_wide)
     for row in rows:
         change = "–"
         if row.change:
@@ -183,7 +189,6 @@ def print_table(rows: Sequence[BenchmarkRow], results: JsonMapping, file: Path) 
             *(Text(_format_value(row, arm)) for arm in ARMS),
             Text(change),
         )
-    console = open_console(140)
     console.print(table)
     notes = ["± is lm-eval's standard error. The difference has a 95 % interval, paired by row."]
     if results["missing"]:

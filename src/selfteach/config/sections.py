@@ -126,9 +126,10 @@ class Section(BaseModel):
         no does. Pydantic would turn 017 into 17 and true into 1. A set of Python gets an order that
         is the same in each process.
         """
-        if isinstance(value, set | frozenset):
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, set | frozenset) and get_origin(annotation) in (list, tuple):
             return sorted(value, key=str)
-        kinds = list_plain_kinds(cls.model_fields[str(info.field_name)].annotation)
+        kinds = list_plain_kinds(annotation)
         if value is None or not kinds or not kinds <= PLAIN_KINDS:
             return value
         if bool in kinds and not isinstance(value, bool):

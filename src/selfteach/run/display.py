@@ -24,7 +24,7 @@ together, long after the first.
 MINUTE_S = 60.0
 ONE_LINE_COLUMNS = 120
 """The least width of a terminal in which a bar and the rest of the run fit on one line."""
-COUNTS_COLUMNS = 60
+COUNTS_COLUMNS = 80
 """The least width of one in which the answers and tokens of a stage fit beside its own count."""
 
 

@@ -90,6 +90,8 @@ RUN_FORMAT = 3
 """The version of the form of a run folder; it grows when settings or keys are renamed."""
 EARLIER_VALUES = {"balance.own_samples": 0}
 """What runs did that do not know a setting, where its default is to do something new."""
+COMPARED = "compare"
+"""The kind of a comparison, which reads no setting of `EARLIER_VALUES`."""
 PLACES = {"from": "from_sum", "run": "examples.jsonl"}
 """Keys of a run's material that name a place, each with the key of the sum of what lies there: the
 adapter that the run goes on from, and the run on whose examples it compares."""
@@ -495,6 +497,8 @@ def complete_identity(
         if not is_known and not key.startswith(RUNTIME_KEY_PREFIXES):
             defaults |= flatten_keys({key: value})
     added: JsonObject = json.loads(dump_canonical_json(defaults))
+    if before["kind"] == COMPARED:
+        added |= {key: now["config"][key] for key in EARLIER_VALUES if key in now["config"]}
     material: JsonObject = dict(before["material"])
     for place, content in PLACES.items():
         is_same = content in material and material[content] == now["material"].get(content)
