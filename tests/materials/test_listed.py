@@ -472,7 +472,48 @@ def test_the_sentence_before_a_markdown_table_of_one_row_is_no_head_of_it(tmp_pa
         (
             "f.md",
             f"# Mill\n\n## Paper\n\n{STORM}\n\nAsk Ann.\n\n{STORM}\n\nHomepage: mill.org\n\n## B",
-            [STORM, "Mill: Ask Ann.", STORM, "Mill: Homepage: mill.org."],
+            [STORM, "Mill: Paper: Ask Ann.", STORM, "Mill: Paper: Homepage: mill.org."],
+        ),
+        (
+            "g.md",
+            f"# Bylaws\n\n{STORM}\n\n## Dues.\n\n12 euros a year.\n\n## 2. Board\n\n"
+            "Ann Miller\n\nBob Stone\n\n## 3. Seat of the board and members\n\nIn Hale.\n\n"
+            f"{STORM}\n\nNone.\n\n## What is free?\n\nTea.\n\n{STORM}\n\nAsk Ann.",
+            [
+                STORM,
+                "Dues: 12 euros a year.",
+                "Board: Ann Miller.",
+                "Board: Bob Stone.",
+                "Seat of the board and members: In Hale.",
+                STORM,
+                "Bylaws: Seat of the board and members: None.",
+                "What is free? Tea.",
+                STORM,
+                "Bylaws: Ask Ann.",
+            ],
+        ),
+        (
+            "h.md",
+            f"# Saw\n\n{STORM}\n\n**Danger!**\n\nIt cuts.\n\n**Caution!**\n\nIt is hot.\n\n"
+            f"## Use\n\n{STORM}\n\n(back to top)\n\n## Parts\n\n{STORM}\n\n2 blades.",
+            [
+                STORM,
+                "Danger!: It cuts.",
+                "Caution!: It is hot.",
+                STORM,
+                STORM,
+                "Saw: Parts: 2 blades.",
+            ],
+        ),
+        (
+            "i.txt",
+            f"Club\n\n{STORM}\n\nArticle 1.\n\nAll are free.\n\nArticle 2.\n\nIt is old.",
+            [STORM, "Article 1: All are free.", "Article 2: It is old."],
+        ),
+        (
+            "j.html",
+            "<ul><li>Open it<ul><li>It is sharp.</ul><li>Wait</ul>",
+            ["j: Open it.", "Open it: It is sharp.", "j: Wait."],
         ),
     ],
 )
