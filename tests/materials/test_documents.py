@@ -942,8 +942,46 @@ Ask Ann.
     ]
 
 
+def test_an_underlined_heading_may_end_in_a_stop_or_be_a_question(tmp_path: Path) -> None:
+    text = f"""Is parking free?
+----------------
+Yes, on Sundays.
+
+Cleaning.
+---------
+{WORDS}
+
+Only with water.
+
+Rent: 500 euros
+---------------
+Call Ann
+"""
+    (tmp_path / "a.txt").write_text(text)
+    (document,) = read_documents([tmp_path / "a.txt"]).documents
+    (chunk,) = split_chunks(document, lambda words: len(words.split()))
+    assert [chunk.words(i) for i in chunk.find_informative_sentences()] == [
+        "Is parking free? Yes, on Sundays.",
+        "The old mill stands by the river.",
+        "It was built in 1790.",
+        "a: Cleaning: Only with water.",
+        "a: Cleaning: Rent: 500 euros.",
+    ]
+
+
 @pytest.mark.parametrize(
-    "text", ["One\nTwo\n----", "One\n---------", "One.\n-----", "\n----\n", "----", "One\n___"]
+    "text",
+    [
+        "One\nTwo\n----",
+        "One\n---------",
+        "One.\n-----",
+        "\n----\n",
+        "----",
+        "One\n___\nTwo",
+        "Rent: 500 euros\n---------------\nTwo",
+        "This is a whole sentence.\n-------------------------\nTwo",
+        "Call Ann\n--------\nBuy some milk\n--------\nMeet Bob\n",
+    ],
 )
 def test_other_lines_of_signs_stay(text: str) -> None:
     assert part_underlined_headings(text) == (text, [])

@@ -34,7 +34,8 @@ MAX_MARK_CHARS = 8
 _ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
 QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
-_VALUE = re.compile(r"[^:：]*+[:：].*\d")
+VALUE = re.compile(r"[^:：]*+[:：].*\d")
+"""A value with its name: "Phone: 123"."""
 _LABEL = re.compile(r"(?:[^\W\d]+|\w+\.? (?:\d+|[IVXLC]+)|§ ?\d+)[.!]")
 """A word, or a word and a number, with a stop: "Soup.", "Article 1."."""
 _ROW = re.compile(r"[^:;]+: [^;]*(?:; [^:;]+: [^;]*)+")
@@ -98,7 +99,7 @@ def collect_headings(lines: Iterable[str]) -> frozenset[str]:
         normalize_line(line)
         for line in lines
         if count_words(line) <= MAX_HEAD_WORDS
-        and not _VALUE.match(line)
+        and not VALUE.match(line)
         and (QUESTION.search(line) or not _ENDS.search(line) or count_words(line) < MIN_WORDS)
     )
 
@@ -247,6 +248,9 @@ def assign_heads(
         found[line.first] = replace(spans[line.first], head=words)
 
     for line, after, second in zip_longest(lines, lines[1:], lines[2:]):
+        if not any(map(str.isalnum, line.text)):
+            head = "" if line.alone else head  # a line of signs parts the text
+            continue
         if before and before.item and line.opens and (not line.item or line.row != before.row):
             head = ""  # the list or the table has ended
         continues = in_item and not (line.item or line.opens)
@@ -310,7 +314,7 @@ def _is_heading(
     the marked heading `section`, a sentence is one only before a list or if it is a label. What
     stands before another marked heading is none, if it has a head or is a name with a value.
     """
-    if _VALUE.match(line.text):
+    if VALUE.match(line.text):
         return False
     leads_list = after is not None and after.item and not after.row
     ends_part = after is not None and after.heading
