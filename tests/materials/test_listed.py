@@ -561,6 +561,8 @@ def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
         made.add_paragraph(name, style=name)
     number(made.paragraphs[1]._p, 2)
     number(made.add_paragraph("Plain", style="Points")._p, 0)
+    made.add_paragraph("Parking", style="Points")
+    made.add_paragraph("Behind the mill.")
     made.save(str(tmp_path / "a.docx"))
     assert read_docx(tmp_path / "a.docx")[1][0].split("\n\n")[1:] == [
         "- Body Text",
@@ -568,6 +570,8 @@ def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
         "- Own Points",
         "Numbered Heading",
         "Plain",
+        "Parking",
+        "Behind the mill.",
     ]
 
 
