@@ -239,8 +239,27 @@ HEAD = "<table><tr><th>Year<th>City<th>Ships</tr>"
             "- Year: 1911; City: Velm and Marn; Ships: 3",
         ),
         ("<table><tr><td>Hale Mill<br>Mill Street<td>Ann</table>", "Hale Mill\nMill Street Ann"),
+        (
+            "<table><tr><th>Opening<br>Hours<td>9 to 12,<br>2 to 5<br>(not in May)<tr><th>Team"
+            "<td>Ann<br>Bob</table>",
+            "- Opening Hours: 9 to 12, 2 to 5 (not in May)\n- Team: Ann, Bob",
+        ),
+        (
+            "<table><tr><td>Ann<br>Cook<td>Bob<br>Clerk<tr><td>Cid<td>Dan</table>",
+            "Ann\nCook Bob\nClerk\n\nCid Dan",
+        ),
     ],
-    ids=["both ways", "heads", "to the end of a group", "a gap", "no head", "breaks", "letter"],
+    ids=[
+        "both ways",
+        "heads",
+        "to the end of a group",
+        "a gap",
+        "no head",
+        "breaks",
+        "letter",
+        "list",
+        "cards",
+    ],
 )
 def test_joined_cells_of_html_stand_where_they_reach(page: str, read: str) -> None:
     assert read_html(page)[1] == read
