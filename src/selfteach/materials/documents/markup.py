@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from selfteach.materials.documents.layout import (
@@ -361,18 +361,15 @@ def _join_cell(parts: Sequence[str], *, names: bool) -> str:
     """Return the lines of a cell on one line. Commas part those that no sign parts, but for a name
     and for what goes on with a small letter.
     """
-    lines = [""]
-    for part in parts:
-        if part == KEPT_BREAK:
-            lines.append("")
-        else:
-            lines[-1] += part
-    text = ""
-    for line in filter(None, (line.strip(f"{KEPT_BREAK} \n") for line in lines)):
-        begins = not names and line[0].isalnum() and not line[0].islower()
-        comma = "," if begins and text[-1:] not in _CELL_SIGNS else ""
-        text = f"{text}{comma} {line}" if text else line
-    return text
+    groups = groupby(parts, key=KEPT_BREAK.__eq__)
+    lines = ["".join(group).strip(f"{KEPT_BREAK} \n") for is_break, group in groups if not is_break]
+    joined = list[str]()
+    for line in filter(None, lines):
+        if joined:
+            begins = not names and line[0].isalnum() and not line[0].islower()
+            joined.append(", " if begins and joined[-1][-1] not in _CELL_SIGNS else " ")
+        joined.append(line)
+    return "".join(joined)
 
 
 def _hides(style: str) -> bool:
