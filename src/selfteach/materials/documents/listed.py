@@ -133,7 +133,9 @@ def may_be_heading(line: str) -> bool:
 
 
 def guess_heading(text: str) -> str:
-    """Return the first line of a text if it may be a heading and a sentence follows it; else ""."""
+    """Return the first line of a text if it may be a heading and a sentence follows it; else "". An
+    item of a list is none.
+    """
     lines = list(filter(None, (line.strip() for line in text.split("\n", 8))))
     lines = [line for line in lines if any(map(str.isalnum, line))]
     is_followed = len(lines) > 1 and _ENDS.search(lines[1]) and not MARK.match(lines[0])
