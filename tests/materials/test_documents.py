@@ -493,6 +493,7 @@ def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
         ("<pre>one\n  two</pre>three\nfour", "one\ntwo\n\nthree four", ""),
         ("<ul><li></li><li><ul><li><p>One</ul></ul><p>Two", "- One\n\nTwo", ""),
         ("<p>It costs <s>10</s> 12 <del>euros</del><strike>marks</strike>.", "It costs 12 .", ""),
+        ("<p>It <del>was</del> <s>costs<p>It is free.", "It costs\n\nIt is free.", ""),
         ("<del>never closed <p>Text", "never closed\n\nText", ""),
         (
             "<h2>Past</h2><span class='mw-editsection x'>[<a href=x>edit</a>]</span><p>Text",
@@ -564,7 +565,8 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
         ("| `a \\| b` | c |\n|--|--|\n| 1 | `x\\|y` |", "- a | b: 1; c: x|y"),
         ("- a\n-\n\nText\n1. b\n2) c", "- a\n\nText\n1. b\n2) c"),
         ("~~The fee is 10 ~2~.~~ It is `~~12~~`.", "It is ~~12~~."),
-        ("- [x] Paint\n- [ ] Call\n- ~~Wait~~\n\n[x] Text", "- Paint\n- Call\n\n[x] Text"),
+        ("- [x] Paint\n- [X] Call\n- ~~Wait~~\n\n[x] Text", "- Paint\n- Call\n\n[x] Text"),
+        ("- [x] Windows\n- [ ] Linux", "- [x] Windows\n- [ ] Linux"),
         ("a \0 7\0 b", "a \ufffd 7\ufffd b"),
         ("<style>\n.a { b: c }\n</style>\n\nText\n\n<script>\nx = 1;\n</script>", "Text"),
     ],
@@ -942,8 +944,46 @@ Ask Ann.
     ]
 
 
+def test_an_underlined_heading_may_end_in_a_stop_or_be_a_question(tmp_path: Path) -> None:
+    text = f"""Is parking free?
+----------------
+Yes, on Sundays.
+
+Cleaning.
+---------
+{WORDS}
+
+Only with water.
+
+Rent: 500 euros
+---------------
+Call Ann
+"""
+    (tmp_path / "a.txt").write_text(text)
+    (document,) = read_documents([tmp_path / "a.txt"]).documents
+    (chunk,) = split_chunks(document, lambda words: len(words.split()))
+    assert [chunk.words(i) for i in chunk.find_informative_sentences()] == [
+        "Is parking free? Yes, on Sundays.",
+        "The old mill stands by the river.",
+        "It was built in 1790.",
+        "a: Cleaning: Only with water.",
+        "a: Cleaning: Rent: 500 euros.",
+    ]
+
+
 @pytest.mark.parametrize(
-    "text", ["One\nTwo\n----", "One\n---------", "One.\n-----", "\n----\n", "----", "One\n___"]
+    "text",
+    [
+        "One\nTwo\n----",
+        "One\n---------",
+        "One.\n-----",
+        "\n----\n",
+        "----",
+        "One\n___\nTwo",
+        "Rent: 500 euros\n---------------\nTwo",
+        "This is a whole sentence.\n-------------------------\nTwo",
+        "Call Ann\n--------\nBuy some milk\n--------\nMeet Bob\n",
+    ],
 )
 def test_other_lines_of_signs_stay(text: str) -> None:
     assert part_underlined_headings(text) == (text, [])

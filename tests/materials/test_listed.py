@@ -239,8 +239,27 @@ HEAD = "<table><tr><th>Year<th>City<th>Ships</tr>"
             "- Year: 1911; City: Velm and Marn; Ships: 3",
         ),
         ("<table><tr><td>Hale Mill<br>Mill Street<td>Ann</table>", "Hale Mill\nMill Street Ann"),
+        (
+            "<table><tr><th>Opening<br>Hours<td>9 to 12,<br>2 to 5<br>(not in May)<tr><th>Team"
+            "<td>Ann<br>Bob</table>",
+            "- Opening Hours: 9 to 12, 2 to 5 (not in May)\n- Team: Ann, Bob",
+        ),
+        (
+            "<table><tr><td>Ann<br>Cook<td>Bob<br>Clerk<tr><td>Cid<td>Dan</table>",
+            "Ann\nCook Bob\nClerk\n\nCid Dan",
+        ),
     ],
-    ids=["both ways", "heads", "to the end of a group", "a gap", "no head", "breaks", "letter"],
+    ids=[
+        "both ways",
+        "heads",
+        "to the end of a group",
+        "a gap",
+        "no head",
+        "breaks",
+        "letter",
+        "list",
+        "cards",
+    ],
 )
 def test_joined_cells_of_html_stand_where_they_reach(page: str, read: str) -> None:
     assert read_html(page)[1] == read
@@ -472,7 +491,48 @@ def test_the_sentence_before_a_markdown_table_of_one_row_is_no_head_of_it(tmp_pa
         (
             "f.md",
             f"# Mill\n\n## Paper\n\n{STORM}\n\nAsk Ann.\n\n{STORM}\n\nHomepage: mill.org\n\n## B",
-            [STORM, "Mill: Ask Ann.", STORM, "Mill: Homepage: mill.org."],
+            [STORM, "Mill: Paper: Ask Ann.", STORM, "Mill: Paper: Homepage: mill.org."],
+        ),
+        (
+            "g.md",
+            f"# Bylaws\n\n{STORM}\n\n## Dues.\n\n12 euros a year.\n\n## 2. Board\n\n"
+            "Ann Miller\n\nBob Stone\n\n## 3. Seat of the board and members\n\nIn Hale.\n\n"
+            f"{STORM}\n\nNone.\n\n## What is free?\n\nTea.\n\n{STORM}\n\nAsk Ann.",
+            [
+                STORM,
+                "Dues: 12 euros a year.",
+                "Board: Ann Miller.",
+                "Board: Bob Stone.",
+                "Seat of the board and members: In Hale.",
+                STORM,
+                "Bylaws: Seat of the board and members: None.",
+                "What is free? Tea.",
+                STORM,
+                "Bylaws: Ask Ann.",
+            ],
+        ),
+        (
+            "h.md",
+            f"# Saw\n\n{STORM}\n\n**Danger!**\n\nIt cuts.\n\n**Caution!**\n\nIt is hot.\n\n"
+            f"## Use\n\n{STORM}\n\n(back to top)\n\n## Parts\n\n{STORM}\n\n2 blades.",
+            [
+                STORM,
+                "Danger!: It cuts.",
+                "Caution!: It is hot.",
+                STORM,
+                STORM,
+                "Saw: Parts: 2 blades.",
+            ],
+        ),
+        (
+            "i.txt",
+            f"Club\n\n{STORM}\n\nArticle 1.\n\nAll are free.\n\nArticle 2.\n\nIt is old.",
+            [STORM, "Article 1: All are free.", "Article 2: It is old."],
+        ),
+        (
+            "j.html",
+            "<ul><li>Open it<ul><li>It is sharp.</ul><li>Wait</ul>",
+            ["j: Open it.", "Open it: It is sharp.", "j: Wait."],
         ),
     ],
 )
@@ -520,6 +580,8 @@ def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
         made.add_paragraph(name, style=name)
     number(made.paragraphs[1]._p, 2)
     number(made.add_paragraph("Plain", style="Points")._p, 0)
+    made.add_paragraph("Parking", style="Points")
+    made.add_paragraph("Behind the mill.")
     made.save(str(tmp_path / "a.docx"))
     assert read_docx(tmp_path / "a.docx")[1][0].split("\n\n")[1:] == [
         "- Body Text",
@@ -527,6 +589,8 @@ def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
         "- Own Points",
         "Numbered Heading",
         "Plain",
+        "Parking",
+        "Behind the mill.",
     ]
 
 

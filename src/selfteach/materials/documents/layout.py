@@ -9,7 +9,14 @@ from math import inf
 
 import regex
 
-from selfteach.materials.documents.listed import MAX_HEAD_WORDS, count_words, may_be_heading
+from selfteach.materials.documents.listed import (
+    MAX_HEAD_WORDS,
+    MIN_WORDS,
+    QUESTION,
+    VALUE,
+    count_words,
+    may_be_heading,
+)
 from selfteach.sentences import GERMAN_MONTHS, SENTENCE_MARKS
 from selfteach.text import UNSPACED
 
@@ -65,12 +72,24 @@ def join_wrapped_lines(text: str) -> str:
 
 def part_underlined_headings(text: str) -> tuple[str, list[str]]:
     """Return a plain text whose underlined headings stand between blank lines and without their
-    lines of signs, and these headings.
+    lines of signs, and these headings. Text follows each of them.
+
+    A line of signs that also stands below a line of another length separates parts.
     """
+    lines = [line.strip() for line in text.split("\n")]
+    last = max((n for n, line in enumerate(lines) if any(map(str.isalnum, line))), default=0)
+    separators = {
+        line
+        for above, line in pairwise(lines)
+        if above and _UNDERLINE.match(line) and not _is_as_long(above, line)
+    }
     kept = list[str]()
     headings = list[str]()
-    for line in text.split("\n"):
-        if _is_underline(line.strip(), [above.strip() for above in kept[-2:]]):
+    for n, line in enumerate(text.split("\n")):
+        is_underline = lines[n] not in separators and _is_underline(
+            lines[n], [above.strip() for above in kept[-2:]]
+        )
+        if is_underline and n < last:
             headings.append(kept.pop().strip())
             if kept and _UNDERLINE.match(kept[-1].strip()):
                 kept.pop()
@@ -78,6 +97,10 @@ def part_underlined_headings(text: str) -> tuple[str, list[str]]:
         else:
             kept.append(line)
     return "\n".join(kept), headings
+
+
+def _is_as_long(heading: str, line: str) -> bool:
+    return abs(len(heading) - len(line)) <= _MAX_DIFFERENCE
 
 
 def _is_underline(line: str, above: Sequence[str]) -> bool:
@@ -89,12 +112,14 @@ def _is_underline(line: str, above: Sequence[str]) -> bool:
     if not above or not _UNDERLINE.match(line):
         return False
     heading = above[-1]
+    is_sentence = _BEFORE_ITEM.search(heading) and not QUESTION.search(heading)
     return (
         (len(above) == 1 or not above[0] or _UNDERLINE.match(above[0]) is not None)
-        and abs(len(heading) - len(line)) <= _MAX_DIFFERENCE
+        and _is_as_long(heading, line)
         and any(map(str.isalnum, heading))
-        and _BEFORE_ITEM.search(heading) is None
+        and VALUE.match(heading) is None
         and count_words(heading) <= MAX_HEAD_WORDS
+        and not (is_sentence and count_words(heading) >= MIN_WORDS)
     )
 
 

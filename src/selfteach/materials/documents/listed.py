@@ -5,11 +5,11 @@
     - Sunday: closed       "Opening hours: Sunday: closed."
 
 The head of a line of fewer than `MIN_WORDS` words is a heading, a line that ends in a colon, the
-sentence before a list (not before a table), or the document's title. What a file marks as a heading
-heads what is below it, whatever stands above. A row of a table whose columns have no names gets
-such a head at any length. The head of an answer is its question. Only whole lines get a head: a
-short sentence within a paragraph stays too short for a question, and is only recited with the
-others (`find_recited`).
+sentence before a list (not before a table), or the document's title with the heading of its part.
+What a file marks as a heading heads what is below it, whatever stands above. A row of a table whose
+columns have no names gets such a head at any length. The head of an answer is its question. Only
+whole lines get a head: a short sentence within a paragraph stays too short for a question, and is
+only recited with the others (`find_recited`).
 """
 
 from __future__ import annotations
@@ -29,10 +29,15 @@ MIN_WORDS = 5
 MAX_HEAD_WORDS = 15
 MARK = re.compile(rf"(?:[-*+•–—◦▪●]|\(?\d{{1,3}}[.)](?![ \t]+(?:{GERMAN_MONTHS})\b))[ \t]+(?=\S)")
 """The beginning of an item of a list; not of "12. Mai"."""
+MAX_MARK_CHARS = 8
+"""The number before a heading is looked for in so many characters."""
 _ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
 QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
-_VALUE = re.compile(r"[^:：]*+[:：].*\d")
+VALUE = re.compile(r"[^:：]*+[:：].*\d")
+"""A value with its name: "Phone: 123"."""
+_LABEL = re.compile(r"(?:[^\W\d]+|\w+\.? (?:\d+|[IVXLC]+)|§ ?\d+)[.!]")
+"""A word, or a word and a number, with a stop: "Soup.", "Article 1."."""
 _ROW = re.compile(r"[^:;]+: [^;]*(?:; [^:;]+: [^;]*)+")
 """A row of a table, with the names of its columns: it needs no sentence to say what it is."""
 _PLACEHOLDER = re.compile(
@@ -87,14 +92,15 @@ def clear_placeholder(title: str) -> str:
 def collect_headings(lines: Iterable[str]) -> frozenset[str]:
     """Return the lines that only head something, of those that a file marks as headings.
 
-    A long one, a whole sentence, and a value with its name ("Phone: 123") may be facts.
+    A long one, a whole sentence of `MIN_WORDS` words or more, and a value with its name ("Phone:
+    123") may be facts.
     """
     return frozenset(
         normalize_line(line)
         for line in lines
         if count_words(line) <= MAX_HEAD_WORDS
-        and not _VALUE.match(line)
-        and (QUESTION.search(line) or not _ENDS.search(line))
+        and not VALUE.match(line)
+        and (QUESTION.search(line) or not _ENDS.search(line) or count_words(line) < MIN_WORDS)
     )
 
 
@@ -127,10 +133,12 @@ def may_be_heading(line: str) -> bool:
 
 
 def guess_heading(text: str) -> str:
-    """Return the first line of a text if it may be a heading and a sentence follows it; else ""."""
+    """Return the first line of a text if it may be a heading and a sentence follows it; else "". An
+    item of a list is none.
+    """
     lines = list(filter(None, (line.strip() for line in text.split("\n", 8))))
     lines = [line for line in lines if any(map(str.isalnum, line))]
-    is_followed = len(lines) > 1 and _ENDS.search(lines[1])
+    is_followed = len(lines) > 1 and _ENDS.search(lines[1]) and not MARK.match(lines[0])
     return lines[0] if is_followed and may_be_heading(lines[0]) else ""
 
 
@@ -143,7 +151,7 @@ def is_informative(text: str, span: Span, headings: Set[str] = frozenset()) -> b
         headings: those of the document.
     """
     own = text[span.start : span.end]
-    if not any(map(str.isalnum, own)) or normalize_line(own) in headings:
+    if not any(map(str.isalnum, own)) or _is_marked(text, span, headings):
         return False
     return bool(span.head) or (count_words(own) >= MIN_WORDS and not _COLON.search(own))
 
@@ -162,12 +170,21 @@ def find_recited(text: str, spans: Sequence[Span], headings: Set[str] = frozense
         is_short_one = (
             _ENDS.search(own)
             and any(map(str.isalnum, own))
-            and normalize_line(own) not in headings
+            and not _is_marked(text, span, headings)
             and _normalize_head(own) not in heads
         )
         if is_short_one or is_informative(text, span, headings):
             found.append(i)
     return found
+
+
+def _is_marked(text: str, span: Span, headings: Set[str]) -> bool:
+    """Tell whether a sentence is a heading, as far as the file tells. The number before it may be
+    a part of the heading: "2. Prices".
+    """
+    number = text[max(0, span.start - MAX_MARK_CHARS) : span.start].rpartition("\n")[2]
+    own = text[span.start : span.end]
+    return normalize_line(own) in headings or normalize_line(number + own) in headings
 
 
 def _normalize_head(text: str) -> str:
@@ -218,7 +235,7 @@ def assign_heads(
 
     Args:
         spans: every sentence of the text, in order.
-        title: the head of short lines without another one.
+        title: the head of short lines without another one, with the heading of their part.
         rows: those of the document's tables.
         headings: those of the document.
     """
@@ -229,19 +246,23 @@ def assign_heads(
     before: Line | None = None
 
     def assign(line: Line) -> None:
-        words = " ".join(head.split()).rstrip(" .:：")
-        found[line.first] = replace(spans[line.first], head=words or title)
+        words = " ".join(head.split()).rstrip(" .:：") or _join_title(title, section)
+        found[line.first] = replace(spans[line.first], head=words)
 
     for line, after, second in zip_longest(lines, lines[1:], lines[2:]):
+        if not any(map(str.isalnum, line.text)):
+            head = "" if line.alone else head  # a line of signs parts the text
+            continue
         if before and before.item and line.opens and (not line.item or line.row != before.row):
             head = ""  # the list or the table has ended
         continues = in_item and not (line.item or line.opens)
         in_item = line.item or continues
+        section = line.text if line.heading else section
         if QUESTION.search(line.text) or _COLON.search(line.text):
             head = line.text if count_words(line.text) <= MAX_HEAD_WORDS else ""
             is_question = QUESTION.search(line.text) is not None
         elif line.heading:
-            head = section = line.text
+            head = line.text
             is_question = False
         elif is_question and head:
             assign(line)
@@ -268,6 +289,13 @@ def assign_heads(
     return found
 
 
+def _join_title(title: str, section: str) -> str:
+    """Return the title and the heading of a part of the document. A question would be answered."""
+    if QUESTION.search(section) or normalize_line(section) in normalize_line(title):
+        return title
+    return ": ".join(filter(None, (title, " ".join(section.split()).rstrip(" .:："))))
+
+
 def _is_row(line: Line, after: Line | None) -> bool:
     """Tell whether an item is the first row of a table: the file says so, or the next row has the
     same first column.
@@ -285,14 +313,18 @@ def _is_heading(
     """Tell whether a short line that is no item is a heading.
 
     It has no head, it opens a block, or it is alone before text or a list. Below a head, or below
-    the marked heading `section`, a sentence is one only before a list, and what stands before
-    another marked heading is none.
+    the marked heading `section`, a sentence is one only before a list or if it is a label. What
+    stands before another marked heading is none, if it has a head or is a name with a value.
     """
-    if _VALUE.match(line.text):
+    if VALUE.match(line.text):
         return False
     leads_list = after is not None and after.item and not after.row
     ends_part = after is not None and after.heading
-    if (head or section) and (ends_part or (_ENDS.search(line.text) and not leads_list)):
+    is_label = _LABEL.fullmatch(line.text) and after is not None and not ends_part
+    if is_label and line.opens and head != section and _LABEL.fullmatch(head):
+        return True
+    is_fact = _ENDS.search(line.text) and not leads_list and not is_label
+    if (head or section) and (is_fact or (ends_part and (head or ": " in line.text))):
         return False
     if line.alone:
         return not head or (after is not None and (after.item or not after.short))
@@ -310,15 +342,19 @@ def _split_lines(
     for last, span in enumerate(spans):
         if "\n" in gaps[last + 1]:
             own = text[spans[first].start : span.end]
-            is_item = MARK.match(gaps[first].rpartition("\n")[2] + "x") is not None
+            mark = gaps[first].rpartition("\n")[2]
+            opens = first == 0 or "\n\n" in gaps[first]
+            closes = "\n\n" in gaps[last + 1]
+            is_numbered = bool(mark) and normalize_line(mark + own) in headings
+            is_item = MARK.match(mark + "x") is not None and not (is_numbered and opens and closes)
             yield Line(
                 own,
                 first,
                 last,
                 item=is_item,
                 row=is_item and normalize_line(own) in rows,
-                heading=not is_item and normalize_line(own) in headings,
-                opens=first == 0 or "\n\n" in gaps[first],
-                closes="\n\n" in gaps[last + 1],
+                heading=not is_item and (is_numbered or normalize_line(own) in headings),
+                opens=opens,
+                closes=closes,
             )
             first = last + 1

@@ -7,10 +7,10 @@ so it runs in the main process.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from selfteach.materials.documents.layout import (
@@ -63,6 +63,8 @@ HIDING_STYLES = (("display", "none"), ("visibility", "hidden"))
 _STYLE_COMMENT = re.compile(r"/\*.*?\*/", re.S)
 ITEMS = frozenset(("li", "dd"))
 CELLS = frozenset(("td", "th"))
+_CELL_SIGNS = ".,;:!?-–—/&+"
+"""The end of a line of a cell that needs no comma before the next one."""
 GROUPS = frozenset(("thead", "tbody", "tfoot"))
 LEFT_OUT = "navigation, page foot or controls"
 END = "selfteach-end"
@@ -98,7 +100,7 @@ def read_html(
     end = tree.css_first(END)
     if end is None:  # inside a comment or a text area that is never closed
         tree = LexborHTMLParser(text)
-    page = _Page(end)
+    page = _Page(end, _find_closed(text))
     page.read(tree.root)
     if headings is not None:
         headings += page.headings
@@ -113,6 +115,18 @@ def read_html(
     )
 
 
+def _find_closed(text: str) -> frozenset[str]:
+    """Return the elements with struck-out words that all have their own end. One without an end
+    would strike out the rest of the page.
+    """
+    return frozenset(
+        tag
+        for tag in STRUCK
+        if len(re.findall(rf"<{tag}(?=[\s/>])", text, re.I))
+        <= len(re.findall(rf"</{tag}\s*>", text, re.I))
+    )
+
+
 def _get_line(node: LexborNode) -> str:
     return " ".join(node.text().split())
 
@@ -123,17 +137,21 @@ class _Table:
     def __init__(self) -> None:
         self.rows: list[list[TableCell]] = []
         self.groups: list[int] = []
-        self.has_breaks = False  # within cells
+        self.breaks: list[list[bool]] = []  # of each row the cells with breaks in them
         self.start: int | None = None  # number of the part with which the first cell begins
         self.cell_start = 0
 
     def is_data(self) -> bool:
         """Tell whether it has columns of short cells. Another table lays a page out, and so does
-        one row of cells with breaks.
+        one row of cells with breaks, or breaks in every cell of a row if no cell is a name.
         """
-        if self.has_breaks and len(self.rows) == 1:
+        cells = [cell for row in self.rows for cell in row]
+        if len(self.rows) == 1 and any(self.breaks[0]):
             return False
-        texts = [cell.text for row in self.rows for cell in row]
+        is_broken = any(len(row) > 1 and all(row) for row in self.breaks)
+        if is_broken and not any(cell.names for cell in cells):
+            return False
+        texts = [cell.text for cell in cells]
         short = not any(
             "\n" in t or KEPT_BREAK in t or t.startswith("- ") or len(t) > MAX_CELL_CHARS
             for t in texts
@@ -162,14 +180,16 @@ class _Page:
 
     Args:
         end: the element behind the page; None if an element that is never closed swallowed it.
+        struck: the elements with words that no longer hold.
     """
 
-    def __init__(self, end: LexborNode | None) -> None:
+    def __init__(self, end: LexborNode | None, struck: Set[str]) -> None:
         self.parts: list[str] = []
         self.title = ""
         self.headings: list[str] = []
         self.rows: list[str] = []
         self.left_out = 0
+        self._struck = struck
         self._end_found = end is not None
         self._never_closed = set[int]()
         while end is not None:
@@ -228,6 +248,7 @@ class _Page:
             self._tables[-1].groups.append(len(self._tables[-1].rows))
         elif self._tables and tag == "tr":
             self._tables[-1].rows.append([])
+            self._tables[-1].breaks.append([])
         elif self._tables and tag in CELLS:
             self._begin_cell()
         self._articles += tag in ARTICLES
@@ -272,7 +293,9 @@ class _Page:
         if node.mem_id in self._never_closed or (tag == "textarea" and not self._end_found):
             return False
         hidden = node.attrs.sget("aria-hidden").strip().lower() == "true"
-        if hidden or "hidden" in node.attrs or _hides(node.attrs.sget("style")) or tag in STRUCK:
+        if hidden or "hidden" in node.attrs or _hides(node.attrs.sget("style")):
+            return True
+        if tag in self._struck:
             return True
         is_control = tag in CONTROLS or EDIT_LINK in node.attrs.sget("class").split()
         if not is_control and (tag not in AROUND or self._articles):
@@ -314,9 +337,8 @@ class _Page:
     def _end_cell(self, node: LexborNode) -> None:
         table = self._tables[-1]
         parts = self.parts[table.cell_start :]
-        table.has_breaks |= KEPT_BREAK in "".join(parts).strip(f"{KEPT_BREAK} \n")
-        parts = [" " if part == KEPT_BREAK else part for part in parts]
-        text = "".join(parts).strip(f"{KEPT_BREAK} \n")
+        table.breaks[-1].append(KEPT_BREAK in "".join(parts).strip(f"{KEPT_BREAK} \n"))
+        text = _join_cell(parts, names=node.tag == "th")
         across = _parse_span(node.attrs.sget("colspan"), MAX_ACROSS, 1)
         down = _parse_span(node.attrs.sget("rowspan"), MAX_DOWN, MAX_DOWN)
         table.rows[-1].append(TableCell(text, across, down, node.tag == "th"))
@@ -333,6 +355,21 @@ class _Page:
             lines.append(line)
         self.rows += lines
         self.parts[table.start :] = ["\n\n", "\n".join(lines), "\n\n"]
+
+
+def _join_cell(parts: Sequence[str], *, names: bool) -> str:
+    """Return the lines of a cell on one line. Commas part those that no sign parts, but for a name
+    and for what goes on with a small letter.
+    """
+    groups = groupby(parts, key=KEPT_BREAK.__eq__)
+    lines = ["".join(group).strip(f"{KEPT_BREAK} \n") for is_break, group in groups if not is_break]
+    joined = list[str]()
+    for line in filter(None, lines):
+        if joined:
+            begins = not names and line[0].isalnum() and not line[0].islower()
+            joined.append(", " if begins and joined[-1][-1] not in _CELL_SIGNS else " ")
+        joined.append(line)
+    return "".join(joined)
 
 
 def _hides(style: str) -> bool:
@@ -388,7 +425,7 @@ _BREAK_IN_LINE = re.compile(
 _LINES = frozenset(("li", "dd", "dt", "tr", "thead", "tbody", "tfoot"))
 """Elements without blank lines around them."""
 _EMPHASIS_ENDS = frozenset(("strong_close", "em_close"))
-_TASK = re.compile(r"\A\[[ xX]\][ \t]+")
+_TASK = re.compile(r"\A\[([ xX])\][ \t]+")
 """The mark of a task, done or not, before the words of an item."""
 _PROGRAM = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
 APART = frozenset(("heading_open", "heading_close", "hr", "fence", "code_block", "table_close"))
@@ -419,10 +456,11 @@ def read_markdown(
     """Return (title, text) of CommonMark with tables: the first heading, and the words.
 
     A short item within an item stands behind the words of that one, but for a table of contents.
-    Marks of headings, quotes, tasks and emphasis are left out, and so are HTML tags and what is
-    struck out. Links and pictures keep their words, items of lists their marks, and code its signs
-    and line breaks. Other lines are joined, unless the author broke them with two spaces, a
-    backslash or `<br>`, or they are a question and its answer.
+    Marks of headings, quotes and emphasis are left out, and so are HTML tags, what is struck out,
+    and the marks of tasks if all are done or all are open. Links and pictures keep their words,
+    items of lists their marks, and code its signs and line breaks. Other lines are joined, unless
+    the author broke them with two spaces, a backslash or `<br>`, or they are a question and its
+    answer.
 
     Args:
         headings: gets all headings.
@@ -438,6 +476,8 @@ def read_markdown(
         for before, token in pairwise(tokens)
         if before.type == "heading_open"
     }
+    tasks = [_TASK.match(token.content) for token in tokens if token.type == "inline"]
+    has_equal_tasks = len({task[1].lower() for task in tasks if task}) == 1
     open_items = list[str]()
     title = mark = ""
     for n, token in enumerate(tokens):
@@ -458,7 +498,7 @@ def read_markdown(
         elif token.type == "inline":
             words = _get_words(token)
             if mark:
-                words = _TASK.sub("", words)
+                words = _TASK.sub("", words) if has_equal_tasks else words
                 if len(open_items) > 1 and normalize_line(words) not in titles:
                     words = lead_item(words, open_items[-2])
                 open_items[-1] = words

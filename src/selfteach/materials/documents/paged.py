@@ -185,7 +185,9 @@ def read_docx(
 
     document = Document(str(path))
     title = clear_placeholder(document.core_properties.title or "")
-    parts = []
+    parts = list[str]()
+    listed = set[int]()  # the numbers of the parts that are items
+    numbered = set[int]()  # those of them that are in no list if none is beside them
     room = MAX_CHARS
     for element in _iterate_blocks(document.element.body):
         if element.tag == f"{WORD}tbl":
@@ -202,13 +204,20 @@ def read_docx(
                 title = title or found
                 if headings is not None and found:
                     headings.append(found)
-            elif found.strip() and (style.startswith("List") or _is_item(block)):
-                found = f"- {found}"
+            elif found.strip() and style.startswith("List"):
+                listed.add(len(parts))
+            elif found.strip() and _is_item(block):
+                listed.add(len(parts))
+                numbered.add(len(parts))
             found = found.replace("\n", KEPT_BREAK)
         room -= len(found)
         if room < 0:
             raise TooLarge(f"holds more than {MAX_CHARS:,} characters")
-        parts.append(found)
+        if found.strip():
+            parts.append(found)
+    for n in listed:
+        if n not in numbered or listed & {n - 1, n + 1}:
+            parts[n] = f"- {parts[n]}"
     left_out = len(document.element.body.xpath(NOTES))
     note = f"{format_count(left_out, 'footnotes')} left out" if left_out else ""
     return title, [join_wrapped_lines("\n\n".join(parts))], note
