@@ -454,7 +454,7 @@ _ASKED_TEXT = re.compile(
 _NO_ASKED_SUBJECT = (
     r"(?:(?:what|how|why|which|who|where|when|no|not|never|any|more|too|is|are|do|does|did|can|"
     r"cannot|could|will|would|should|have|has|got|want|need|like|see|know|remember|guess|you|i|we|"
-    r"they|it|this|that|so|in|on|at|ok|okay|right|ready|really|seriously|sure|unsure|uncertain|"
+    r"they|it|this|that|so|in(?! doubt\b)|on|at|ok|okay|right|ready|really|seriously|sure|"
     r"clear|understood|agreed|stuck|confused|\w+n['’]t|someone|somebody|anyone|anybody|everyone|"
     r"(?:users?|customers?|clients?|callers?|guests?|visitors?|people) (?:says?|asks?|asked|wants?|"
     r"needs?|is|are|has|have|gets?|seems?|sounds?|writes?|complains?|angry|upset|unhappy|rude|"
