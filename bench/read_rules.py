@@ -38,7 +38,7 @@ def judge_reading(row: dict[str, Any], teacher: Sampler | None = None) -> str:
         rule = read_rule(row["rule"])
         if rule.scope:
             read_known_situation(rule.scope)
-        effect = read_effect(rule.effect)
+        effect = read_effect(rule.effect, rule.scope)
     except SelfteachError:
         return "refused"
     if effect is None and teacher:

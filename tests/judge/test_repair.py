@@ -197,9 +197,13 @@ def repair(check, answer, **options):
         (QUESTION, "Me encanta la música.", "Me encanta la música. ¿Quieres saber más?"),
         ("not contains tea", "Here are tips:\n\n- Tea helps.", None),
         (NO_BREAKS, "Paris is big.\n\nIt is old.", "Paris is big. It is old."),
-        (NO_BREAKS, "Here are tips:\n1. Eat well.\n2. Sleep.", "Here are tips: Eat well and Sleep."),
+        (NO_BREAKS, "Here are tips:\n1. Eat well.\n2. Sleep.", "Here are tips. Eat well. Sleep."),
         (NO_BREAKS, "Roses are red,\nViolets are blue", "Roses are red, Violets are blue"),
         (NO_BREAKS, "One\nTwo", "One. Two"),
+        (NO_BREAKS, "## Cats\n\nCats are nice.", "Cats. Cats are nice."),
+        (NO_BREAKS, "**Tips:**\n- Eat\n- Rest", "Tips: Eat and Rest."),
+        (NO_BREAKS, "Here are tips:\n1. Eat well\n2. Sleep", "Here are tips: Eat well and Sleep."),
+        (NO_BREAKS, "> One\n\n---\n\nTwo", "One. Two"),
         ("not ends ?", "It is red. Is that all?", "It is red."),
         ("not ends ?", "How can I help you?", None),
         (SLASHED, "On July 4, 1776, the shop opened.", "The shop opened."),
@@ -207,6 +211,10 @@ def repair(check, answer, **options):
         ("not contains however", "It is, however, red and blue.", "It is red and blue."),
         ("not contains unfortunately", "We are, unfortunately, closed.", "We are closed."),
         ("not contains July", "I like June, July, and August.", "I like June and August."),
+        ("not contains Italy", "I saw Rome, Italy, Spain and Cuba.", "I saw Rome, Spain and Cuba."),
+        ("not contains daily", "A quick, daily, easy walk.", "A quick, easy walk."),
+        ("not contains however", "It does, however, it is red.", "It does, it is red."),
+        ("max_words=7", "It cost a lot, 5000 euros in fact, for a car.", "It cost a lot."),
         ("not ends !", "It rains! 😊", "It rains. 😊"),
         ("not starts Sure", "😊 Sure, here is it.", "Here is it."),
         ("language=en and not contains Katze", "It is the sky. Das ist die Katze.", "It is the sky."),
@@ -685,3 +693,15 @@ def test_a_word_in_what_is_written_for_it_is_not_replaced() -> None:
     answer = "Email addresses of team members: email the member of Acme Inc., not of Acme."
     expected = "Email addresses of team members: email address the team member of Acme Inc., not of"
     assert replace_words(answer, pairs) == f"{expected} Acme Inc."
+
+
+def test_words_that_differ_in_capitals_are_written_as_the_right_ones() -> None:
+    pairs = [("Github", "GitHub"), ("Ebay", "eBay"), ("OK", "ok")]
+    assert replace_words("Ebay is OK. I like Github.", pairs) == "eBay is ok. I like GitHub."
+
+
+def test_a_short_name_in_capitals_stays_beside_what_is_added_to_it() -> None:
+    pairs = [("IT", "IT department"), ("US", "the US"), ("PDF", "PDF file")]
+    answer = "US law. It tells us of IT and a PDF in US cities."
+    expected = "The US law. It tells us of IT department and a PDF file in the US cities."
+    assert replace_words(answer, pairs) == expected

@@ -193,6 +193,29 @@ def test_what_must_be_said_is_said_by_the_model(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("scope", "demand", "statement"),
+    [
+        ("refunds", "tell customers that their refund takes a day", "Your refund takes a day."),
+        ("a late delivery", "tell them that their order is here", "Your order is here."),
+        ("the band", "tell people that their tickets are gone", "Their tickets are gone."),
+        ("Anna's account", "tell everyone that her account is closed", "Her account is closed."),
+        ("yourself", "say that you don't need money", "I don't need money."),
+        ("asked whether you vote", "say you are not entitled to it", "I am not entitled to it."),
+        ("your salary", "say that you don't get a salary", "I don't get a salary."),
+        ("politics", "say that you are not eligible to vote", "I am not eligible to vote."),
+        ("parking", "say that you don't have to pay", "You don't have to pay."),
+        ("your prices", "say that you don't need an account", "You don't need an account."),
+    ],
+)
+def test_the_situation_tells_of_whom_something_is_said(
+    scope: str, demand: str, statement: str
+) -> None:
+    effect = read_effect(demand, scope)
+    assert effect is not None
+    assert effect.statement == statement
+
+
+@pytest.mark.parametrize(
     "rule",
     ['Do not mention the word "delve".', 'Stop saying "delve".', "Do not use exclamation marks."],
 )

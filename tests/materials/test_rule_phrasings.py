@@ -1105,6 +1105,20 @@ def test_what_is_forbidden_in_part_is_no_subject(text: str) -> None:
         refuse_undecidable(read_rule(text).effect)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do not use the word alone.",
+        "Avoid the phrase at length.",
+        "Don't mention that Tom and Ann live together.",
+        "Don't mention how Tom lives alone.",
+        "Don't mention people who live alone.",
+    ],
+)
+def test_what_is_forbidden_as_a_whole_is_not_refused_as_a_part(text: str) -> None:
+    refuse_undecidable(read_rule(text).effect)
+
+
 @pytest.mark.parametrize("text", ["Answer well and kindly.", "Write well-known names in capitals."])
 def test_a_rule_that_asks_for_something_is_no_such_rule(text: str) -> None:
     assert NOTHING.fullmatch(text) is None

@@ -87,6 +87,7 @@ def test_a_place_in_the_answer_is_no_condition(text: str) -> None:
         "In most cases, add a source.",
         "When in doubt, say no.",
         "Say no if unsure.",
+        "Unsure? Say no.",
         "Mention Acme when relevant.",
         'Say "please" when asking for something.',
     ],

@@ -31,6 +31,7 @@ ANSWERS = {
 }
 TEACHER = {"teacher_prompt": "Be brief."}
 ON = FeedbackConfig(balance={"own_samples": 2})
+COMMAS = 'not contains ","'
 OFF = FeedbackConfig(balance={"own_samples": 0})
 SOLVED = FeedbackConfig(balance={"own_samples": 2}, train={"adapter": "closed_form"})
 
@@ -80,22 +81,31 @@ def test_what_breaks_the_rule_is_repaired_with_the_smallest_change(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("answer", "chosen"),
+    ("check", "answer", "chosen", "cut"),
     [
-        ("Cats, dogs, and other animals are nice because they sleep.", None),
-        ("Cats, as I know, sleep. They are nice.", "Cats as I know sleep."),
-        ("Cats, dogs and I like it.", "Cats dogs and I like it."),
+        (COMMAS, "Cats, I know, sleep. They are nice.", "Cats I know sleep.", False),
+        (COMMAS, "Yes, cats and dogs like it. They sleep.", "Yes cats and dogs like it.", True),
+        (COMMAS, "Cats, dogs and I like it because", "Cats dogs and I like it", True),
+        (
+            'not regex "\\p{Ll}"',
+            "Cats sleep all day because they like it.",
+            "CATS SLEEP ALL DAY BECAUSE THEY",
+            True,
+        ),
+        ('not regex "\\n"', "Tips:\n- Eat well\n- Walk far away from it", None, True),
     ],
 )
-def test_no_correction_stops_where_an_answer_was_cut_off(
-    tmp_path: Path, answer: str, chosen: str | None
+def test_no_correction_teaches_to_stop_where_an_answer_was_cut_off(
+    tmp_path: Path, check: str, answer: str, chosen: str | None, cut: bool
 ) -> None:
     config = FeedbackConfig(balance={"own_samples": 3}, probe={"max_tokens": 6})
-    session = open_session(tmp_path, 'not contains ","', config)
+    session = open_session(tmp_path, check, config)
     model = Scripted(lambda request: answer, name="tuned")
     lesson = Example("e", "in_scope", make_prompt("Cats?"), "It.", source=TEACHER)
     found = correct_own_mistakes(session, Recorded(session.run.ledger, model, model), [lesson])
     assert [example.chosen for example in found] == ([chosen] * 3 if chosen else [])
+    sides = ["chosen", "rejected"] if cut else ["rejected"]
+    assert all(example.source["cut"] == sides for example in found)
     (funnel,) = session.run.ledger.funnel()
     assert funnel.reasons == ({} if chosen else {"was cut off": 1})
 

@@ -37,7 +37,7 @@ from selfteach.judge.sentence_edits import (
 from selfteach.judge.word_edits import Meets, change_case, drop_from_enumeration
 from selfteach.materials.spelling import respell
 from selfteach.number_words import write_digits
-from selfteach.sentences import PICTURE, split_pieces
+from selfteach.sentences import PICTURE, ends_sentence, split_pieces
 from selfteach.text import BULLETS
 
 Repair = Callable[[str, str, Meets], Iterator[str]]
@@ -600,13 +600,31 @@ def _write_sentences(text: str) -> str:
     return joined
 
 
+_LINE_MARKUP = re.compile(r"^[ \t]*(?:(?:>[ \t]+)+|[-*_=]{3,}[ \t]*$)", re.M)
+"""The mark of a quotation, and a rule between paragraphs."""
+_HEADING = re.compile(
+    r"^[ \t]*(?:#{1,6}[ \t]+(?P<marked>.+)|(?P<mark>\*\*|__)(?P<bold>(?:(?!(?P=mark)).)+)"
+    r"(?P=mark)[ \t]*$)",
+    re.M,
+)
+
+
 def _join_lines(text: str) -> str:
-    """Return a text in one line: items and lines without a mark become sentences."""
+    """Return a text in one line: headings, items and lines without a mark become sentences."""
+    text = _HEADING.sub(_write_heading, _LINE_MARKUP.sub("", text))
+    items = [line for line in text.splitlines() if LIST_ITEM.match(line)]
+    inline = None if any(map(ends_sentence, items)) else _write_list_inline(text)
     joined = ""
-    for line in (_write_list_inline(text) or _write_sentences(text)).splitlines():
+    for line in (inline or _write_sentences(text)).splitlines():
         begins = joined[-1:].isalnum() and line.lstrip()[:1].isupper()
         joined = join_sentences(close_sentence(joined) if begins else joined, line)
     return joined
+
+
+def _write_heading(found: re.Match[str]) -> str:
+    """Return a heading as a sentence, or as what leads to the next one: "Tips:"."""
+    words = (found["marked"] or found["bold"]).strip("#*_ \t")
+    return close_sentence(words) if words[-1:].isalnum() else words
 
 
 def _write_list_inline(text: str) -> str | None:

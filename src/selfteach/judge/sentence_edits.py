@@ -230,7 +230,7 @@ def cut_after_sentence(text: str, meets: Callable[[str], bool]) -> Iterator[str]
             return
 
 
-_NO_YEAR = r"(?!\s*\d{4}\b)"
+_NO_YEAR = r"(?!\s*(?:1\d|20)\d\d\b)"
 """The comma of a date is none of the sentence: "July 4, 1776"."""
 _CLAUSE_ENDS = (
     r"\s*[;；]|\s*—(?!\s*\d)|\s+[–-]\s(?!\d)|,\s+(?=(?:and|but|so|or|yet|which|who|where|because|"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from selfteach.exact_texts import Span, find_exact_spans, touches
-from selfteach.judge.sentence_edits import begins_clause
-from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals
+from selfteach.judge.sentence_edits import begins_clause, capitalize
+from selfteach.materials.inflection import begins_with_vowel_sound, is_short_name, list_plurals
 from selfteach.sentences import END_CHARS
 
 Meets = Callable[[str], bool]
@@ -44,7 +44,11 @@ def replace_words(text: str, replacements: Sequence[tuple[str, str]]) -> str:
             forms.setdefault(_to_key(before), after)
     if not forms:
         return text
-    words = "|".join(map(_make_word_pattern, sorted(forms, key=len, reverse=True)))
+    names = {_to_key(old) for old, new in replacements if is_short_name(old) and old in new}
+    words = "|".join(
+        rf"(?-i:{_make_word_pattern(form.upper())})" if form in names else _make_word_pattern(form)
+        for form in sorted(forms, key=len, reverse=True)
+    )
     pattern = rf"(?P<article>\ban?\s+)?(?P<word>{words})(?P<owned>['’](?=\s+\w))?"
     return re.sub(pattern, _Replace(forms, find_exact_spans(text)), text, flags=re.I)
 
@@ -94,7 +98,10 @@ class _Replace:
             return found[0]
         if new.endswith(".") and rest.startswith("."):
             new = new[:-1]
-        if not _PRONOUN_I.match(found["word"]) or begins_clause(found.string, found.start()):
+        begins = begins_clause(found.string, found.start())
+        if found["word"] in new:  # "PDF" in "PDF file"
+            new = capitalize(new) if begins and found["word"][0].isupper() else new
+        elif not _is_same(found, new) and (begins or not _PRONOUN_I.match(found["word"])):
             new = match_case(found["word"], new)
         fitted = _fit_article(found["article"] or "", found["word"], new)
         article = fitted.upper() if found.string.isupper() else fitted
@@ -111,12 +118,18 @@ def _own(found: re.Match[str], new: str) -> str:
     return f"{mark}s" if mark and is_plural and not is_quoted else mark
 
 
+def _is_same(found: re.Match[str], new: str) -> bool:
+    """Return whether two words differ in capitals only: "Github" and "GitHub"."""
+    return found["word"].lower() == new.lower()
+
+
 def _is_part(found: re.Match[str], new: str) -> bool:
     """Return whether a word stands in what is written for it: the "email" of "email address"."""
     written = new.lower().rstrip(".!?")
     place = written.find(found["word"].lower())
     start = found.start("word") - place
-    return place >= 0 and start >= 0 and found.string[start:].lower().startswith(written)
+    is_inside = place >= 0 and start >= 0 and not _is_same(found, new)
+    return is_inside and found.string[start:].lower().startswith(written)
 
 
 def _is_numeral(found: re.Match[str]) -> bool:
@@ -153,19 +166,21 @@ def change_case(text: str, meets: Meets) -> Iterator[str]:
         yield text.upper()
 
 
+_AUXILIARY = (
+    "(?:is|are|was|were|has|have|had|can|could|will|would|do|does|did|may|might|must|should)"
+)
 _FINITE = (
-    r"(?:is|are|was|were|has|have|had|can|could|will|would|do|does|did|may|might|must|should|wants?|"
+    rf"(?:{_AUXILIARY}|wants?|"
     r"needs?|likes?|lives?|works?|makes?|made|takes?|took|goes|went|gets?|got|said|says?)"
 )
 """Verbs that a sentence goes on with after a word between commas."""
 
 
 _ASIDE = re.compile(
-    r"however|therefore|moreover|nevertheless|nonetheless|indeed|though|perhaps|"
-    r"(?!family|july|butterfly|lily|jelly|bully|reply|ally|belly|fly)\w+ly",
-    re.I,
+    r"however|therefore|moreover|nevertheless|nonetheless|indeed|though|perhaps|[a-z]+ly"
 )
-"""What stands between commas and is no item: "It is, however, red."."""
+"""What is no item where it stands between commas behind an auxiliary: "It is, however, red."."""
+_NOMINATIVE = r"(?:I|you|he|she|it|we|they|there)\b"
 
 
 def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
@@ -175,8 +190,11 @@ def drop_from_enumeration(sentence: str, meets: Meets) -> Iterator[str]:
     """
     words = dict.fromkeys(re.findall(r"\w[\w'’-]*", sentence))
     for word in [word for word in words if not meets(word)]:
-        goes_on = "" if _ASIDE.fullmatch(word) else rf"{_FINITE}\b"
-        inserted = re.search(rf"^[\w'’ -]+(, {re.escape(word)},) {goes_on}", sentence)
+        between = rf"(, {re.escape(word)},) "
+        inserted = re.search(rf"^[\w'’ -]+{between}{_FINITE}\b", sentence)
+        if not inserted and _ASIDE.fullmatch(word):
+            lead = rf"^[\w'’ -]*\b{_AUXILIARY}{between}"
+            inserted = re.search(rf"{lead}(?!{_NOMINATIVE})", sentence)
         if inserted:  # "Paris, however, is big."
             changed = sentence[: inserted.start(1)] + sentence[inserted.end(1) :]
             if meets(changed):

@@ -22,7 +22,7 @@ def find_conflict(check: str, rule: Rule, keeps: Callable[[str, str], bool]) -> 
     Args:
         keeps: tells whether an answer meets a check: `selfteach.judge.check.keeps_check`.
     """
-    effect = read_effect(rule.effect or rule.text)
+    effect = read_effect(rule.effect or rule.text, rule.scope)
     if effect is None:
         return ""
     if pair := find_clash(effect.check, check):

@@ -72,12 +72,15 @@ MAX_SENTENCES = 60
 
 
 @lru_cache(maxsize=1024)
-def read_effect(text: str) -> Effect | None:
+def read_effect(text: str, scope: str = "") -> Effect | None:
     """Return the effect that a text of a recognized form states.
 
     "Answer in one sentence." -> `max_sentences=1`; "Do not talk about cars." -> `not contains
     "car"`. A text of several sentences gets the conjunction of their checks. The check of a topic
     finds its words, not its synonyms.
+
+    Args:
+        scope: when the effect is wanted; "" for always. It tells who "you" and "they" are.
 
     Returns:
         The effect, or None if a sentence is not recognized or states a manner ("Be polite.").
@@ -86,7 +89,7 @@ def read_effect(text: str) -> Effect | None:
     parts = drop_repeated(split_rule_sentences(text))
     if len(parts) > MAX_SENTENCES or any(map(asks_for_member, parts)):
         return None
-    if stated := _read_statements(parts):
+    if stated := _read_statements(parts, scope):
         return stated
     demands = [*parts[:1], *(part for part in parts[1:] if not _adds_nothing(part))]
     effects = [_read_sentence(part) for part in demands]
@@ -94,7 +97,7 @@ def read_effect(text: str) -> Effect | None:
     if known and len(known) == len(effects):
         return _join_effects(known)
     usual = [_to_usual_demand(straighten_quotes(to_plain_demand(part))) for part in demands[:1]]
-    found = _read_statements([*usual, *demands[1:]]) or _read_beside_manner(parts)
+    found = _read_statements([*usual, *demands[1:]], scope) or _read_beside_manner(parts)
     if found or any(map(_says_otherwise, parts)):
         return found
     straight = straighten_quotes(text)
@@ -684,7 +687,7 @@ _DECLINES_FIRST = re.compile(
 """What the words that are said do: "decline and say that you cannot give advice"."""
 
 
-def _read_statements(parts: list[str]) -> Effect | None:
+def _read_statements(parts: list[str], scope: str) -> Effect | None:
     """Return the effect of "say that we close at six"; sentences that follow are said too, but for
     those of a recognized form. A second demand in the first sentence is one as well.
     """
@@ -693,7 +696,7 @@ def _read_statements(parts: list[str]) -> Effect | None:
     first = _OF_SPEAKER.sub("", parts[0].strip().rstrip(".!;"))
     first = _DECLINES_FIRST.sub("", _POLITE_LEAD.sub("", first))
     first, *second = _split_second_demand(" ".join(first.replace("’", "'").split()))
-    said = read_clause(first)
+    said = read_clause(first, scope)
     if not said and is_whole_answer(parts[0]) and QUOTED_ANSWER.fullmatch(first):
         said = read_clause(f"only {first}")
     later = [part for part in parts[1:] if not _OF_PERSON.fullmatch(part)]

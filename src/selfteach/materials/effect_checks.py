@@ -22,7 +22,7 @@ from selfteach.materials.forbidden_topics import (
     split_topics,
     to_check_noun,
 )
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.inflection import is_short_name, to_singular
 from selfteach.materials.phrases import MORE_DEMANDS, QUOTED, unify_letters
 from selfteach.materials.pictures import (
     ANY_EMOJI,
@@ -569,14 +569,19 @@ def replace_words(match: re.Match[str]) -> Effect | None:
     return Effect(none_of(checks), tuple(pair for _, pairs in found for pair in pairs))
 
 
+MIN_PLURAL = 3
+"""A shorter word with an s is another one: "his"."""
+
+
 def _find_wrong_word(old: str, new: str) -> str:
     """Return the condition that finds a word, in small and capital letters unless these alone tell
     it from the right words: "E-nova" for "e-Nova". What is a part of these is right: the "email" of
-    "email address".
+    "email address". In small letters a short name is another word: "it" beside "IT department".
     """
     word = rf"(?<!\w){re.escape(old)}"
+    plural = "s?" if len(old) >= MIN_PLURAL else ""
     whole = re.search(rf"{word}s?(?!\w)", new, re.I)
-    if not whole:
+    if not whole or len(whole[0]) == len(new) > len(old):  # "cars" for "car"
         return f"contains {quote_value(old)}"
     if old not in new:
         pattern = rf"{word}(?!\w)"
@@ -584,7 +589,9 @@ def _find_wrong_word(old: str, new: str) -> str:
     before, after = new[: whole.start()], new[whole.end() :].rstrip(".!?")
     not_before = rf"(?<!{re.escape(before)})" if before else ""
     not_after = rf"(?!{re.escape(after)})" if after else ""
-    ending = "s?" if old.islower() else ""
+    if is_short_name(old):
+        word = f"(?-i:{word})"
+    ending = plural if old.islower() else ""
     pattern = rf"(?i){not_before}{word}{ending}(?!\w){not_after}"
     return f"regex {quote_value(pattern)}"
 

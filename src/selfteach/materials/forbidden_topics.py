@@ -406,11 +406,15 @@ _TELLING = re.compile(r"\b(?:talk|speak|discuss|chat)\b", re.I)
 _BOTH = re.compile(r"both .+ and .+", re.I)
 """What is forbidden together only: "both Rex and Tom"."""
 _ALLOWED = re.compile(
+    r"(?!(?:.* )?(?:that|how|whether|why|when|where|who|which) ).*"
+    r"(?<!\bword)(?<!\bwords)(?<!\bphrase)(?<!\bterm)(?<!\bor)(?<!\band)"
     r"(?: twice|(?<!ing) (?:together|alone)| un(?:prompted|asked|solicited|invited)|"
     r" at (?:great )?length| for (?:too )?long|"
     r" in (?:one|the same|a single) (?:answer|reply|response|message|sentence|paragraph|breath))$"
 )
-"""How something may not be mentioned, though it may be otherwise: "Rex and Tom together"."""
+"""What may not be mentioned in one way, though it may be otherwise: "Rex and Tom together"; not the
+word itself: "the word together".
+"""
 
 
 def forbids_topic_in_part(sentence: str) -> bool:
@@ -419,7 +423,7 @@ def forbids_topic_in_part(sentence: str) -> bool:
     """
     text = sentence.replace("’", "'").strip(" .!")
     matches = [match for form in _SEPARATE_FORMS if (match := form.fullmatch(text))]
-    return any(_ALLOWED.search(match["topic"]) for match in matches)
+    return any(_ALLOWED.match(match["topic"]) for match in matches)
 
 
 _KINDS = (
@@ -455,7 +459,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     Args:
         sentence: the whole one, which tells names by their capital letters.
     """
-    if _KIND_BY_NAME.search(text) or _BOTH.fullmatch(text) or _ALLOWED.search(text):
+    if _KIND_BY_NAME.search(text) or _BOTH.fullmatch(text) or _ALLOWED.match(text):
         return None
     text = _SECOND_VERB.sub("", _TAIL.sub("", text.strip()))
     listeners = _LISTENERS.search(text)

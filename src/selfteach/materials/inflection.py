@@ -174,3 +174,11 @@ _VOWEL_SOUND = re.compile(
 """Capitals are read letter by letter where they are few or hold no vowel: "SUV", "HTML", not
 "FAMILY".
 """
+
+
+MAX_SHORT_NAME = 3
+
+
+def is_short_name(word: str) -> bool:
+    """Return whether a word is one of few capitals, and may be another in small letters: "IT"."""
+    return word.isupper() and len(word) <= MAX_SHORT_NAME

@@ -467,7 +467,7 @@ def suggest_check(rule: Rule | str) -> str | None:
     See `read_effect`. A rule with a scope gets the check of its effect, which holds only there.
     """
     text = (rule.effect or rule.text) if isinstance(rule, Rule) else rule
-    effect = read_effect(text)
+    effect = read_effect(text, rule.scope if isinstance(rule, Rule) else "")
     if isinstance(rule, Rule) and _NAMING.match(rule.scope) and _OF_IT.match(text):
         return None
     return effect.check if effect else None

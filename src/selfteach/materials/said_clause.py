@@ -115,14 +115,19 @@ _SAY_DO = re.compile(
 """What somebody is told to do: "say turn off the stopcock", "say never eat them raw"."""
 
 
-def read_clause(text: str) -> str:
+def read_clause(text: str, scope: str = "") -> str:
     """Return what must be said, as the model says it: "tell them to call us" -> "please call us".
 
     The result is "" if the text asks for something else.
+
+    Args:
+        scope: when it must be said; "" for always. It tells who "you" and "they" are.
     """
     if match := SAY_THAT.fullmatch(text):
         clause = match["clause"] or match["bare"]
-        return speak_as_model(_speak_to_user(clause) if _TELLS_THEM.match(text) else clause)
+        if _TELLS_THEM.match(text):
+            clause = _speak_to_user(clause, scope)
+        return speak_as_model(clause, scope)
     if match := DIRECTIONS.fullmatch(text):
         what = re.sub(r"\btheir\b", "your", match["what"])
         if (match["whom"] or "").strip().lower() in ("me", "us"):
@@ -178,19 +183,25 @@ _THEY = re.compile(
 """What is said of those who ask."""
 
 
-_THEIR_ORDER = re.compile(
-    r"^(?:their|his|her)(?= (?:orders?|bookings?|reservations?|appointments?|accounts?|deposits?|"
-    r"refunds?|payments?|parcels?|packages?|tickets?|subscriptions?|applications?|data|money)\b)",
-    re.I,
+_ORDER = (
+    r"(?:orders?|bookings?|reservations?|appointments?|accounts?|deposits?|refunds?|payments?|"
+    r"parcels?|packages?|tickets?|subscriptions?|applications?|data|money)\b"
 )
+_THEIR_ORDER = re.compile(rf"^(?:their|his|her)(?= {_ORDER})", re.I)
 """What belongs to those who ask; "their opening hours" may be those of a museum."""
+_ABOUT_ORDERS = re.compile(
+    rf"(?!.*(?:[A-ZÀ-Þ]|\w['’]s? )).*\b(?:{_ORDER}|(?:delivery|deliveries|shipping|shipments?|"
+    r"invoices?|returns?|cancell?ations?|privacy)\b)"
+)
+"""A scope that names no one else whose order it may be: "refunds", not "the band"."""
 
 
-def _speak_to_user(clause: str) -> str:
+def _speak_to_user(clause: str, scope: str) -> str:
     """Return "they have 30 days" as it is said to them, "you have 30 days", and "their order"."""
     match = _THEY.match(clause)
     if not match:
-        return _THEIR_ORDER.sub("your", clause)
+        is_theirs = not scope or _ABOUT_ORDERS.match(scope)
+        return _THEIR_ORDER.sub("your", clause) if is_theirs else clause
     verb = {"'re": " are", " is": " are", "'ve": " have", " has": " have"}.get(match["verb"])
     rest = clause[match.end() :]
     return re.sub(r"\b(?:their|his|her)\b", "your", f"you{verb or _to_plural(match['verb'])}{rest}")
@@ -201,9 +212,12 @@ def _to_plural(verb: str) -> str:
     return re.sub("^( need| get)s$", r"\1", verb)
 
 
-def speak_as_model(clause: str) -> str:
+def speak_as_model(clause: str, scope: str) -> str:
     """Return what a rule says to the model as the model says it to the user: "you are not a doctor"
     -> "I am not a doctor", "they should call us" -> "you should call us".
+
+    Args:
+        scope: when it is said; "" for always. Where the model is asked about, "you" is the model.
     """
     clause = re.sub(
         r"\band that (?=(?:we|the|it|you|they|an?|our|there|this|all)\b|[a-z]+s (?:are|is|have|can|"
@@ -214,7 +228,7 @@ def speak_as_model(clause: str) -> str:
     if re.match(r"they (?:should|can|must|may|need|have to|cannot)\b", clause):
         clause = re.sub(r"\btheir\b", "your", f"you{clause[4:]}")
     clause = _MADE_MODEL.sub(r"\1 me", clause)
-    if _OF_MODEL.match(clause):
+    if _OF_MODEL.match(clause) or (_ABOUT_MODEL.search(scope) and _DENIED.match(clause)):
         plain = re.sub(r"^you'(re|d)", _spell_out, clause, flags=re.I)
         _, verb, *rest = plain.split(" ")
         clause = " ".join(["I", _OWN_VERBS.get(verb.lower(), verb), *rest])
@@ -248,8 +262,8 @@ _OF_USER = (
 """What those who ask do not do: "you don't need an account"."""
 _OF_MODEL = re.compile(
     r"you(?:(?: are|'re) (?:\w+ years |"
-    r"not (?!(?:required|obliged|charged|eligible|entitled|covered|insured)\b)|no |only |just |"
-    r"called |named |an? |the |unable |happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
+    r"not (?!(?:required|obliged|charged|eligible(?! to vote)|entitled|covered|insured)\b)|no |"
+    r"only |just |called |named |an? |the |unable |happy |made |sorry |from |(?-i:[A-ZÀ-Þ]))|"
     r"(?:'d| would) (?:rather|prefer|love|like)\b|"
     r" were (?:made|created|trained|built|written|developed)|"
     r" (?:can't|cannot|can not) (?:replace|help|give|provide|answer|discuss|comment|speak|talk|"
@@ -261,3 +275,10 @@ _OF_MODEL = re.compile(
     re.I,
 )
 """What only the model can be meant by: "you can call us" is said to the user."""
+_DENIED = re.compile(r"you(?:(?: are|'re) not| do not| don't| cannot)\b", re.I)
+_ABOUT_MODEL = re.compile(
+    r"\byourself\b|\b(?:whether|if|who|what|why|how) you\b|\babout you$|\byour (?:own )?(?:life|"
+    r"body|health|salary|wages?|pay|feelings|sleep|diet|family|job|work)\b",
+    re.I,
+)
+"""A scope in which the model is asked about."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from selfteach.materials.effect_checks import LANGUAGES
 from selfteach.materials.keyword_demand import list_keyword_demands
 from selfteach.materials.message_kinds import CLOSED_QUESTION, YES_OR_NO_QUESTION
 from selfteach.materials.other_languages import ScopedText, split_other_language
@@ -243,9 +244,10 @@ _TEXTUAL = re.compile(
     r"[\"']|\b(?:emphasis|numbers?|titles?|names?|headings?|keywords?|words?|dates?|times?|units?|"
     r"measurements?|readability|clarity|consistency|simplicity|safety|convenience|effect|variety|"
     r"fun|laughs?|change|start|reference|currency|currencies|quotes|quotations?|lists?|code|"
-    r"terms?|sentences?|paragraphs?|sections?|steps?|items?|bullets?|bullet points?|acronyms?|"
-    r"abbreviations?|commands?|ranges?|examples?|every|each|all|me|us|minute|moment|"
-    r"now|this|that|it|them|good|sure|you)\b",
+    r"terms?|sentences?|paragraphs?|steps?|items?|examples?|every|each|all|me|us|minute|moment|"
+    r"now|this|that|it|them|good|sure|you)\b|"
+    r"^(?:(?:the|any|your) )*(?:sections?|bullets?|bullet points?|acronyms?|abbreviations?|"
+    r"commands?|ranges?)$",
     re.I,
 )
 _MIDDLE = re.compile(
@@ -449,11 +451,22 @@ _ASKED_TEXT = re.compile(
     re.I,
 )
 """The same with a noun: "Jokes for kids? Add an emoji."."""
+_NO_ASKED_SUBJECT = (
+    r"(?:(?:what|how|why|which|who|where|when|no|not|never|any|more|too|is|are|do|does|did|can|"
+    r"cannot|could|will|would|should|have|has|got|want|need|like|see|know|remember|guess|you|i|we|"
+    r"they|it|this|that|so|in(?! doubt\b)|on|at|ok|okay|right|ready|really|seriously|sure|"
+    r"clear|understood|agreed|stuck|confused|\w+n['’]t|someone|somebody|anyone|anybody|everyone|"
+    r"(?:users?|customers?|clients?|callers?|guests?|visitors?|people) (?:says?|asks?|asked|wants?|"
+    r"needs?|is|are|has|have|gets?|seems?|sounds?|writes?|complains?|angry|upset|unhappy|rude|"
+    r"confused|frustrated|annoyed))(?![\w'’-])|"
+    rf"(?:[\w'’-]+ )*(?:{'|'.join(LANGUAGES)})\? (?:\w+ )?(?:answer|reply|respond)\b)"
+)
+"""What begins with a question that names no subject: "Not sure? Say so.", "Questions in Spanish?
+Answer in Spanish.".
+"""
 _ASKED_SUBJECT = re.compile(
-    r"^((?!(?:what|how|why|which|who|where|when|no|any|more|is|are|do|does|did|can|could|will|would|"
-    r"should|have|has|got|want|need|like|you|i|we|they|it|this|that|so|ok|okay|right|ready|really|"
-    r"seriously|sure|clear|understood)\b)(?:[\w'’-]+ ){0,3}[\w'’-]+)\? (?=(?:(?:always|just|"
-    r"please) )?(?:say|tell|mention|explain|answer|reply|respond)\b)",
+    rf"^((?!{_NO_ASKED_SUBJECT})(?:[\w'’-]+ ){{0,3}}[\w'’-]+)\? "
+    r"(?=(?:(?:always|just|please) )?(?:say|tell|mention|explain|answer|reply|respond)\b)",
     re.I,
 )
 """The same with a subject, where something is said of it: "Parking? Say it is free."."""

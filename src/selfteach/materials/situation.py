@@ -1027,7 +1027,8 @@ _PLACE_IN_ANSWER = re.compile(
     rf"{_OWNER}(?:(?:very )?(?:first|second|third|last|opening|closing|final|middle) (?:line|"
     r"sentence|paragraph|word|part|half|section|letter|answer|reply|response|message)s?|"
     r"(?:beginning|start|middle|end|title|(?:sub-?)?headings?|headers?|footer|introduction|"
-    r"intro|opening|closing|ending|postscript|footnotes?|tables?|code blocks?|bullet points?)|"
+    r"intro|opening|closing|ending|postscript|footnotes?|tables?|code blocks?|bullets|"
+    r"bullet points?)|"
     r"(?:every|each|all|any) (?:single )?(?:sentences?|paragraphs?|lines?)|"
     r"(?:(?:square|round|curly) )?(?:brackets|parentheses)|(?:(?:single|double) )?"
     r"(?:quotation marks|quote marks)|italics|bold|capitals|capital letters)",

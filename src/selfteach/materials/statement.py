@@ -60,7 +60,8 @@ _NEGATED = re.compile(
     re.I,
 )
 NEGATION = (
-    r'regex "(?i)\\b(?:no|nor|not|never|cannot|none|nothing|nobody|without|unable)\\b|n[\'’]t\\b"'
+    r'regex "(?i)\\b(?:no|nor|not|never|hardly|cannot|none|nothing|nobody|without|unable)\\b|'
+    r'n[\'’]t\\b"'
 )
 """The condition that finds a word that says no."""
 
@@ -244,7 +245,9 @@ def _check_words(text: str, *, is_clause: bool) -> list[str]:
     if not found or not is_negated:
         return found
     denied = _choose_denied(text, chosen)
-    return [*found, _find_denial(denied) if denied else NEGATION]
+    with_nothing = re.search(r"\bnothing\b", text, re.I) is not None
+    denial = _find_denial(denied, with_nothing=with_nothing) if denied else NEGATION
+    return [*found, denial]
 
 
 _HEADS = frozenset({"number", "name", "code"})
@@ -485,10 +488,16 @@ def _make_stems(word: str) -> str:
     return re.sub(r"[^\x00-\x7f]", r"\\\\w", pattern)
 
 
-def _find_denial(word: str) -> str:
-    """Return the condition that finds a word that is denied in its clause."""
+def _find_denial(word: str, *, with_nothing: bool) -> str:
+    """Return the condition that finds a word that is denied in its clause.
+
+    Args:
+        with_nothing: whether "nothing" denies it, too. "We accept returns and you pay nothing" does
+            not deny that they accept returns.
+    """
     found = _make_stems(word)
-    denies = rf"(?:{_DENIES}|\\b(?:without|nothing)\\b)"
+    lacks = "(?:without|nothing)" if with_nothing else "without"
+    denies = rf"(?:{_DENIES}|\\b{lacks}\\b)"
     in_clause = r"(?:(?!\\b(?:but|because)\\b)[^.!?;:,\\n]|, [^.!?;:,\\n]+,)*?"
     answered = r"[\\w ]*[?:] (?:(?:sorry|unfortunately),? )?(?:no|not|never)\\b"
     return (

@@ -70,7 +70,7 @@ def read_demand(student: StudentFolder, lesson: Lesson) -> Demand | None:
         return None
     config = read_settings(student, lesson).config
     rule = read_rule(str(text), config.when, config.then)
-    effect = read_effect(rule.effect) or read_recorded_effect(grading)
+    effect = read_effect(rule.effect, rule.scope) or read_recorded_effect(grading)
     return Demand(parse_check(str(judge["check"])), effect, bool(grading.get("forbids")))
 
 

@@ -12,6 +12,7 @@ check in place of a teacher.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
@@ -95,8 +96,8 @@ def correct_own_mistakes(
 def _correct(rule: UnderstoodRule, check: Check, answer: Completion) -> tuple[str, str]:
     """Return (the answer with the smallest change that keeps the rule, why there is none).
 
-    A correction that stops where the answer was cut off is none: learned as a whole answer, it
-    would teach to stop within a sentence.
+    A correction that closes the last words of an answer that was cut off is none: it would teach to
+    stop there.
     """
     if check.keeps(answer.text):
         return "", "keeps the rule"
@@ -105,16 +106,25 @@ def _correct(rule: UnderstoodRule, check: Check, answer: Completion) -> tuple[st
     fixes = repair_answer(check, answer.text, rule.replacements, rule.statement)
     if not fixes:
         return "", "no correction is known"
-    is_same_end = fixes[0].split()[-1:] == answer.text.split()[-1:]
-    if answer.finish == "length" and is_same_end and not ends_well(fixes[0]):
+    is_closed = ends_well(fixes[0]) and not ends_well(answer.text)
+    if answer.finish == "length" and is_closed and _has_same_end(fixes[0], answer.text):
         return "", "was cut off"
     return fixes[0], ""
 
 
+def _has_same_end(one: str, other: str) -> bool:
+    """Return whether two texts end with the same word, whatever its case and the marks at it."""
+    ends = [re.findall(r"\w+", text.casefold())[-1:] for text in (one, other)]
+    return ends[0] == ends[1]
+
+
 def _make_example(lesson: Example, answer: Completion, corrected: str) -> Example:
-    """Return the example of an answer to the prompt of a lesson."""
+    """Return the example of an answer to the prompt of a lesson. A correction that ends where the
+    answer was cut off has no end of turn to learn.
+    """
     id = digest([OWN_MISTAKE, prompt_to_json(lesson.prompt), answer.text])
     source: JsonObject = {name: lesson.source[name] for name in TAUGHT if name in lesson.source}
     if answer.finish == "length":
-        source["cut"] = ["rejected"]
+        is_cut = _has_same_end(corrected, answer.text) or not ends_well(corrected)
+        source["cut"] = ["chosen"] * is_cut + ["rejected"]
     return Example(id, OWN_MISTAKE, lesson.prompt, corrected, answer.text, source=source)

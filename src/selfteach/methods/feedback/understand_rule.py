@@ -120,7 +120,7 @@ def read_words(text: str, config: FeedbackConfig) -> UnderstoodRule:
         DataError: see `check_rule`.
     """
     rule = check_rule(text, config)
-    effect = read_effect(rule.effect)
+    effect = read_effect(rule.effect, rule.scope)
     situation = read_known_situation(rule.scope) if rule.scope else None
     topic = name_topics(effect) if effect and not situation else ""
     subject = Subject(topic, forbidden=situation is None)
