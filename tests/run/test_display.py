@@ -388,7 +388,7 @@ def test_a_bar_shows_its_stage_its_count_and_its_time_in_any_terminal(columns: i
     lines = [" ".join(line.split()) for line in Text.from_ansi(printed.get()).plain.splitlines()]
     display.finish()
     assert all(part in lines[0] for part in ("probe", "120/480 sampled", "0:00:0"))
-    assert ("7,000 tokens" in lines[0]) is (columns >= 60)
+    assert ("7,000 tokens" in lines[0]) is (columns >= 80)
     assert "stage 1 of 1" in lines[0 if columns >= 120 else 1]
 
 
