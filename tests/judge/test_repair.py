@@ -698,6 +698,8 @@ def test_a_word_in_what_is_written_for_it_is_not_replaced() -> None:
 def test_words_that_differ_in_capitals_are_written_as_the_right_ones() -> None:
     pairs = [("Github", "GitHub"), ("Ebay", "eBay"), ("OK", "ok")]
     assert replace_words("Ebay is OK. I like Github.", pairs) == "eBay is ok. I like GitHub."
+    house = [("the white house", "the White House")]
+    assert replace_words("The white house is big.", house) == "The White House is big."
 
 
 def test_a_short_name_in_capitals_stays_beside_what_is_added_to_it() -> None:

@@ -493,6 +493,7 @@ def test_a_navigation_that_is_never_closed_hides_nothing() -> None:
         ("<pre>one\n  two</pre>three\nfour", "one\ntwo\n\nthree four", ""),
         ("<ul><li></li><li><ul><li><p>One</ul></ul><p>Two", "- One\n\nTwo", ""),
         ("<p>It costs <s>10</s> 12 <del>euros</del><strike>marks</strike>.", "It costs 12 .", ""),
+        ("<p>It was <s>$99</s>, now $79.", "It was $99, now $79.", ""),
         ("<p>It <del>was</del> <s>costs<p>It is free.", "It costs\n\nIt is free.", ""),
         ("<del>never closed <p>Text", "never closed\n\nText", ""),
         (
@@ -565,6 +566,7 @@ def test_how_much_of_a_page_was_left_out_is_noted(tmp_path: Path) -> None:
         ("| `a \\| b` | c |\n|--|--|\n| 1 | `x\\|y` |", "- a | b: 1; c: x|y"),
         ("- a\n-\n\nText\n1. b\n2) c", "- a\n\nText\n1. b\n2) c"),
         ("~~The fee is 10 ~2~.~~ It is `~~12~~`.", "It is ~~12~~."),
+        ("It fell from ~~10~~ to 9. It is ~~8~~ free.", "It fell from 10 to 9. It is free."),
         ("- [x] Paint\n- [X] Call\n- ~~Wait~~\n\n[x] Text", "- Paint\n- Call\n\n[x] Text"),
         ("- [x] Windows\n- [ ] Linux", "- [x] Windows\n- [ ] Linux"),
         ("a \0 7\0 b", "a \ufffd 7\ufffd b"),

@@ -21,6 +21,12 @@ from selfteach.methods.feedback.understand_rule import find_forbidden_topic
         ("Don't mention coffee.", ("coffee",)),
         ("Never mention the word count.", ("word count",)),
         ("Don't talk about living together.", ("living together",)),
+        ("Don't talk about getting back together.", ("getting back together",)),
+        ("Don't talk about kids staying home alone.", ("kids staying home alone",)),
+        (
+            "Don't mention Alzheimer's or Parkinson's disease.",
+            ("Alzheimer's", "Parkinson's disease"),
+        ),
         ("Don't discuss Home Alone.", ("Home Alone",)),
         ("Don't mention Tom's or Ann's cars.", ("Tom's cars", "Ann's cars")),
         ("Don't mention Lowe's or Denny's.", ("Lowe's", "Denny's")),
@@ -205,6 +211,8 @@ def test_what_must_be_said_is_said_by_the_model(text: str) -> None:
         ("politics", "say that you are not eligible to vote", "I am not eligible to vote."),
         ("parking", "say that you don't have to pay", "You don't have to pay."),
         ("your prices", "say that you don't need an account", "You don't need an account."),
+        ("you", "say that you do not get a salary", "I do not get a salary."),
+        ("sleep", "say that you don't have to sleep", "I don't have to sleep."),
     ],
 )
 def test_the_situation_tells_of_whom_something_is_said(

@@ -558,6 +558,11 @@ def test_a_heading_of_docx_leads_what_is_below_it(tmp_path: Path) -> None:
     ]
 
 
+def test_the_end_of_a_sentence_that_the_author_broke_is_no_fact() -> None:
+    month, june = "The mill is closed for the whole month", "It opens on the first day of June."
+    assert list_facts(f"{month}\nof May.\n\n{june}") == [month, june]
+
+
 def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
     from docx import Document as Docx
     from docx.enum.style import WD_STYLE_TYPE
@@ -578,9 +583,10 @@ def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
     made.add_paragraph("These are the rooms of the office")
     for name in styles:
         made.add_paragraph(name, style=name)
-    number(made.paragraphs[1]._p, 2)
+    number(made.paragraphs[1]._p, 1)
     number(made.add_paragraph("Plain", style="Points")._p, 0)
     made.add_paragraph("Parking", style="Points")
+    number(made.add_paragraph("Dogs")._p, 2)  # of another list
     made.add_paragraph("Behind the mill.")
     made.save(str(tmp_path / "a.docx"))
     assert read_docx(tmp_path / "a.docx")[1][0].split("\n\n")[1:] == [
@@ -590,6 +596,7 @@ def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
         "Numbered Heading",
         "Plain",
         "Parking",
+        "Dogs",
         "Behind the mill.",
     ]
 

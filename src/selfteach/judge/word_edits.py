@@ -101,7 +101,10 @@ class _Replace:
         begins = begins_clause(found.string, found.start())
         if found["word"] in new:  # "PDF" in "PDF file"
             new = capitalize(new) if begins and found["word"][0].isupper() else new
-        elif not _is_same(found, new) and (begins or not _PRONOUN_I.match(found["word"])):
+        elif _is_same(found, new):
+            is_phrase = " " in new and new.split()[0].islower()  # "iPhone" has its small letter
+            new = capitalize(new) if begins and is_phrase and found["word"][0].isupper() else new
+        elif begins or not _PRONOUN_I.match(found["word"]):
             new = match_case(found["word"], new)
         fitted = _fit_article(found["article"] or "", found["word"], new)
         article = fitted.upper() if found.string.isupper() else fitted

@@ -596,9 +596,18 @@ def _find_wrong_word(old: str, new: str) -> str:
     return f"regex {quote_value(pattern)}"
 
 
+def _to_singular_words(words: str) -> str:
+    """Return words with the last one in the singular and in small letters, if it is no name in
+    capitals: "US dollar" of "US dollars".
+    """
+    lead, space, last = words.rpartition(" ")
+    is_noun = last.islower() or last.istitle()
+    return f"{lead}{space}{to_singular(last.lower()) if is_noun else last}"
+
+
 def _replace_word(old: str, new: str) -> tuple[str, list[tuple[str, str]]]:
     """Return what finds a word, and what stands for it, in the singular too."""
-    one, one_new = to_singular(old.lower()), to_singular(new.lower())
+    one, one_new = to_singular(old.lower()), _to_singular_words(new)
     has_singular = one != old and " " not in old and old.lower().startswith(one[:3])
     if not has_singular:  # "person" is another word than "people"
         return old, [(old, new)]
@@ -661,7 +670,7 @@ def rename(match: re.Match[str]) -> Effect | None:
 
 def _replace_noun(old: str, new: str) -> Effect:
     """Return the effect of a noun for another, in the singular and in the plural."""
-    one, one_new = to_singular(old.lower()), to_singular(new.lower())
+    one, one_new = to_singular(old.lower()), _to_singular_words(new)
     pairs = [(old, new)] if one == old else [(old, new), (one, one_new)]
     wanted = one if old.islower() else old
     return Effect(f"not {_find_wrong_word(wanted, new)}", tuple(pairs))

@@ -406,14 +406,15 @@ _TELLING = re.compile(r"\b(?:talk|speak|discuss|chat)\b", re.I)
 _BOTH = re.compile(r"both .+ and .+", re.I)
 """What is forbidden together only: "both Rex and Tom"."""
 _ALLOWED = re.compile(
-    r"(?!(?:.* )?(?:that|how|whether|why|when|where|who|which) ).*"
+    r"(?!(?:.* )?(?:that|how|whether|why|when|where|who|which) |.*\b[a-z]{2,}ing\b|"
+    r".*\b(?:time (?:together|alone)|home alone)$).*"
     r"(?<!\bword)(?<!\bwords)(?<!\bphrase)(?<!\bterm)(?<!\bor)(?<!\band)"
-    r"(?: twice|(?<!ing) (?:together|alone)| un(?:prompted|asked|solicited|invited)|"
+    r"(?: twice| (?:together|alone)| un(?:prompted|asked|solicited|invited)|"
     r" at (?:great )?length| for (?:too )?long|"
     r" in (?:one|the same|a single) (?:answer|reply|response|message|sentence|paragraph|breath))$"
 )
 """What may not be mentioned in one way, though it may be otherwise: "Rex and Tom together"; not the
-word itself: "the word together".
+word itself: "the word together", and nothing that is done together: "living together".
 """
 
 
@@ -529,7 +530,11 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     return ForbiddenTopics(none_of(found), tuple(topics))
 
 
-_OWNED = re.compile(r"[\w-]+['’]s (?P<noun>[a-z][\w'’ -]*)")
+_OWNED = re.compile(
+    r"[\w-]+['’]s (?P<noun>(?!(?:disease|syndrome|pizzas?|burgers?|stores?|shops?|restaurants?|"
+    r"products?)\b)[a-z][\w'’ -]*)"
+)
+"""What somebody has; a name such as "Wendy's burgers" may stand alone."""
 _OWNER = re.compile(r"(?:.+ )?[\w-]+['’]s")
 
 

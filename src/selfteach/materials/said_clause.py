@@ -256,8 +256,9 @@ _NAME_OF_MODEL = re.compile(
     re.I,
 )
 _OF_USER = (
-    r"(?:need(?! (?:to )?(?:sleep|eat|food|rest)\b)|have to|pay|lose (?:your|the|any)|owe|receive|"
-    r"return|qualify|register|park|enter|bring|get (?:an?|the|your|any|money|refunds?))\b"
+    r"(?:(?:need(?: to)?|have to)(?! (?:sleep|eat|food|rest|love|coffee|oxygen|air)\b)|pay|"
+    r"lose (?:your|the|any)|owe|receive|return|qualify|register|park|enter|bring|"
+    r"get (?:an?|the|your|any|money|refunds?))\b"
 )
 """What those who ask do not do: "you don't need an account"."""
 _OF_MODEL = re.compile(
@@ -277,8 +278,8 @@ _OF_MODEL = re.compile(
 """What only the model can be meant by: "you can call us" is said to the user."""
 _DENIED = re.compile(r"you(?:(?: are|'re) not| do not| don't| cannot)\b", re.I)
 _ABOUT_MODEL = re.compile(
-    r"\byourself\b|\b(?:whether|if|who|what|why|how) you\b|\babout you$|\byour (?:own )?(?:life|"
-    r"body|health|salary|wages?|pay|feelings|sleep|diet|family|job|work)\b",
+    r"^you$|\byourself\b|\b(?:whether|if|who|what|why|how) you\b|\babout you$|\byour (?:own )?"
+    r"(?:life|body|health|salary|wages?|pay|feelings|sleep|diet|family|job|work)\b",
     re.I,
 )
 """A scope in which the model is asked about."""

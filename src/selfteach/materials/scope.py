@@ -454,11 +454,12 @@ _ASKED_TEXT = re.compile(
 _NO_ASKED_SUBJECT = (
     r"(?:(?:what|how|why|which|who|where|when|no|not|never|any|more|too|is|are|do|does|did|can|"
     r"cannot|could|will|would|should|have|has|got|want|need|like|see|know|remember|guess|you|i|we|"
-    r"they|it|this|that|so|in(?! doubt\b)|on|at|ok|okay|right|ready|really|seriously|sure|"
+    r"they|it|this|that|so|in(?! doubt\b)|on|at|ok|okay|right|ready|really|seriously|sure|unclear|"
     r"clear|understood|agreed|stuck|confused|\w+n['’]t|someone|somebody|anyone|anybody|everyone|"
     r"(?:users?|customers?|clients?|callers?|guests?|visitors?|people) (?:says?|asks?|asked|wants?|"
     r"needs?|is|are|has|have|gets?|seems?|sounds?|writes?|complains?|angry|upset|unhappy|rude|"
     r"confused|frustrated|annoyed))(?![\w'’-])|"
+    r"(?:(?:other|further|all) )?questions\?|"
     rf"(?:[\w'’-]+ )*(?:{'|'.join(LANGUAGES)})\? (?:\w+ )?(?:answer|reply|respond)\b)"
 )
 """What begins with a question that names no subject: "Not sure? Say so.", "Questions in Spanish?
@@ -529,7 +530,7 @@ def to_plain_conditions(text: str) -> str:
     text = _INSISTING.sub("", _MANNER_LABEL.sub("", text))
     text = _BANNED_WORD.sub(r"\1, ", text)
     text = _ASKED_TEXT.sub(r"\1: ", text)
-    text = _ASKED_SUBJECT.sub(lambda found: f"When asked about {_lower_first(found[1])}, ", text)
+    text = _ASKED_SUBJECT.sub(_ask_about, text)
     text = re.sub(
         r"^(?:any|every|each) ?time (?=i|we|you|someone|somebody|they)",
         "whenever ",
@@ -708,6 +709,15 @@ def split_joined_rules(sentence: str) -> list[str]:
         if starts_effect(parts[0] if has_own else first.effect) and (has_own or first.scope):
             return parts
     return [sentence]
+
+
+def _ask_about(found: re.Match[str]) -> str:
+    """Return "Parking? " as the beginning of "When asked about parking, ..."; a name of several
+    words keeps its capitals.
+    """
+    subject = found[1]
+    is_name = all(word[0].isupper() for word in subject.split()) and " " in subject
+    return f"When asked about {subject if is_name else _lower_first(subject)}, "
 
 
 def _lower_first(scope: str) -> str:

@@ -246,6 +246,8 @@ def assign_heads(
     before: Line | None = None
 
     def assign(line: Line) -> None:
+        if before and _ends_sentence_of(before, line):
+            return
         words = " ".join(head.split()).rstrip(" .:：") or _join_title(title, section)
         found[line.first] = replace(spans[line.first], head=words)
 
@@ -289,6 +291,14 @@ def assign_heads(
     return found
 
 
+def _ends_sentence_of(before: Line, line: Line) -> bool:
+    """Tell whether a line is the end of the sentence above it, which the author broke."""
+    goes_on = not (line.opens or line.item) and line.text[0].islower()
+    is_open = not (_ENDS.search(before.text) or _COLON.search(before.text))
+    is_end = _ENDS.search(line.text) is not None
+    return goes_on and is_open and is_end and count_words(before.text) >= MIN_WORDS
+
+
 def _join_title(title: str, section: str) -> str:
     """Return the title and the heading of a part of the document. A question would be answered."""
     if QUESTION.search(section) or normalize_line(section) in normalize_line(title):
@@ -316,7 +326,7 @@ def _is_heading(
     the marked heading `section`, a sentence is one only before a list or if it is a label. What
     stands before another marked heading is none, if it has a head or is a name with a value.
     """
-    if VALUE.match(line.text):
+    if VALUE.match(line.text) or (before and _ends_sentence_of(before, line)):
         return False
     leads_list = after is not None and after.item and not after.row
     ends_part = after is not None and after.heading

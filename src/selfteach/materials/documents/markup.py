@@ -54,6 +54,8 @@ CONTROLS = frozenset(("button", "select", "datalist", "textarea"))
 """Elements that a user presses or fills in."""
 STRUCK = frozenset(("del", "s", "strike"))
 """Elements with words that no longer hold."""
+_NEEDS_STRUCK = re.compile(r"\b(?:was|were|from|of|than|statt|war|von)\W{0,3}\Z", re.I)
+"""What stands before struck-out words that its sentence needs: "Was $99 now $79."."""
 EDIT_LINK = "mw-editsection"
 """The class of the links of Wikipedia with which a reader edits a part."""
 HEADINGS = re.compile(r"h[1-6]")
@@ -295,7 +297,7 @@ class _Page:
         hidden = node.attrs.sget("aria-hidden").strip().lower() == "true"
         if hidden or "hidden" in node.attrs or _hides(node.attrs.sget("style")):
             return True
-        if tag in self._struck:
+        if tag in self._struck and not _NEEDS_STRUCK.search("".join(self.parts[-4:])):
             return True
         is_control = tag in CONTROLS or EDIT_LINK in node.attrs.sget("class").split()
         if not is_control and (tag not in AROUND or self._articles):
@@ -531,7 +533,9 @@ def _get_words(token: Token) -> str:
         emphasized = [False]
         num_struck = 0
         for child in token.children:
-            num_struck += (child.type == "s_open") - (child.type == "s_close")
+            is_needed = not num_struck and _NEEDS_STRUCK.search(lines[-1])
+            num_struck += (child.type == "s_open" and not is_needed) - (child.type == "s_close")
+            num_struck = max(num_struck, 0)
             if child.type == "softbreak":
                 lines.append("")
                 emphasized.append(False)

@@ -187,7 +187,7 @@ def read_docx(
     title = clear_placeholder(document.core_properties.title or "")
     parts = list[str]()
     listed = set[int]()  # the numbers of the parts that are items
-    numbered = set[int]()  # those of them that are in no list if none is beside them
+    lists = dict[int, str]()  # of those whose style is no list, the number of their list
     room = MAX_CHARS
     for element in _iterate_blocks(document.element.body):
         if element.tag == f"{WORD}tbl":
@@ -206,9 +206,9 @@ def read_docx(
                     headings.append(found)
             elif found.strip() and style.startswith("List"):
                 listed.add(len(parts))
-            elif found.strip() and _is_item(block):
+            elif found.strip() and (number := _find_list(block)):
                 listed.add(len(parts))
-                numbered.add(len(parts))
+                lists[len(parts)] = number
             found = found.replace("\n", KEPT_BREAK)
         room -= len(found)
         if room < 0:
@@ -216,16 +216,17 @@ def read_docx(
         if found.strip():
             parts.append(found)
     for n in listed:
-        if n not in numbered or listed & {n - 1, n + 1}:
+        beside = listed & {n - 1, n + 1}
+        if n not in lists or any(lists.get(m, lists[n]) == lists[n] for m in beside):
             parts[n] = f"- {parts[n]}"
     left_out = len(document.element.body.xpath(NOTES))
     note = f"{format_count(left_out, 'footnotes')} left out" if left_out else ""
     return title, [join_wrapped_lines("\n\n".join(parts))], note
 
 
-def _is_item(paragraph: Any) -> bool:
-    """Tell whether a paragraph, its style, or one that this is based on, has a number or a bullet,
-    and none of these styles is one of headings.
+def _find_list(paragraph: Any) -> str:
+    """Return the number of the list of a paragraph, its style, or one that this is based on; "" for
+    none, and where one of these styles is one of headings.
     """
     numbers = paragraph._p.xpath(NUMBERING)
     style = paragraph.style
@@ -236,7 +237,8 @@ def _is_item(paragraph: Any) -> bool:
         style = style.base_style
     else:
         style = None
-    return style is None and numbers[:1] not in ([], ["0"])
+    number = str(numbers[0]) if numbers and style is None else "0"
+    return "" if number == "0" else number
 
 
 def _iterate_blocks(body: Any) -> Iterator[Any]:

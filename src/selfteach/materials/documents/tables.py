@@ -188,4 +188,4 @@ def _format_row(names: Sequence[str], row: Laid) -> Iterator[str]:
             return
         found[0] = (name, found[0][1])
     for name, text in found:
-        yield f"{name}: {text}" if name else text
+        yield f"{name.rstrip(' :：')}: {text}" if name else text
