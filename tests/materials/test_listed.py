@@ -494,6 +494,11 @@ def test_the_sentence_before_a_markdown_table_of_one_row_is_no_head_of_it(tmp_pa
             [STORM, "Mill: Paper: Ask Ann.", STORM, "Mill: Paper: Homepage: mill.org."],
         ),
         (
+            "broken.md",
+            f"# Mill\n\nThe mill is closed for the whole month\\\nof May.\n\n{STORM}",
+            ["The mill is closed for the whole month", STORM],
+        ),
+        (
             "g.md",
             f"# Bylaws\n\n{STORM}\n\n## Dues.\n\n12 euros a year.\n\n## 2. Board\n\n"
             "Ann Miller\n\nBob Stone\n\n## 3. Seat of the board and members\n\nIn Hale.\n\n"
@@ -556,11 +561,6 @@ def test_a_heading_of_docx_leads_what_is_below_it(tmp_path: Path) -> None:
         "Berlin: Open 9 to 17.",
         "Paris: Open 10 to 18.",
     ]
-
-
-def test_the_end_of_a_sentence_that_the_author_broke_is_no_fact() -> None:
-    month, june = "The mill is closed for the whole month", "It opens on the first day of June."
-    assert list_facts(f"{month}\nof May.\n\n{june}") == [month, june]
 
 
 def test_numbered_paragraphs_of_docx_are_items(tmp_path: Path) -> None:
