@@ -56,6 +56,8 @@ STRUCK = frozenset(("del", "s", "strike"))
 """Elements with words that no longer hold."""
 _NEEDS_STRUCK = re.compile(r"\b(?:was|were|from|of|than|statt|war|von)\W{0,3}\Z", re.I)
 """What stands before struck-out words that its sentence needs: "Was $99 now $79."."""
+BEFORE_STRUCK_CHARS = 12
+"""That is looked for in so many characters."""
 EDIT_LINK = "mw-editsection"
 """The class of the links of Wikipedia with which a reader edits a part."""
 HEADINGS = re.compile(r"h[1-6]")
@@ -297,8 +299,9 @@ class _Page:
         hidden = node.attrs.sget("aria-hidden").strip().lower() == "true"
         if hidden or "hidden" in node.attrs or _hides(node.attrs.sget("style")):
             return True
-        if tag in self._struck and not _NEEDS_STRUCK.search("".join(self.parts[-4:])):
-            return True
+        if tag in self._struck:
+            before = "".join(part[-BEFORE_STRUCK_CHARS:] for part in self.parts[-2:])
+            return _NEEDS_STRUCK.search(before) is None
         is_control = tag in CONTROLS or EDIT_LINK in node.attrs.sget("class").split()
         if not is_control and (tag not in AROUND or self._articles):
             return False
@@ -533,9 +536,11 @@ def _get_words(token: Token) -> str:
         emphasized = [False]
         num_struck = 0
         for child in token.children:
-            is_needed = not num_struck and _NEEDS_STRUCK.search(lines[-1])
-            num_struck += (child.type == "s_open" and not is_needed) - (child.type == "s_close")
-            num_struck = max(num_struck, 0)
+            if child.type == "s_open":
+                before = lines[-1][-BEFORE_STRUCK_CHARS:]
+                num_struck += num_struck > 0 or _NEEDS_STRUCK.search(before) is None
+            elif child.type == "s_close":
+                num_struck = max(num_struck - 1, 0)
             if child.type == "softbreak":
                 lines.append("")
                 emphasized.append(False)
