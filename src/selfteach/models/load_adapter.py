@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -32,8 +33,8 @@ CHANGED_BASES = ("corda", "loftq", "lora_ga", "olora", "pissa")
 """Ways to start a LoRA with which PEFT changes the base's weights, also when it loads one."""
 LORA = "lora"
 """PEFT's kind of low-rank adapters."""
-LORA_A = (".lora_A", ".lora_embedding_A")
-"""Parts of the names of A (r, in), in PEFT's files."""
+LORA_A = re.compile(r"\.lora_(?:embedding_)?A")
+"""A part of the names of A (r, in), in PEFT's files."""
 WHOLE_WEIGHTS = ("full", "layers")
 """The kinds that replace weights of the base."""
 
@@ -179,8 +180,8 @@ def check_names(held: Iterable[str], needed: Iterable[str], optional: Iterable[s
 
 def _check_lora_ranks(settings: JsonMapping, tensors: Mapping[str, Tensor]) -> None:
     """Refuse a rank that the saved tensors lack: PEFT would allocate it for every layer first."""
-    downs = [tensor for name, tensor in tensors.items() if any(a in name for a in LORA_A)]
-    largest = max(map(len, downs), default=0)
+    shapes = [tensor.shape for name, tensor in tensors.items() if LORA_A.search(name)]
+    largest = max((shape[0] for shape in shapes if shape), default=0)
     for rank in (settings.get("r"), *(settings.get("rank_pattern") or {}).values()):
         if isinstance(rank, int) and rank > largest:
             raise ValueError(f"its rank is {rank}, and its tensors have at most {largest}")
