@@ -22,7 +22,7 @@ import selfteach
 from selfteach import api, errors, results
 from selfteach.cli import app
 from selfteach.commands.groups import CORE
-from selfteach.commands.require import EXAM_NUMBERS
+from selfteach.commands.require import EXAM_NUMBERS, ExamNumber
 from selfteach.config import METHOD_CONFIGS, Section, describe_key
 from selfteach.files import write_text
 
@@ -65,7 +65,9 @@ def make_cli_page() -> str:
         parts += _document_command(f"selfteach {name}", group.commands[name], "##")
     parts += [
         "## What --require knows",
-        "\n".join(f"- `{name}`: {number.describe()}" for name, number in EXAM_NUMBERS.items()),
+        "Each name stands for a key of exam.json. [The numbers of exam.json](exam.md) explains "
+        "what the keys mean.",
+        "\n".join(_describe_number(name, number) for name, number in EXAM_NUMBERS.items()),
     ]
     parts += [
         "Comparisons are `>=`, `<=`, `>`, `<`, joined by commas: "
@@ -76,6 +78,13 @@ def make_cli_page() -> str:
         "\n".join(f"- {code}: {meaning}" for code, meaning in EXIT_CODES.items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _describe_number(name: str, number: ExamNumber) -> str:
+    """Return a number that can be required as a line: name, methods and key."""
+    methods = ", ".join(number.methods) or "all but train"
+    instead = f"; where an exam lacks it, `{number.instead}`" if number.instead else ""
+    return f"- `{name}` ({methods}): `{number.path}`{instead}"
 
 
 def _document_command(name: str, command: Any, heading: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfteach.commands.options import REQUIRE_EXAMPLE, REQUIRE_EXAMPLES
@@ -14,188 +14,61 @@ from selfteach.registry import did_you_mean
 from selfteach.report.read_run import get_path, read_number
 
 OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-ALL_BUT_TRAIN = ("all but train",)
-"""In place of methods: `train` asks a model nothing, and methods of other packages do."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExamNumber:
-    """Hold a number of the exam that can be required.
+    """Hold a number of the exam that can be required; docs/reference/exam.md says what it means.
 
     Attributes:
         path: its keys in exam.json, joined by dots.
-        meanings: what it means, by the methods that measure it.
+        methods: whose exams have it. None of them stands for all but `train`, which asks a model
+            nothing; methods of other packages do.
         instead: the keys of the number that stands for it where an exam lacks it, or "".
     """
 
     path: str
-    meanings: Mapping[tuple[str, ...], str]
+    methods: tuple[str, ...] = ()
     instead: str = ""
 
     def is_measured_by(self, method: str) -> bool:
         """Return whether a method's exam may have the number."""
-        is_wide = ALL_BUT_TRAIN in self.meanings and method != "train"
-        return is_wide or any(method in methods for methods in self.meanings)
-
-    def describe(self) -> str:
-        """Return the meanings as a line, each after its methods."""
-        parts = self.meanings.items()
-        return "; ".join(f"{', '.join(methods)}: {meaning}" for methods, meaning in parts)
+        return method in self.methods if self.methods else method != "train"
 
 
+FEEDBACK = ("feedback",)
+CORRECTIONS = ("corrections",)
+DOCUMENTS = ("documents",)
 EXAM_NUMBERS = {
-    "kept": ExamNumber(
-        "kept.tuned.greedy.value",
-        {
-            ("feedback",): (
-                "share of greedy answers that keep the rule, of the held-out target prompts on "
-                "which the base breaks it; a decline keeps most rules"
-            ),
-        },
-    ),
-    "sampled": ExamNumber(
-        "kept.tuned.sampled.value",
-        {("feedback",): "the same for answers sampled at temperature 1"},
-    ),
-    "distance": ExamNumber(
-        "distance.tuned.greedy.value",
-        {("corrections",): "share of the words of new answers that the teacher changes"},
-    ),
-    "corrected": ExamNumber(
-        "corrected.tuned.value",
-        {("corrections",): "share of new answers that the teacher changes at all"},
-    ),
-    "repeated": ExamNumber(
-        "repeated.tuned.value",
-        {("corrections",): "share of new answers that repeat a corrected error"},
-    ),
-    "preferred": ExamNumber(
-        "preferred.tuned.value",
-        {
-            ("corrections",): (
-                "share of held-out corrections that are likelier than the original answer"
-            ),
-            ("train",): "share of dev pairs whose chosen answer is likelier",
-        },
-    ),
-    "reduction": ExamNumber(
-        "reduction.base.value",
-        {
-            ("corrections",): "share of words that the teacher changes, base minus tuned",
-            ("train",): "dev loss, base minus tuned, in nats a token",
-        },
-    ),
-    "displaced": ExamNumber(
-        "displaced.value",
-        {
-            ("corrections",): (
-                "share of held-out corrections that became less likely than under the base"
-            ),
-        },
-    ),
-    "contains": ExamNumber(
-        "contains.tuned.value",
-        {
-            ("documents",): (
-                "share of held-out questions whose greedy answer contains a right one, "
-                "without the document"
-            ),
-        },
-    ),
-    "gain": ExamNumber(
-        "gain.value",
-        {("documents",): "`contains`, tuned minus base"},
-    ),
-    "damage": ExamNumber(
-        "damage.value",
-        {
-            ("documents",): (
-                "share of the questions that only the base answers correctly, of those "
-                "that the base answers correctly"
-            ),
-        },
-    ),
-    "common_loss": ExamNumber(
-        "common_loss.value",
-        {("documents",): "share of correct answers to common questions, base minus tuned"},
-    ),
+    "kept": ExamNumber("kept.tuned.greedy.value", FEEDBACK),
+    "sampled": ExamNumber("kept.tuned.sampled.value", FEEDBACK),
+    "distance": ExamNumber("distance.tuned.greedy.value", CORRECTIONS),
+    "corrected": ExamNumber("corrected.tuned.value", CORRECTIONS),
+    "repeated": ExamNumber("repeated.tuned.value", CORRECTIONS),
+    "preferred": ExamNumber("preferred.tuned.value", ("corrections", "train")),
+    "reduction": ExamNumber("reduction.base.value", ("corrections", "train")),
+    "displaced": ExamNumber("displaced.value", CORRECTIONS),
+    "contains": ExamNumber("contains.tuned.value", DOCUMENTS),
+    "gain": ExamNumber("gain.value", DOCUMENTS),
+    "damage": ExamNumber("damage.value", DOCUMENTS),
+    "common_loss": ExamNumber("common_loss.value", DOCUMENTS),
     "rouge_l": ExamNumber(
         "rouge_l.seed.tuned.greedy.value",
-        {
-            ("tasks",): (
-                "ROUGE-L of greedy answers to held-out seeds; where none are held out, to the "
-                "tasks of `--test`"
-            ),
-        },
+        ("tasks",),
         instead="rouge_l.human.tuned.greedy.value",
     ),
-    "win_rate": ExamNumber(
-        "pairwise.tuned.win_rate.value",
-        {
-            ("documents", "tasks"): (
-                "share of answers that are better than the base's; a tie counts one half"
-            ),
-        },
-    ),
-    "near": ExamNumber(
-        "side_effects.near.value",
-        {
-            ("feedback",): (
-                "the loss on near prompts: share of answers that are not degraded, base "
-                "minus tuned; in exam.json `near` itself is the share that is not "
-                "degraded"
-            ),
-        },
-    ),
-    "general": ExamNumber(
-        "side_effects.general.value",
-        {ALL_BUT_TRAIN: "the same loss on general prompts"},
-    ),
+    "win_rate": ExamNumber("pairwise.tuned.win_rate.value", ("documents", "tasks")),
+    "near": ExamNumber("side_effects.near.value", FEEDBACK),
+    "general": ExamNumber("side_effects.general.value"),
     "overapplied": ExamNumber(
-        "side_effects.overapplied.value",
-        {
-            ("feedback",): (
-                "share of near and general prompts whose answer repeats a learned decline; only "
-                "where declines are learned (`needless` is measured for every rule)"
-            ),
-            ("corrections", "documents"): (
-                "share of general prompts whose answer repeats a learned one"
-            ),
-        },
+        "side_effects.overapplied.value", ("feedback", "corrections", "documents")
     ),
-    "needless": ExamNumber(
-        "needless.tuned.value",
-        {
-            ("feedback",): (
-                "share of answers that decline, or apply the rule, where it asks for nothing"
-            ),
-        },
-    ),
-    "needless_excess": ExamNumber(
-        "needless.excess.value",
-        {("feedback",): "`needless` beyond the base's"},
-    ),
-    "drift": ExamNumber(
-        "drift.kl_nats.value",
-        {ALL_BUT_TRAIN: "KL(base || tuned) in nats a token on the base's own general answers"},
-    ),
-    "agreement": ExamNumber(
-        "drift.top1_agreement.value",
-        {
-            ALL_BUT_TRAIN: (
-                "share of tokens for which base and tuned model have the same most "
-                "likely next token"
-            ),
-        },
-    ),
-    "looping": ExamNumber(
-        "sanity.tuned.looping.value",
-        {ALL_BUT_TRAIN: "share of looping answers"},
-    ),
-    "empty": ExamNumber(
-        "sanity.tuned.empty.value",
-        {ALL_BUT_TRAIN: "share of empty answers"},
-    ),
+    "needless": ExamNumber("needless.tuned.value", FEEDBACK),
+    "needless_excess": ExamNumber("needless.excess.value", FEEDBACK),
+    "drift": ExamNumber("drift.kl_nats.value"),
+    "agreement": ExamNumber("drift.top1_agreement.value"),
+    "looping": ExamNumber("sanity.tuned.looping.value"),
+    "empty": ExamNumber("sanity.tuned.empty.value"),
 }
 """The numbers that can be required."""
 IN_NATS = ("drift", "reduction")
