@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from selfteach.commands.screen import (
 )
 from selfteach.errors import DataError, UsageError
 from selfteach.files import BadLine, set_aside
-from selfteach.materials.row_forms import drop_unfilled, read_conversation
+from selfteach.materials.row_forms import drop_unfilled
 from selfteach.materials.rows import (
     Row,
     list_first_lines,
@@ -33,11 +33,9 @@ from selfteach.materials.rows import (
 )
 from selfteach.materials.tasks import (
     ALPACA_NO_INPUT,
-    MAX_SYSTEM_SHARE,
-    MIN_SHARING_ROWS,
     OWN_SEEDS,
-    Task,
-    read_task,
+    SharedSystems,
+    read_row,
 )
 from selfteach.materials.templates import (
     LIBRARY,
@@ -175,21 +173,14 @@ def survey_rows(path: Path, library: Sequence[Template]) -> Survey:
         DataError: a template of the user's own has a column that no row has.
     """
     found = Survey()
-    counts: Counter[str] = Counter()
-    places: dict[str, str] = {}
+    systems = SharedSystems()
     for where, given in read_rows(path, []):
         row = drop_unfilled(given)
         found.columns |= dict.fromkeys(READ_COLUMNS if is_task(row) else get_columns(row))
-        system = find_system(row, where)
-        if system is not None:
-            counts[system] += 1
-            places.setdefault(system, where)
-    least = max(MIN_SHARING_ROWS, MAX_SYSTEM_SHARE * counts.total())
-    for system, count in counts.items():
-        if system and count > least:
-            fault = f'{count} rows share the system message "{system[:60]}", which is no '
-            fault += "instruction: their questions are"
-            found.systems[system] = BadLine(places[system], fault)
+        if is_task(row):
+            with suppress(DataError):
+                systems.add(read_row(row, where))
+    found.systems = systems.find()
     for template in library:
         is_own = template.name == OWN_TEMPLATE
         if is_own and found.columns and not found.columns.keys() >= set(template.columns):
@@ -200,20 +191,6 @@ def survey_rows(path: Path, library: Sequence[Template]) -> Survey:
 def is_task(row: Row) -> bool:
     """Return whether a row is read as a task: it has cases, or is a conversation."""
     return any(key in row for key in TASK_COLUMNS)
-
-
-def find_system(row: Row, where: str) -> str | None:
-    """Return the system message of a conversation, or "" if it has none; None of another row, and
-    of one that cannot be read.
-    """
-    if not is_task(row) or "instances" in row or "instruction" in row:
-        return None
-    try:
-        read_task(row, where)
-        turns = read_conversation(row, where)
-    except DataError:
-        return None
-    return next((turn.content.strip() for turn in turns if turn.role == "system"), "")
 
 
 def iterate_rows(
@@ -233,32 +210,15 @@ def iterate_rows(
             yield where, columns
             continue
         try:
-            task = read_task_of_row(row, where, survey, notes)
+            read = read_row(row, where)
         except DataError as fault:
             set_aside(notes.bad, where, fault.what.rstrip("."))
             continue
+        notes.repaired += read.describe_no_inputs()
+        task = read.choose_task(survey.systems)
         for number, instance in enumerate(task.instances):
             columns = {"input": instance.input, "output": instance.output}
             yield f"{where}#{number}", {"instruction": task.instruction, **columns}
-
-
-def read_task_of_row(row: Row, where: str, survey: Survey, notes: RowNotes) -> Task:
-    """Read a task as `tasks` does: a shared system message is no instruction, and an input such as
-    "None" is taken for none, which is noted.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    if find_system(row, where) in survey.systems:
-        turns = [turn for turn in read_conversation(row, where) if turn.role != "system"]
-        return read_task({"messages": prompt_to_json(tuple(turns))}, where)
-    task = read_task(row, where)
-    written = read_task(row, where, exact=True)
-    for instance, own in zip(task.instances, written.instances, strict=True):
-        if own.input.strip() and not instance.input:
-            fault = f'its input "{own.input.strip()}" is taken for none'
-            notes.repaired.append(BadLine(where, fault))
-    return task
 
 
 def get_columns(row: Row) -> dict[str, str]:

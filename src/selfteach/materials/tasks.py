@@ -15,7 +15,7 @@ form. The tasks in the folder of this file are our own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -131,19 +131,21 @@ def read_tasks(path: Path = OWN_SEEDS, *, skip: bool = False, max_bad_share: flo
     """
     found = Tasks()
     rows, found.outcomes = convert_rows(
-        path, _read_row, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share, forms=FORMS
+        path, read_row, found.cleaned_rows, skip=skip, max_bad_share=max_bad_share, forms=FORMS
     )
+    systems = SharedSystems()
     for row in rows:
-        for text in row.no_inputs:
-            fault = f'its input "{text}" is taken for none'
-            found.cleaned_rows.append(BadLine(row.task.where, fault))
-    read = _leave_out_shared_systems(rows, found.cleaned_rows)
+        systems.add(row)
+        found.cleaned_rows += row.describe_no_inputs()
+    shared = systems.find()
+    found.cleaned_rows += shared.values()
+    read = [row.choose_task(shared) for row in rows]
     found.seeds = list(_join_tasks(read, found.outcomes))
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class _ReadRow:
+class ReadRow:
     """Hold the task of a row; `bare` is the same without a system message, if there is one."""
 
     task: Task
@@ -152,28 +154,47 @@ class _ReadRow:
     no_inputs: tuple[str, ...] = ()
     """Inputs such as "None", which are taken for none."""
 
+    def choose_task(self, shared: Container[str]) -> Task:
+        """Return the task, without its system message if that is a shared one."""
+        return self.bare if self.bare and self.task.instruction in shared else self.task
 
-def _leave_out_shared_systems(rows: Sequence[_ReadRow], notes: list[BadLine]) -> list[Task]:
-    """Return the tasks of the rows. A system message that many rows share ("You are a helpful
-    assistant.") is no instruction: their questions are. A note says so.
+    def describe_no_inputs(self) -> list[BadLine]:
+        """Return a note for each input that is taken for none."""
+        return [
+            BadLine(self.task.where, f'its input "{text}" is taken for none')
+            for text in self.no_inputs
+        ]
+
+
+class SharedSystems:
+    """Find the system messages that many rows share ("You are a helpful assistant."): they are no
+    instruction.
     """
-    exchanges = sum(row.is_exchange for row in rows)
-    counts = Counter(row.task.instruction for row in rows if row.bare)
-    least = max(MIN_SHARING_ROWS, MAX_SYSTEM_SHARE * exchanges)
-    shared = {text for text, count in counts.items() if count > least}
-    noted: set[str] = set()
-    found = []
-    for row in rows:
-        system = row.task.instruction
-        if not row.bare or system not in shared:
-            found.append(row.task)
-            continue
-        found.append(row.bare)
-        if system not in noted:
-            noted.add(system)
-            fault = f'{counts[system]} rows share the system message "{system[:60]}", which is no '
-            notes.append(BadLine(row.task.where, f"{fault}instruction: their questions are"))
-    return found
+
+    def __init__(self) -> None:
+        """Begin without rows."""
+        self._exchanges = 0
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, row: ReadRow) -> None:
+        """Count a row."""
+        self._exchanges += row.is_exchange
+        if row.bare:
+            system = row.task.instruction
+            self._counts[system] += 1
+            self._first.setdefault(system, row.task.where)
+
+    def find(self) -> dict[str, BadLine]:
+        """Return the shared ones, each with a note that names its first row."""
+        least = max(MIN_SHARING_ROWS, MAX_SYSTEM_SHARE * self._exchanges)
+        found = {}
+        for system, count in self._counts.items():
+            if count > least:
+                fault = f'{count} rows share the system message "{system[:60]}", which is no '
+                fault += "instruction: their questions are"
+                found[system] = BadLine(self._first[system], fault)
+        return found
 
 
 def _join_tasks(read: Sequence[Task], outcomes: dict[str, Outcome]) -> Iterator[Task]:
@@ -208,10 +229,15 @@ def read_task(row: JsonMapping, where: str, *, exact: bool = False) -> Task:
     Raises:
         DataError: the row has no known form, or a part of it is empty.
     """
-    return _read_row(row, where, exact=exact).task
+    return read_row(row, where, exact=exact).task
 
 
-def _read_row(given: JsonMapping, where: str, *, exact: bool = False) -> _ReadRow:
+def read_row(given: JsonMapping, where: str, *, exact: bool = False) -> ReadRow:
+    """Read one row as `read_task` does, with what a reader of many rows may want of it.
+
+    Raises:
+        DataError: as there.
+    """
     row = drop_unfilled(given)
     refuse_bad_label(row, where)
     if "instruction" in row or "instances" in row:
@@ -229,7 +255,7 @@ def _read_row(given: JsonMapping, where: str, *, exact: bool = False) -> _ReadRo
         instances = tuple(_read_instance(case, where, exact) for case in cases)
         given_none = [str(case.get("input")) for case in cases if not exact and _says_none(case)]
         task = Task(where, instruction, instances, _read_flag(row, where))
-        return _ReadRow(task, no_inputs=tuple(given_none))
+        return ReadRow(task, no_inputs=tuple(given_none))
     if "conversations" in row or "messages" in row:
         return _read_exchange(read_conversation(row, where), where)
     if "prompt" in row and "completion" in row:
@@ -240,7 +266,7 @@ def _read_row(given: JsonMapping, where: str, *, exact: bool = False) -> _ReadRo
     raise DataError("holds no task.", where=where, cure=suggest_form(row, KEYS, FORMS))
 
 
-def _read_exchange(turns: Sequence[Message], where: str) -> _ReadRow:
+def _read_exchange(turns: Sequence[Message], where: str) -> ReadRow:
     """Read the first question with its answer."""
     system = next((turn.content.strip() for turn in turns if turn.role == "system"), "")
     question = answer = ""
@@ -254,8 +280,8 @@ def _read_exchange(turns: Sequence[Message], where: str) -> _ReadRow:
     bare = Task(where, question, (Instance("", answer),))
     if system:
         task = Task(where, system, (Instance(question, answer),))
-        return _ReadRow(task, bare, is_exchange=True)
-    return _ReadRow(bare, is_exchange=True)
+        return ReadRow(task, bare, is_exchange=True)
+    return ReadRow(bare, is_exchange=True)
 
 
 def _use_own_names(row: JsonObject) -> JsonObject:
