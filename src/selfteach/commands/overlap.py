@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -59,18 +58,17 @@ class OverlapRow:
 
 @dataclass
 class OverlapCounts:
-    """Hold the counts of a filter, and the places and texts of the rows that it has seen.
+    """Hold the counts of a filter, and the places and texts of the rows that it has kept.
 
     Attributes:
-        lines: the line of each row that the filter has seen, by its number.
-        known: how many of them belong to the file to compare with.
-        texts: the texts of the kept rows, if `--dropped` needs them.
+        seen: how many rows the filter has seen.
+        kept_rows: the place and the text of each kept row, by its number, if `--dropped` needs
+            them.
         repaired: how many rows were repaired; `first_repaired` is the first of them.
     """
 
-    lines: array[int] = field(default_factory=lambda: array("Q"))
-    known: int = 0
-    texts: dict[int, str] = field(default_factory=dict)
+    seen: int = 0
+    kept_rows: dict[int, tuple[str, str]] = field(default_factory=dict)
     kept: int = 0
     dropped: int = 0
     wordless: int = 0
@@ -104,7 +102,7 @@ def filter_overlap(
         )
         if second:
             _add_reference_rows(first, sieve, tally, options, screen)
-        _filter_rows(second or first, first, sieve, tally, options, screen, out, dropped)
+        _filter_rows(second or first, sieve, tally, options, screen, out, dropped)
         _print_warnings(tally, options, screen)
     found = {
         "out": str(options.out),
@@ -139,16 +137,15 @@ def _add_reference_rows(
     screen.display.start_stage(f"read {path.name}", count_lines(path), "rows")
     for block in read_blocks(path, options.field, tally):
         if options.dropped:
-            tally.texts |= {len(tally.lines) + k: row.text for k, row in enumerate(block)}
-        _record_lines(block, tally)
+            for number, row in enumerate(block, tally.seen):
+                tally.kept_rows[number] = row.where, row.text
+        tally.seen += len(block)
         sieve.add([row.text for row in block])
         screen.display.advance(len(block))
-    tally.known = len(tally.lines)
 
 
 def _filter_rows(
     path: Path,
-    first: Path,
     sieve: OverlapFilter,
     tally: OverlapCounts,
     options: OverlapOptions,
@@ -159,21 +156,19 @@ def _filter_rows(
     split_words = WORD_SPLITTERS[options.words]
     screen.display.start_stage(f"filter {path.name}", count_lines(path), "rows")
     for block in read_blocks(path, options.field, tally):
-        start = len(tally.lines)
-        _record_lines(block, tally)
         decisions = sieve.decide([row.text for row in block])
-        for number, (row, like) in enumerate(zip(block, decisions, strict=True), start):
+        for number, (row, like) in enumerate(zip(block, decisions, strict=True), tally.seen):
             if like is None:
                 tally.kept += 1
                 tally.wordless += not split_words(row.text)
                 _write_row(out, row.row)
                 if dropped:
-                    tally.texts[number] = row.text
+                    tally.kept_rows[number] = row.where, row.text
                 continue
             tally.dropped += 1
             if dropped:
-                file = first if like.number < tally.known else path
-                _write_row(dropped, _make_dropped_row(row, like, tally, file))
+                _write_row(dropped, _make_dropped_row(row, like, tally))
+        tally.seen += len(block)
         screen.display.advance(len(block))
     if not tally.kept + tally.dropped:
         raise DataError("holds no row.", where=str(path), cure="Give one JSON object per line.")
@@ -182,24 +177,11 @@ def _filter_rows(
             _write_row(dropped, {"reason": "bad line", "where": bad.where, "fault": bad.fault})
 
 
-def _make_dropped_row(
-    row: OverlapRow, like: SimilarText, tally: OverlapCounts, file: Path
-) -> JsonObject:
+def _make_dropped_row(row: OverlapRow, like: SimilarText, tally: OverlapCounts) -> JsonObject:
     """Return a dropped row with the reason and the row that it repeats."""
-    number = tally.lines[like.number]
-    where = f"{file.name}[{number}]" if file.suffix.lower() == ".json" else f"{file.name}:{number}"
-    found = {
-        "where": where,
-        "similarity": round(like.similarity, 6),
-        "text": tally.texts[like.number],
-    }
+    where, text = tally.kept_rows[like.number]
+    found = {"where": where, "similarity": round(like.similarity, 6), "text": text}
     return {"reason": "overlap", "where": row.where, "like": found, "row": row.row}
-
-
-def _record_lines(block: list[OverlapRow], tally: OverlapCounts) -> None:
-    for row in block:
-        separator = "[" if row.where.endswith("]") else ":"
-        tally.lines.append(int(row.where.rstrip("]").rpartition(separator)[2]))
 
 
 def _write_row(handle: TextIO, row: JsonObject) -> None:
