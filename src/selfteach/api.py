@@ -36,10 +36,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from selfteach import registry
 from selfteach.config import ResolvedConfig, list_unread, resolve
 from selfteach.config.methods import find_settings
-from selfteach.config.sections import PROGRAM
 from selfteach.errors import UsageError, describe_kind
 from selfteach.extras import require_extra
-from selfteach.files import read_jsonl
+from selfteach.files import hash_file, read_jsonl
 from selfteach.materials.columns import invert_columns
 from selfteach.materials.corrections import KEYS
 from selfteach.materials.rows import summarize_repaired
@@ -63,6 +62,7 @@ from selfteach.models.engines import AUTO, check_engine_name
 from selfteach.models.resolve_model_path import (
     check_model_name,
     check_teacher_name,
+    is_local_teacher,
     require_model,
 )
 from selfteach.records import Example, JsonMapping
@@ -728,9 +728,8 @@ def require_models(config: Any) -> None:
         UsageError: one cannot.
     """
     teacher = getattr(config, "teacher", "")
-    is_local = not teacher.startswith(PROGRAM) and "#" not in teacher and "://" not in teacher
     require_model(config.model)
-    if teacher and is_local and teacher != config.model:
+    if is_local_teacher(teacher) and teacher != config.model:
         require_model(teacher)
 
 
@@ -1026,10 +1025,8 @@ def hash_examples(path: Path) -> str:
     Raises:
         UsageError: there are none yet.
     """
-    import hashlib
-
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return hash_file(path)[:16]
     except OSError as fault:
         raise UsageError(
             "has no examples yet.",

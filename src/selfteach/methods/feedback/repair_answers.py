@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import takewhile
 
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import Levenshtein, Prefix
 
 from selfteach.generate.search import RepairTexts
 from selfteach.judge import ViolationJudge
@@ -83,8 +82,7 @@ def is_beginning(option: str, text: str) -> bool:
 
 def count_shared(first: str, second: str) -> int:
     """Return how many characters two texts share at their beginning."""
-    pairs = zip(first, second, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return Prefix.similarity(first, second)
 
 
 def repair_own_answers(
