@@ -1,9 +1,11 @@
-"""Cleaning of untrusted text, and counts in words."""
+"""Cleaning of untrusted text, how many words it has, and counts in words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+
+import regex
 
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 """A pattern of the package `regex`: a letter of a script that does not space its words."""
@@ -11,6 +13,8 @@ BULLETS = "-*•‣◦–●○▪▫■□◆·"
 """Signs that begin an item of a list, as "+" does."""
 REPLACEMENT = "\ufffd"
 """The sign in the place of bytes that are no character."""
+_CHARACTER_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
+"""What counts as a word by itself."""
 _UNSAFE = re.compile(
     "[\ud800-\udfff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
@@ -38,6 +42,17 @@ def _replace_unsafe(match: re.Match[str]) -> str:
     if char == "\ufeff" or "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069":
         return ""
     return REPLACEMENT
+
+
+def count_words(text: str) -> int:
+    """Count words: parts between spaces with a letter or digit.
+
+    In Chinese and Japanese, each character counts. The conditions `max_words` and `min_words` count
+    so.
+    """
+    characters = _CHARACTER_WORD.findall(text)
+    rest = _CHARACTER_WORD.sub(" ", text)
+    return len(characters) + sum(any(map(str.isalnum, word)) for word in rest.split())
 
 
 def cut_at_stop(text: str, stops: Sequence[str]) -> str:

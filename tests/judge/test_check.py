@@ -24,12 +24,12 @@ from selfteach.judge.conditions import (
     EXAMPLES,
     _search,
     count_paragraphs,
-    count_words,
 )
 from selfteach.judge.language import detect_languages
 from selfteach.materials.check_text import quote_value
 from selfteach.records import make_prompt
 from selfteach.sentences import count_sentences
+from selfteach.text import count_words
 
 
 @pytest.mark.parametrize(

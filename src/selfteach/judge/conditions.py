@@ -26,7 +26,7 @@ from selfteach.materials.inflection import list_plurals
 from selfteach.materials.spelling import VARIETIES, is_spelled
 from selfteach.registry import did_you_mean
 from selfteach.sentences import count_sentences
-from selfteach.text import UNSPACED
+from selfteach.text import UNSPACED, count_words
 
 PATTERN_TIMEOUT_S = 5.0
 """How long a regular expression may search in an answer."""
@@ -205,16 +205,6 @@ def _bound(count_of: Callable[[str], int], is_max: bool) -> Callable[[str], Answ
         return lambda answer: holds(count_of(answer), limit)
 
     return build
-
-
-def count_words(text: str) -> int:
-    """Count words: parts between spaces with a letter or digit.
-
-    In Chinese and Japanese, each character counts.
-    """
-    unspaced = regex.findall(r"[\p{Han}\p{Hiragana}\p{Katakana}]", text)
-    rest = regex.sub(r"[\p{Han}\p{Hiragana}\p{Katakana}]", " ", text)
-    return len(unspaced) + sum(any(map(str.isalnum, word)) for word in rest.split())
 
 
 def count_characters(text: str) -> int:

@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from statistics import median
 
-import regex
-
 from selfteach.materials.check_text import quote_value
 from selfteach.materials.phrases import hide_quotes, show_quotes
 from selfteach.materials.rule import suggest_check
 from selfteach.number_words import NUMBER
+from selfteach.text import count_words
 
 SHORTER = 1 / 2
 LONGER = 3 / 2
@@ -29,7 +28,6 @@ bound.
 """
 MIN_WORDS = 5
 """The least bound on words, where the criticized answers have more."""
-_CHARACTER_WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 _DEGREE = (
     r"(?:much |far |way |a (?:(?:little |tiny )?bit|little|tad) |rather |still |just |slightly |"
     r"both |all |nice |simply )*"
@@ -82,12 +80,12 @@ _RELATIVE: list[tuple[re.Pattern[str], str, Callable[[Sequence[str]], str]]] = [
     (
         re.compile("|".join(_SHORTER), re.I),
         "shorter",
-        lambda answers: f"max_words={_choose_max_words([count_plain_words(a) for a in answers])}",
+        lambda answers: f"max_words={_choose_max_words([count_words(a) for a in answers])}",
     ),
     (
         re.compile("|".join(_LONGER), re.I),
         "longer",
-        lambda answers: f"min_words={int(LONGER * max(map(count_plain_words, answers))) + 1}",
+        lambda answers: f"min_words={int(LONGER * max(map(count_words, answers))) + 1}",
     ),
 ]
 """Forms of relative criticisms, what each asks for, and its check for the criticized answers."""
@@ -263,15 +261,6 @@ def tighten_checks(checks: Sequence[str]) -> tuple[str, ...]:
         return f"max_words={max(min(bound, MIN_AIM), int(AIM_FACTOR * bound))}"
 
     return tuple(re.sub(r"max_words=(\d+)", tighten, check) for check in checks)
-
-
-def count_plain_words(text: str) -> int:
-    """Count the words that have a letter or digit, as the checks `max_words` and `min_words` do: in
-    Chinese and Japanese, each character counts.
-    """
-    count = len(_CHARACTER_WORD.findall(text))
-    rest = _CHARACTER_WORD.sub(" ", text)
-    return count + sum(re.search(r"[^\W_]", word) is not None for word in rest.split())
 
 
 def _choose_max_words(counts: Sequence[int]) -> int:

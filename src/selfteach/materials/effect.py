@@ -58,6 +58,7 @@ from selfteach.materials.usual_words import (
     to_usual_words,
 )
 from selfteach.number_words import NUMBER
+from selfteach.text import count_words
 
 MAX_SENTENCE = 400
 """Characters; no form has a longer sentence."""
@@ -720,16 +721,11 @@ def _read_statements(parts: list[str], scope: str) -> Effect | None:
     return Effect(check, statement=statement, is_answer=not is_added)
 
 
-def _count_words(text: str) -> int:
-    """Count words as the condition `max_words` does."""
-    return sum(any(map(str.isalnum, word)) for word in text.split())
-
-
 def _check_fixed_answer(words: str, is_whole: bool) -> str:
     """Return the check of an answer in given words, which may stand among others."""
     if not is_whole:
         return f"contains {quote_value(words)}"
-    return f"starts {quote_value(words)} and max_words={_count_words(words)}"
+    return f"starts {quote_value(words)} and max_words={count_words(words)}"
 
 
 def _read_statement(demand: str) -> Effect | None:

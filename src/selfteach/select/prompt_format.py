@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from selfteach.judge.conditions import count_words
 from selfteach.judge.language import count_scripts, detect_languages
 from selfteach.sentences import split_sentences
+from selfteach.text import count_words
 
 MIN_WORDS = 3
 MAX_WORDS = 60

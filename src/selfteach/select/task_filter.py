@@ -21,8 +21,8 @@ import numpy as np
 
 from selfteach.config import FilterConfig
 from selfteach.dedup.overlap import OverlapIndex, rouge_l, split_words
-from selfteach.judge.conditions import count_words
 from selfteach.materials.tasks import Instance
+from selfteach.text import count_words
 
 CUT = "cut off"
 LIKE_TASK = "like another task"

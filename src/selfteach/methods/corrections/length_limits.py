@@ -12,10 +12,11 @@ from selfteach.evaluate.exam import ExamSession
 from selfteach.judge.check import keeps_check
 from selfteach.judge.contrast import append_words
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.materials.criticism import count_plain_words, make_checks
+from selfteach.materials.criticism import make_checks
 from selfteach.methods.session import Session
 from selfteach.models.tokens import TOO_LONG, UnfitPrompt
 from selfteach.records import Turns, digest, get_user_text, prompt_to_json
+from selfteach.text import count_words
 
 MIN_ANSWER_TOKENS = 96
 """The least limit on the length of answers, where the settings leave the limit open."""
@@ -66,7 +67,7 @@ def find_wanted_lengths(session: Session, material: Corrections) -> dict[str, in
         answers = [edit.answer or "" for edit in edits]
         checks = (check,) if check else make_checks(edits[0].feedback, answers, keeps_check)
         bounds = [int(bound) for one in checks for bound in _LEAST_WORDS.findall(one)]
-        words = sum(map(count_plain_words, answers))
+        words = sum(map(count_words, answers))
         if bounds and words:
             tokens = sum(len(session.model.encode_answer(text)) for text in answers)
             found[edits[0].feedback] = max(bounds) * tokens // words
