@@ -185,9 +185,11 @@ _SUFFIX_GENRE = re.compile(
     rf"(?:[a-z-]+ ){{0,2}}{_BARE_GENRES})",
     re.I,
 )
+_IN_FORM = r"in(?! (?:every|all(?! (?:caps|capitals?|(?:upper|lower)[- ]?case)\b)|your|each|any)\b)"
+"""The "in" of "in bullet points" and "in all caps", which is not that of "in all emails"."""
 _ADVICE = re.compile(
     r"(?P<verb>(?:always )?give) (?P<scope>[a-z]+ (?:advice|tips|answers|feedback)) "
-    r"(?P<tail>(?:like|as if|in(?! (?:every|all|your|each|any)\b)|with|using|without|as|by)\b.*)",
+    rf"(?P<tail>(?:like|as if|{_IN_FORM}|with|using|without|as|by)\b.*)",
     re.I,
 )
 """How advice of a kind is given: "Give gym advice in all caps."."""
@@ -278,14 +280,16 @@ _TO_PERSON = re.compile(
 
 MAX_HEADING_WORDS = 6
 _MANNER_TAIL = (
-    r"(?:(?:like|as if|as though|in(?! (?:every|all|your|each|any)\b)|with|using|without|simply|"
+    rf"(?:(?:like|as if|as though|{_IN_FORM}|with|using|without|simply|"
     r"briefly|to (?=a |an |my )|step by step|only in|at most|by)\b.*)"
 )
 _EXPLAINED = re.compile(
-    r"(?P<verb>(?:always |only )?(?:explain|describe|discuss|present|(?:talk|write|speak) about)) "
+    r"(?P<verb>(?:always |only )?(?:explain|describe|discuss|present(?!.* in all )|"
+    r"(?:talk|write|speak) about)) "
     rf"(?P<scope>(?:[\w'-]+ ){{1,4}}?)(?P<tail>{_MANNER_TAIL})",
     re.I,
 )
+"""How a subject is explained; "present headings in all caps" is about parts of an answer."""
 _ANSWERED = re.compile(
     r"(?P<verb>(?:always |only )?(?:answer|reply|respond))(?: to)? "
     rf"(?P<scope>(?:[\w'-]+ ){{0,3}}?(?:questions?|requests?|complaints?|comments?|reviews?|"
