@@ -307,23 +307,22 @@ def _says_something(text: str) -> bool:
     return any(char != "\ufffd" and unicodedata.category(char) in _SAYING for char in text)
 
 
+_IN_FEW_WORDS = 'Say it in a few words: --when "texts to Maddie" --then "has a heart emoji".'
+
+
 def _clean_part(text: str, name: str) -> str:
     """Return a scope or an effect that a person gave."""
     is_given = bool(text)
     text = unify_letters(" ".join(clean_text(text).split()))
     if is_given and not text:
-        raise UsageError(
-            "the option is empty.",
-            where=f"--{name}",
-            cure='Say it in a few words: --when "texts to Maddie" --then "has a heart emoji".',
-        )
+        raise UsageError("the option is empty.", where=f"--{name}", cure=_IN_FEW_WORDS)
     if not text:
         return ""
     if not _says_something(text) or len(text) > MAX_CHARS:
         raise DataError(
             f"--{name} has no words, or more than {MAX_CHARS:,} characters.",
             where="rule",
-            cure='Say it in a few words: --when "texts to Maddie" --then "has a heart emoji".',
+            cure=_IN_FEW_WORDS,
         )
     return to_imperative(text) if name == "then" else _WHEN.sub("", text)
 

@@ -445,7 +445,6 @@ def _refuse_scope_without_effect(sentence: str) -> None:
             where="rule",
             cure=(
                 'Say both, with a comma between them, for instance "When texting Maddie, use a '
-                'heart emoji.", or add --then '
-                '"use a heart emoji".'
+                'heart emoji.", or add --then "use a heart emoji".'
             ),
         )
