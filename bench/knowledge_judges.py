@@ -30,7 +30,6 @@ from bench.kept_lines import append_line, open_lines
 from bench.own_exam import read_people_questions
 from bench.seal import is_right
 from selfteach.config.documents import SelectConfig
-from selfteach.evaluate.exam import measures_to_json
 from selfteach.evaluate.judge_calibration import calibrate_knowledge_judges
 from selfteach.generate.answers import (
     LabelledQuestion,
@@ -45,6 +44,7 @@ from selfteach.models import Sampler, Scorer
 from selfteach.models.engines import open_sampler
 from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
+from selfteach.records import measures_to_json
 from selfteach.registry import list_names, load_registered
 from selfteach.run.ledger import Ledger
 from selfteach.select.evenly import choose_evenly

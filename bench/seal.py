@@ -32,9 +32,9 @@ from typing import Any
 
 import selfteach
 from selfteach.errors import DataError
-from selfteach.evaluate.exam import measures_to_json
 from selfteach.judge.match import contains_answer
 from selfteach.materials.documents.questions import list_answers
+from selfteach.records import measures_to_json
 from selfteach.report.read_run import get_path
 from selfteach.statistics import clustered_bootstrap, share
 

@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from selfteach.errors import DataError, UsageError
-from selfteach.evaluate.exam import measures_to_json
 from selfteach.files import write_jsonl
 from selfteach.materials.tasks import Task, read_tasks
-from selfteach.records import JsonMapping, JsonObject
+from selfteach.records import JsonMapping, JsonObject, measures_to_json
 from selfteach.statistics import share
 
 QUESTIONS = {

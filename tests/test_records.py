@@ -27,6 +27,7 @@ from selfteach.records import (
     Continuations,
     Example,
     LogProb,
+    Measure,
     Message,
     Request,
     SamplingParams,
@@ -35,6 +36,7 @@ from selfteach.records import (
     dump_canonical_json,
     get_user_text,
     make_prompt,
+    measures_to_json,
     parse_messages,
     prompt_to_json,
 )
@@ -465,3 +467,8 @@ def test_jsonl_is_written_as_text_and_not_as_escapes(tmp_path: Path) -> None:
 )
 def test_the_last_sentence_goes_and_the_lines_stay(text: str, left: str) -> None:
     assert keep_whole_sentences(text, is_cut=True) == left
+
+
+def test_measures_become_json() -> None:
+    found = measures_to_json({"a": {"b": Measure(0.5, 0.1, 0.9, 4)}, "c": [1]})
+    assert found == {"a": {"b": {"value": 0.5, "low": 0.1, "high": 0.9, "n": 4}}, "c": [1]}

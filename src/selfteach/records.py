@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from selfteach.errors import DataError, UsageError
@@ -383,3 +383,14 @@ class Measure:
     def has_interval(self) -> bool:
         """Return whether anything tells how far chance moves the number."""
         return self.high - self.low > NO_WIDTH
+
+
+def measures_to_json(value: Any) -> Any:
+    """Return measures, and mappings and lists of them, as JSON."""
+    if isinstance(value, Measure):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return {key: measures_to_json(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [measures_to_json(part) for part in value]
+    return value

@@ -598,11 +598,6 @@ def test_sanity_is_of_other_scopes_or_else_of_the_target() -> None:
         assert exam.measure_sanity(every, checked, 0)["base"]["empty"].value == share
 
 
-def test_measures_become_json() -> None:
-    found = exam.measures_to_json({"a": {"b": Measure(0.5, 0.1, 0.9, 4)}, "c": [1]})
-    assert found == {"a": {"b": {"value": 0.5, "low": 0.1, "high": 0.9, "n": 4}}, "c": [1]}
-
-
 def measure_rule_drift(found: ExamState, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[Any]]:
     """Return what the drift of a rule is measured on, and the answers and masks."""
     seen: list[Any] = []

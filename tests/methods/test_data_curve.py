@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scripted import Scripted
-from selfteach.evaluate.exam import Answers, Arm, Exam, measures_to_json
+from selfteach.evaluate.exam import Answers, Arm, Exam
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
 from selfteach.methods.feedback import data_curve
@@ -24,7 +24,7 @@ from selfteach.methods.feedback.data_curve import (
 )
 from selfteach.methods.feedback.exam import RuleScorer
 from selfteach.models.recorded import Recorded
-from selfteach.records import Completion, Request, get_user_text, make_prompt
+from selfteach.records import Completion, Request, get_user_text, make_prompt, measures_to_json
 from selfteach.run.display import SilentDisplay
 from selfteach.run.ledger import Ledger
 from talker import FEW, feedback_command, open_ledger, run_json

@@ -12,7 +12,7 @@ import pytest
 from scripted import Scripted
 from selfteach.config import DocumentsConfig
 from selfteach.evaluate.common_knowledge import COMMON_QUESTIONS
-from selfteach.evaluate.exam import Answers, ExamState, measures_to_json
+from selfteach.evaluate.exam import Answers, ExamState
 from selfteach.evaluate.knowledge import GradedAnswers, grade_answers
 from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.evaluate.side_effects import find_side_effects
@@ -40,7 +40,7 @@ from selfteach.methods.documents.exam import (
 from selfteach.methods.documents.held_out_questions import HeldOutQuestion
 from selfteach.methods.documents.knowledge_map import make_knowledge_map
 from selfteach.methods.documents.plan_work import plan_work
-from selfteach.records import Completion, Measure, Prompt, Request, make_prompt
+from selfteach.records import Completion, Measure, Prompt, Request, make_prompt, measures_to_json
 from selfteach.run.display import SilentDisplay
 from selfteach.run.workload import PlannedStage
 

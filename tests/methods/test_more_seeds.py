@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 
 from selfteach.config import TrainConfig
-from selfteach.evaluate.exam import measures_to_json
 from selfteach.methods import more_seeds, runner, train_plan
 from selfteach.methods.corrections.method import show_arms as show_corrections
 from selfteach.methods.documents.method import show_arms as show_documents
 from selfteach.methods.method import TrainingPlan, TrainStage
 from selfteach.methods.tasks.method import show_arms as show_tasks
-from selfteach.records import Example, Measure, make_prompt
+from selfteach.records import Example, Measure, make_prompt, measures_to_json
 
 
 class Model:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from scripted import Scripted
 from selfteach import statistics
-from selfteach.evaluate.exam import Answers, Arm, ExamState, measures_to_json
+from selfteach.evaluate.exam import Answers, Arm, ExamState
 from selfteach.evaluate.scopes import GENERAL, TARGET
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.evaluate.verdict import reach_verdict
@@ -23,7 +23,7 @@ from selfteach.methods.tasks.exam import TaskScorer, measure_loss
 from selfteach.methods.tasks.exam_questions import TaskQuestion
 from selfteach.methods.tasks.method import show_arms
 from selfteach.methods.tasks.pairwise_exam import compare_arms
-from selfteach.records import Completion, LogProb, Measure, make_prompt
+from selfteach.records import Completion, LogProb, Measure, make_prompt, measures_to_json
 from selfteach.report.page import render_report
 from selfteach.report.result_table import make_result_table
 from selfteach.report.rows import make_result_rows

@@ -7,6 +7,7 @@ from pathlib import Path
 from selfteach.commands.output_file import refuse_existing
 from selfteach.commands.screen import open_console, print_json
 from selfteach.files import write_text
+from selfteach.records import measures_to_json
 
 WIDTH = 110
 
@@ -17,12 +18,7 @@ def compare(first: Path, second: Path, out: Path | None, *, force: bool, as_json
     Raises:
         UsageError: a folder is no run, it has no exam yet, or the file exists.
     """
-    from selfteach.report.compare_runs import (
-        compare_runs,
-        make_json,
-        make_runs_table,
-        render_runs_page,
-    )
+    from selfteach.report.compare_runs import compare_runs, make_runs_table, render_runs_page
 
     if out:
         refuse_existing(out, force=force)
@@ -30,7 +26,7 @@ def compare(first: Path, second: Path, out: Path | None, *, force: bool, as_json
     if out:
         write_text(out, render_runs_page(found))
     if as_json:
-        print_json(make_json(found))
+        print_json(measures_to_json(found))
     else:
         open_console(WIDTH).print(make_runs_table(found))
         if out:

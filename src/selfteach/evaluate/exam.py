@@ -20,7 +20,7 @@ in memory together. Afterwards it reads the answers of the base from the ledger.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,13 +35,13 @@ from selfteach.records import (
     Completion,
     JsonMapping,
     JsonObject,
-    Measure,
     Message,
     Prompt,
     Request,
     SamplingParams,
     get_user_text,
     make_prompt,
+    measures_to_json,
 )
 from selfteach.run.display import Display
 from selfteach.statistics import share
@@ -465,14 +465,3 @@ def measure_general_drift(state: ExamState) -> JsonObject:
     if state.tuned is None or not answers or not answers["base"].questions:
         return {}
     return {"drift": measure_drift(state.session, state.tuned, answers)}
-
-
-def measures_to_json(value: Any) -> Any:
-    """Return measures, and mappings and lists of them, as JSON."""
-    if isinstance(value, Measure):
-        return asdict(value)
-    if isinstance(value, Mapping):
-        return {key: measures_to_json(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [measures_to_json(part) for part in value]
-    return value

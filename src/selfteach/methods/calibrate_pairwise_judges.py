@@ -8,7 +8,6 @@ from collections.abc import Hashable, Sequence
 
 from selfteach import statistics
 from selfteach.errors import TooManyFailures
-from selfteach.evaluate.exam import measures_to_json
 from selfteach.judge.pairwise import (
     POINTS,
     AnswerPair,
@@ -17,7 +16,7 @@ from selfteach.judge.pairwise import (
 )
 from selfteach.methods.session import Session
 from selfteach.models.remote.retry import NoLogprobs
-from selfteach.records import JsonObject
+from selfteach.records import JsonObject, measures_to_json
 
 AT_CHANCE = "no judge tells the better answer from the worse one more often than by chance"
 TOO_FEW_RIGHT = "it tells a right answer from one to another task less often than judge.min_auroc"

@@ -27,7 +27,7 @@ from selfteach.config import load_yaml
 from selfteach.dedup.overlap import rouge_l
 from selfteach.errors import DataError, IntegrityError, SelfteachError, UsageError
 from selfteach.evaluate.describe_change import describe_change
-from selfteach.evaluate.exam import TunedModel, measures_to_json
+from selfteach.evaluate.exam import TunedModel
 from selfteach.evaluate.metrics import best_rouge
 from selfteach.evaluate.recorded_exam import read_prompt, read_prompts, read_settings
 from selfteach.evaluate.scopes import CLUSTERS, TARGET, find_cluster
@@ -43,6 +43,7 @@ from selfteach.records import (
     Prompt,
     Request,
     make_prompt,
+    measures_to_json,
     prompt_to_json,
 )
 from selfteach.run.finished import EXAM_FILE

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -215,15 +214,6 @@ def lacks_scores(exam: JsonMapping) -> bool:
     """Return whether a run of tasks, of an earlier version, has no scores of single answers."""
     values = [own.values for key, own in index_answers(exam).items() if key[0] == TARGET]
     return is_about_tasks(exam) and bool(values) and not any(values)
-
-
-def make_json(value: Any) -> Any:
-    """Return a comparison with its measures as JSON objects."""
-    if isinstance(value, Measure):
-        return asdict(value)
-    if isinstance(value, Mapping):
-        return {key: make_json(inner) for key, inner in value.items()}
-    return [make_json(inner) for inner in value] if isinstance(value, list) else value
 
 
 def render_runs_page(found: JsonMapping) -> str:

@@ -25,7 +25,7 @@ from safetensors import safe_open
 
 from selfteach import registry
 from selfteach.errors import DataError, IntegrityError, UsageError
-from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
+from selfteach.evaluate.exam import Exam, TunedModel
 from selfteach.evaluate.retention import measure_retention
 from selfteach.evaluate.scopes import TARGET
 from selfteach.files import count_folder_bytes
@@ -60,6 +60,7 @@ from selfteach.records import (
     Prompt,
     get_user_text,
     make_prompt,
+    measures_to_json,
 )
 from selfteach.report.comparison import draw_figure, find_score
 from selfteach.report.read_run import get_path

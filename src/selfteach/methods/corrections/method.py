@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from selfteach.config import CorrectionsConfig as Settings
-from selfteach.evaluate.exam import Exam, TunedModel, measures_to_json
+from selfteach.evaluate.exam import Exam, TunedModel
 from selfteach.generate.correct import Corrector
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.anchor_weights import ANCHOR_WEIGHT, HIGH_ANCHOR_WEIGHT
@@ -92,6 +92,7 @@ from selfteach.records import (
     ObjectiveWeights,
     add_worked_turns,
     make_prompt,
+    measures_to_json,
 )
 from selfteach.run.local_paths import hide_path
 from selfteach.text import format_count

@@ -16,13 +16,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import cast
 
-from selfteach.evaluate.exam import Exam, TunedModel, answer_exam, measures_to_json
+from selfteach.evaluate.exam import Exam, TunedModel, answer_exam
 from selfteach.evaluate.scopes import TARGET
 from selfteach.evaluate.side_effects import find_side_effects
 from selfteach.methods.feedback.exam import RuleScorer
 from selfteach.methods.session import Session
 from selfteach.methods.train_plan import tune
-from selfteach.records import Example, JsonMapping, JsonObject, ObjectiveWeights, get_user_text
+from selfteach.records import (
+    Example,
+    JsonMapping,
+    JsonObject,
+    ObjectiveWeights,
+    get_user_text,
+    measures_to_json,
+)
 from selfteach.statistics import share
 
 MakeExam = Callable[[Sequence[Example]], Exam]

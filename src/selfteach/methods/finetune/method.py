@@ -31,7 +31,7 @@ import numpy as np
 
 from selfteach import statistics
 from selfteach.config import FinetuneConfig
-from selfteach.evaluate.exam import ExamSession, TunedModel, check_base_unchanged, measures_to_json
+from selfteach.evaluate.exam import ExamSession, TunedModel, check_base_unchanged
 from selfteach.evaluate.verdict import Evidence, make_not_examined, reach_verdict
 from selfteach.methods.finetune.plan_work import PLAN
 from selfteach.methods.finetune.split_examples import (
@@ -53,6 +53,7 @@ from selfteach.records import (
     Measure,
     ObjectiveWeights,
     Turns,
+    measures_to_json,
 )
 from selfteach.select.conversations import find_conversations
 from selfteach.text import format_count
