@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -19,21 +18,12 @@ import numpy as np
 from rapidfuzz.distance import LCSseq
 
 from selfteach.dedup.overlap import split_words
-from selfteach.dedup.rouge import SplitWords, split_latin_words
+from selfteach.dedup.rouge import SplitWords
 from selfteach.judge.match import contains_answer, exact_match, make_comparable, token_f1
 from selfteach.records import JsonObject, Measure
 from selfteach.statistics import compute_tail, number_clusters
 
 BOOTSTRAP_ROUNDS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class PRF:
-    """Hold precision, recall and F1, each in [0, 1]; a zero denominator gives 0."""
-
-    precision: float
-    recall: float
-    f1: float
 
 
 def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
@@ -51,31 +41,38 @@ def best_over(golds: Sequence[str], answer: str, metric: str = "f1") -> float:
     return max(float(found(answer, gold)) for gold in golds)
 
 
-def _compute_prf(hits: int, given: int, wanted: int) -> PRF:
-    precision = hits / given if given else 0.0
-    recall = hits / wanted if wanted else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
-    return PRF(precision, recall, f1)
-
-
-def rouge(answer: str, gold: str, words: SplitWords = split_latin_words) -> dict[str, PRF]:
-    """Return ROUGE-1, -2 and -L of an answer, with counts clipped to those of the gold text.
+def rouge(answer: str, gold: str, kind: str, words: SplitWords) -> float:
+    """Return the F1 of ROUGE-1, -2 or -L of an answer.
 
     ROUGE-n: hits = sum over n-grams of min(count in answer, count in gold); ROUGE-L: hits = the
     longest common subsequence.
 
     Args:
+        kind: "rouge1", "rouge2" or "rougeL".
         words: splits a text into words. rouge_score's splitter finds only a-z and 0-9,
             `overlap.split_words` finds words of every script.
     """
     left = words(answer)
     right = words(gold)
-    common = int(LCSseq.similarity(left, right))
-    return {
-        "rouge1": _compare_ngrams(left, right, 1),
-        "rouge2": _compare_ngrams(left, right, 2),
-        "rougeL": _compute_prf(common, len(left), len(right)),
-    }
+    if kind == "rougeL":
+        return _compute_f1(int(LCSseq.similarity(left, right)), len(left), len(right))
+    n = {"rouge1": 1, "rouge2": 2}[kind]
+    given = _count_ngrams(left, n)
+    wanted = _count_ngrams(right, n)
+    return _compute_f1((given & wanted).total(), given.total(), wanted.total())
+
+
+def _compute_f1(hits: int, given: int, wanted: int) -> float:
+    """Return the F1 of so many hits; 0 without any."""
+    if not hits:
+        return 0.0
+    precision = hits / given
+    recall = hits / wanted
+    return 2 * precision * recall / (precision + recall)
+
+
+def _count_ngrams(words: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
+    return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
 
 
 def best_rouge(answer: str, golds: Sequence[str], kind: str = "rougeL") -> float:
@@ -88,7 +85,7 @@ def best_rouge(answer: str, golds: Sequence[str], kind: str = "rougeL") -> float
     """
     if any(not split_words(gold) and exact_match(answer, gold) for gold in golds):
         return 1.0
-    return max(rouge(answer, gold, split_words)[kind].f1 for gold in golds)
+    return max(rouge(answer, gold, kind, split_words) for gold in golds)
 
 
 def report_labels(pairs: Sequence[tuple[Sequence[str], str]]) -> JsonObject:
@@ -129,16 +126,6 @@ def _measure_classes(
         {"precision": precision, "recall": recall, "f1": f1, "support": int(count or 0)}
         for precision, recall, f1, count in zip(*shares, support, strict=True)
     ]
-
-
-def _compare_ngrams(left: Sequence[str], right: Sequence[str], n: int) -> PRF:
-    given = _count_ngrams(left, n)
-    wanted = _count_ngrams(right, n)
-    return _compute_prf((given & wanted).total(), given.total(), wanted.total())
-
-
-def _count_ngrams(words: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
 
 
 def bleu(answers: Sequence[str], golds: Sequence[Sequence[str]]) -> float:
