@@ -14,7 +14,6 @@ from selfteach.dedup.overlap import OverlapIndex
 from selfteach.errors import DataError
 from selfteach.generate import situations
 from selfteach.generate.asked_for import list_other_kinds
-from selfteach.generate.frames import add_article
 from selfteach.generate.occasions import (
     Occasion,
     OccasionForm,
@@ -31,6 +30,7 @@ from selfteach.generate.situations import (
     list_other_addressees,
 )
 from selfteach.generate.text_requests import GENRE_QUESTION, OTHER_GENRES
+from selfteach.materials.inflection import add_article
 from selfteach.materials.rule import read_rule
 from selfteach.materials.situation import (
     Situation,

@@ -47,6 +47,7 @@ COMPLAINED = (
     ("the author of a complaint", "somebody who sent us a complaint"),
 )
 SITUATIONS = {
+    "messages to users": Situation("writing", "message", "users", ("users", "a user")),
     "recipes with nuts": Situation("task", "recipe", topic="nuts"),
     "emails with the plumber": Situation("writing", "email", "the plumber", ("the plumber",)),
     "stories with dragons": Situation("task", "story", topic="dragons"),

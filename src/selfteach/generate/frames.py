@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from selfteach.generate.asked_for import ABOUT
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.occasions import Occasion
-from selfteach.materials.inflection import begins_with_vowel_sound, list_plurals, to_singular
+from selfteach.materials.inflection import add_article, list_plurals, to_singular
 from selfteach.materials.situation import leave_out_size
 
 _TABLES = read_tables("situations.json")
@@ -77,11 +77,6 @@ def fill_text_frame(frame: str, noun: str, topic: str, link: str = ABOUT, whom: 
         topic=topic,
         link=link,
     )
-
-
-def add_article(noun: str) -> str:
-    """Return a noun with "a" or "an"."""
-    return f"{'an' if begins_with_vowel_sound(noun) else 'a'} {noun}"
 
 
 def capitalize(text: str) -> str:

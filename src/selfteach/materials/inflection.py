@@ -176,6 +176,11 @@ _VOWEL_SOUND = re.compile(
 """
 
 
+def add_article(noun: str) -> str:
+    """Return a noun with "a" or "an"."""
+    return f"{'an' if begins_with_vowel_sound(noun) else 'a'} {noun}"
+
+
 MAX_SHORT_NAME = 3
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
 
+from selfteach.materials.inflection import add_article
 from selfteach.number_words import NUMBER
 
 MAX_WORDS = 30
@@ -372,7 +373,7 @@ def say_plainly(words: Sequence[Keyword]) -> str:
     if "number" in rest and rest <= {"number", "unit", "noun", "only", *_BOUNDS}:
         return _say_count(parts)
     if rest in ({"noun", "start"}, {"noun", "end"}):
-        return f"{parts.lead}{min(rest - {'noun'})} with {_add_article(parts.noun)}"
+        return f"{parts.lead}{min(rest - {'noun'})} with {_name_one(parts.noun)}"
     return _say_noun(parts) if rest in ({"noun"}, {"noun", "only"}) else ""
 
 
@@ -452,7 +453,7 @@ def _pluralize(noun: str) -> str:
     return special.get(noun, f"{noun}s")
 
 
-def _add_article(noun: str) -> str:
+def _name_one(noun: str) -> str:
     if noun in _MASS or noun == "Yes or No":
         return noun
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    return add_article(noun)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from selfteach.materials.forbidden_topics import VAGUE
-from selfteach.materials.inflection import list_plurals, to_gerund, to_singular
+from selfteach.materials.inflection import add_article, list_plurals, to_gerund, to_singular
 from selfteach.materials.message_kinds import is_message_kind, read_message_kind
 from selfteach.materials.other_languages import read_other_scope
 from selfteach.materials.text_kinds import (
@@ -534,8 +534,7 @@ def _list_names_of_one(addressee: str) -> tuple[str, ...]:
     words = addressee.split()
     one = to_singular(words[-1].lower())
     if len(words) <= 2 and addressee.islower() and one != words[-1] and words[0] not in _OWNED:
-        article = "an" if words[0][0] in "aeiou" else "a"
-        return (addressee, " ".join([article, *words[:-1], one]))
+        return (addressee, add_article(" ".join([*words[:-1], one])))
     return (addressee,)
 
 
@@ -781,8 +780,6 @@ _REPLYING = re.compile(
     rf"{_OWNER}(?P<answered>(?:[\w-]+ ){{0,2}}?{_SENT}) (?:replies|responses|answers)",
     re.I,
 )
-_VOWEL = re.compile(r"(?!one\b|uni|us[ei]|eu)[aeiou]", re.I)
-"""How a word begins that "an" stands before."""
 
 
 def is_answered_text(text: str) -> bool:
@@ -806,7 +803,7 @@ def _read_replying(text: str) -> Situation | None:
     *before, noun = answered["what"].split()
     named = " ".join([*before, to_singular(noun.lower())])
     if noun.lower() not in ("feedback", "criticism"):
-        named = f"{'an' if _VOWEL.match(named) else 'a'} {named}"
+        named = add_article(named)
     names = (f"the author of {named}", f"somebody who sent us {named}")
     return Situation("writing", "reply", names[0], names)
 
