@@ -42,7 +42,6 @@ def test_whitening_makes_directions_count_alike_and_rows_unit_long():
 def test_clusters_are_found_beside_a_large_direction_that_tells_nothing():
     points, truth = clouds()
     found = cluster_prompts(points, 8, seed=0)
-    assert len(found.centers) == 4
     assert adjusted_rand_score(truth, found.labels) == 1
     assert found.sizes == [30] * 4
     assert found.labels[0] == 0  # numbered as they occur

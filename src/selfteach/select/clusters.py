@@ -52,19 +52,17 @@ ROWS = 4096
 class PromptClusters:
     """Hold clusters of prompts.
 
-    Shapes: labels (N,) in 0..k-1, numbered as they first occur; centers (k, dims) in the whitened
-    space; xy (N, 2) for a plot.
+    Shapes: labels (N,) in 0..k-1, numbered as they first occur; xy (N, 2) for a plot.
     """
 
     labels: Labels
-    centers: Floats
     silhouette: float
     xy: Floats
 
     @property
     def sizes(self) -> list[int]:
         """Return the number of prompts in each cluster."""
-        return [int(count) for count in np.bincount(self.labels, minlength=len(self.centers))]
+        return [int(count) for count in np.bincount(self.labels)]
 
 
 def whiten_embeddings(embeddings: NDArray[np.floating]) -> Floats:
@@ -124,12 +122,7 @@ def cluster_prompts(embeddings: NDArray[np.floating], max_k: int, seed: int) -> 
             is_whole = len(sample) == len(rows)
             best = (score, means.labels_ if is_whole else means.predict(rows))
     labels = renumber_groups(best[1])
-    centers = (
-        np.array([rows[labels == i].mean(0) for i in range(labels.max(initial=0) + 1)])
-        if len(rows)
-        else np.zeros((0, rows.shape[1]))
-    )
-    return PromptClusters(labels, centers, best[0], _project_to_plane(embeddings))
+    return PromptClusters(labels, best[0], _project_to_plane(embeddings))
 
 
 def _project_to_plane(embeddings: NDArray[np.floating]) -> Floats:
