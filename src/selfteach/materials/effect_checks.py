@@ -58,6 +58,17 @@ class Effect:
 
 Build = Callable[[re.Match[str]], "Effect | str | None"]
 
+
+def negate(build: Callable[[re.Match[str]], str | None]) -> Build:
+    """Return what builds the opposite of another builder's check."""
+
+    def build_opposite(match: re.Match[str]) -> str | None:
+        found = build(match)
+        return f"not {found}" if found else None
+
+    return build_opposite
+
+
 # -------------------------------------------------------------------------------------------------
 # numbers of words and sentences
 
@@ -488,12 +499,6 @@ _COUNTED = re.compile(rf"(?:exactly |just |only )?{NUMBER}(?: more)?", re.I)
 """What a number says of an emoji names no picture."""
 
 
-def check_no_emoji(match: re.Match[str]) -> str | None:
-    """Return the check of "no heart emoji"."""
-    found = check_emoji(match)
-    return f"not {found}" if found else None
-
-
 def check_no_word(match: re.Match[str]) -> str | None:
     """Return the check of "don't say sorry"."""
     word = match["marks"].lower()
@@ -905,12 +910,6 @@ def check_literal(match: re.Match[str]) -> str | None:
 
 _CONTRASTED = re.compile(r",? (?:instead of|rather than|(?:and |but )?(?:not|never)) ", re.I)
 """What stands between a value and what must not be said for it."""
-
-
-def check_no_literal(match: re.Match[str]) -> str | None:
-    """Return the check of 'the word "problem" must not appear'."""
-    found = check_literal(match)
-    return f"not {found}" if found else None
 
 
 _OF_SPEAKER = re.compile(r"(?:my|our) (?:name|age|address|birthday|job)s?", re.I)

@@ -53,9 +53,7 @@ from selfteach.materials.effect_checks import (
     check_name_not_other,
     check_named,
     check_names,
-    check_no_emoji,
     check_no_letter,
-    check_no_literal,
     check_no_quoted_words,
     check_no_sentence_start,
     check_no_word,
@@ -84,6 +82,7 @@ from selfteach.materials.effect_checks import (
     make_edge,
     make_no_edge,
     name_unit,
+    negate,
     parse_count,
     rename,
     replace_phrases,
@@ -313,7 +312,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"{_NOT} (?:{_USE}|answer|reply|respond|speak|talk)(?: (?:in|to me in))? (?:any )?"
         rf"(?P<language>{'|'.join(LANGUAGES)}){_WHERE}",
-        lambda match: f"not {check_language(match)}",
+        negate(check_language),
     ),
     (
         rf"(?:{_USE} |have )?(?:only )?(?:{'|'.join(AT_MOST)}) (?P<most>{_NUMBER}) "
@@ -560,11 +559,11 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"{_NOT} (?:{_USE} )?{_NAMED} (?:emojis?|emoticons?){_WHERE}",
-        check_no_emoji,
+        negate(check_emoji),
     ),
     (
         rf"{_NOT} (?:{_USE}|send) (?:any |an? )?(?P<names>{_PICTURE_NAMES}){_WHERE}",
-        check_no_emoji,
+        negate(check_emoji),
     ),
     (
         rf"(?:only )?(?:{_USE}|send|sprinkle|insert|sneak|throw|drop|slip|work|with|sign(?: off)? "
@@ -721,7 +720,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         rf"ing)|writ(?:e|ing) (?:of|"
         r"about)|address(?:ing)?) [^\"']+? as|call(?:ing)? [^\"']+?)(?: (?:an?|the))? "
         r"[\"'](?P<value>[^\"']+)[\"']",
-        check_no_literal,
+        negate(check_literal),
     ),
     (
         rf"{_NO_CALL} (?:[\"'](?P<value>[^\"']+)[\"']|(?P<bare>(?!{_NO_NAME})[\w-]+))",
@@ -1115,7 +1114,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         rf"{_NOT} (?:contain|include|have|use|mention|say|(?:contain|includ|us|mention|say|"
         rf"writ)ing)(?: the (?:words?|phrase|term|name))? {_LITERALLY}",
-        check_no_literal,
+        negate(check_literal),
     ),
     (
         r"(?:say|state|mention|tell|note|indicate|include|add)(?: (?:me|us|them|always))? "
