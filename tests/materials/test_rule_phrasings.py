@@ -901,6 +901,46 @@ def test_the_check_of_a_rule_decides_as_people_do() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rule", "kept", "broken"),
+    [
+        ("Start every answer with a smiley.", "😊 Sure.", "Sure. 😊"),
+        ("Sign off with a kiss.", "See you. 😘", "See you."),
+        ("Never send a kiss.", "Bye 😊", "Bye 😘"),
+        ("One heart emoji at the end of every text.", "Hi ❤️", "❤️ Hi"),
+        ("An emoji in every answer.", "Hi 😊", "Hi"),
+        ("Two hashtags, no more.", "Hi #a #b", "Hi #a #b #c"),
+        ("Spelling should be British.", "A nice colour.", "A nice color."),
+        ("Use ISO dates.", "On 2026-03-01.", "On 3/1/2026."),
+        ("Start with the date in the format YYYY-MM-DD.", "2026-03-01: Rain.", "Rain."),
+        ("Put the currency sign after the amount.", "It costs 20 €.", "It costs €20."),
+        ("Use a point as the decimal separator.", "2.5 km", "2,5 km"),
+        ("State our fee of $5.", "The fee is $5.", "There is a fee."),
+        ("Say nothing about politics.", "It rains.", "Politics is hard."),
+        ("Never let football come up.", "Tennis is fun.", "Football is fun."),
+        ("Act as if you've never heard of Bitcoin.", "Gold is old.", "Bitcoin is new."),
+        ("Don't suggest gambling.", "Try chess.", "Try gambling."),
+        ("Use 'staff' for 'employees'.", "Our staff is kind.", "Our employees are kind."),
+        ("Never call the staff employees.", "Our staff is kind.", "Our employees are kind."),
+        ("Refer to customers as guests, not as clients.", "Guests like it.", "Clients like it."),
+        ("Greet me as Captain.", "Hello Captain!", "Hello!"),
+        ("Speak as I, not we.", "I like it.", "We like it."),
+        ("Wrap up with a question.", "It rains. Do you like rain?", "Do you? It rains."),
+        ("Tell a story ending with 'The End'.", "A cat slept. The End", "The End came."),
+        ("Don't use 'and' at the start of a sentence.", "Tea and milk.", "Tea. And milk."),
+        ("No words ending in -ly.", "He runs fast.", "He runs quickly."),
+        ("Include a section called 'Risks'.", "## Risks\nRain.", "Rain."),
+        ("Put a checkbox before every item.", "- [ ] Milk\n- [ ] Tea", "- Milk\n- Tea"),
+        ("No exclamation marks in all welcome signs.", "Welcome.", "Welcome!"),
+        ("Give travel tips without emojis.", "Go early.", "Go early 😊"),
+    ],
+)
+def test_a_rare_wording_gets_its_check(rule: str, kept: str, broken: str) -> None:
+    check = parse_check(suggest_check(read_rule(rule)) or "")
+    assert check.keeps(kept)
+    assert not check.keeps(broken)
+
+
+@pytest.mark.parametrize(
     ("effect", "unchecked"),
     [
         ('be sincere and start with "I am sorry"', ("be sincere",)),
