@@ -574,6 +574,8 @@ def replace_words(match: re.Match[str]) -> Effect | None:
     return Effect(none_of(checks), tuple(pair for _, pairs in found for pair in pairs))
 
 
+_LETTER_HYPHEN = re.compile(r"(?<=\b\w)-(?=\w)")
+"""The hyphen of "e-mail"."""
 MIN_PLURAL = 3
 """A shorter word with an s is another one: "his"."""
 
@@ -585,6 +587,10 @@ def _find_wrong_word(old: str, new: str) -> str:
     """
     word = rf"(?<!\w){re.escape(old)}"
     plural = "s?" if len(old) >= MIN_PLURAL else ""
+    joined = _LETTER_HYPHEN.sub("", old)
+    if joined != old and joined.lower() in new.lower().split():
+        pattern = rf"(?i){word}{plural}(?!\w)"
+        return f"regex {quote_value(pattern)}"  # `contains "e-mail"` finds "email", too
     whole = re.search(rf"{word}s?(?!\w)", new, re.I)
     if not whole or len(whole[0]) == len(new) > len(old):  # "cars" for "car"
         return f"contains {quote_value(old)}"

@@ -326,12 +326,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         (
-            rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within) "
+            rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using) "
             rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
         ),
         check_bound,
     ),
-    (rf"(?:in|with|within) (?:only |just )?{_COUNT}", check_bound),
+    (rf"(?:in|with) (?:only |just )?{_COUNT}", check_bound),
     (
         rf"(?:have |contain |in |with )?"
         rf"(?P<before>{'|'.join((*AT_MOST, *AT_LEAST, *OVER, *UNDER, *EXACT[:-1]))}) "
