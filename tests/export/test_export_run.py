@@ -23,8 +23,8 @@ from selfteach.export.ask_llama_cpp import count_threads, send_to_llama_cpp
 from selfteach.export.check_export import (
     ExportCheck,
     PlainModel,
-    answer_with_transformers,
     compare_answers,
+    make_check_requests,
     measure_gap_nats,
 )
 from selfteach.export.export_run import describe_check
@@ -34,7 +34,7 @@ from selfteach.export.publish_folder import read_umask
 from selfteach.models.hf import HfModel
 from selfteach.models.lora_layers import read_lora_layers
 from selfteach.models.write_gguf import write_gguf
-from selfteach.records import make_prompt
+from selfteach.records import Request, SamplingParams, make_prompt
 from tiny_tokenizer import NO_SYSTEM
 
 
@@ -99,10 +99,10 @@ def test_the_base_decides_no_setting_of_a_plain_answer(
     config = json.loads((tiny / "generation_config.json").read_text())
     config |= {"repetition_penalty": 1.5, "do_sample": True, "top_k": 3, "top_p": 0.5}
     (penalized / "generation_config.json").write_text(json.dumps(config))
-    prompts = [make_prompt(question) for question in QUESTIONS]
+    requests = make_check_requests([make_prompt(question) for question in QUESTIONS])
     adapters = [lesson / "adapter"]
-    expected = answer_with_transformers(tiny, prompts, adapters)
-    assert answer_with_transformers(penalized, prompts, adapters) == expected
+    expected = PlainModel(tiny, adapters).answer(requests)
+    assert PlainModel(penalized, adapters).answer(requests) == expected
 
 
 def test_a_merged_folder_names_every_token_that_ends_an_answer(
@@ -117,15 +117,15 @@ def test_a_merged_folder_names_every_token_that_ends_an_answer(
 
 def test_a_plain_answer_is_sampled_from_the_most_probable_tokens_asked_for(tiny: Path) -> None:
     """A tiny `top_p` leaves the most probable token alone, as temperature 0 does."""
-    body = {"prompt": "A rule is", "temperature": 0, "top_p": 1.0, "max_tokens": 8, "seed": 0}
-    asked = [body, body | {"temperature": 5.0, "top_p": 1e-6}]
-    greedy, narrow = PlainModel(tiny).answer(asked)
+    request = Request("plain", "A rule is", SamplingParams(0.0, max_tokens=8))
+    sampled = replace(request, sampling=SamplingParams(5.0, top_p=1e-6, max_tokens=8))
+    greedy, narrow = PlainModel(tiny).answer([request, sampled])
     assert narrow["text"] == greedy["text"]
 
 
 def test_plain_answers_of_a_batch_are_sampled_with_the_seeds_of_all_its_rows(tiny: Path) -> None:
-    body = {"prompt": "A rule is", "temperature": 5.0, "top_p": 1.0, "max_tokens": 8}
-    first, second, third = (body | {"seed": seed} for seed in range(3))
+    request = Request("plain", "A rule is", SamplingParams(5.0, max_tokens=8))
+    first, second, third = (replace(request, seed=seed) for seed in range(3))
     model = PlainModel(tiny)
     found = model.answer([first, second])
     assert model.answer([first, second]) == found

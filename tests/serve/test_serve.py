@@ -1024,19 +1024,19 @@ def test_an_answer_may_part_from_peft_at_a_tie(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Rounding decides there. Where no answer is equal, nothing is proven."""
-    answer = check_export.answer_with_transformers
+    answer = check_export.PlainModel.answer
     measure = check_export.measure_gap_nats
 
-    def answer_otherwise(*asked: Any) -> list[str]:
+    def answer_otherwise(*asked: Any) -> list[Any]:
         found = answer(*asked)
-        return ["Otherwise."] * others + found[others:]
+        return [{"text": "Otherwise."}] * others + found[others:]
 
     def measure_and_pretend(hf: HfModel, prompt: Any, mine: str, theirs: str) -> float:
         assert measure(hf, prompt, mine, theirs) >= 0, "the lesson is on"
         assert theirs == "Otherwise."
         return gap_nats
 
-    monkeypatch.setattr(check_export, "answer_with_transformers", answer_otherwise)
+    monkeypatch.setattr(check_export.PlainModel, "answer", answer_otherwise)
     monkeypatch.setattr(check_export, "measure_gap_nats", measure_and_pretend)
     said: list[str] = []
     if is_proven:

@@ -134,40 +134,11 @@ def answer_with_run(model: HfModel, requests: Sequence[Request]) -> list[str]:
     return [answers[request.id(model.fingerprint)] for request in requests]
 
 
-def answer_with_transformers(
-    model: Path,
-    prompts: Sequence[Prompt],
-    adapters: Sequence[Path] = (),
-    end_ids: Sequence[int] = (),
-) -> list[str]:
-    """Return the greedy answers of plain transformers, and PEFT with `adapters`, in float32.
-
-    Args:
-        end_ids: what ends an answer; without them the tokens that the folder names.
-    """
-    answer = answer_with_folder(model, adapters, end_ids)
-    return [found["text"] for found in answer(make_check_requests(prompts))]
-
-
-def answer_with_gguf(model: Path, lora: Path | None = None) -> Answering:
-    """Return what answers with a GGUF file, through llama.cpp."""
-
-    def answer(requests: Sequence[Request]) -> list[JsonObject]:
-        return send_to_llama_cpp(model, list(map(describe_request, requests)), lora)
-
-    return answer
-
-
-def answer_with_folder(
-    model: Path, adapters: Sequence[Path] = (), end_ids: Sequence[int] = ()
-) -> Answering:
-    """Return what answers with a folder of safetensors, through transformers, and PEFT."""
-    program = PlainModel(model, adapters, end_ids)
-
-    def answer(requests: Sequence[Request]) -> list[JsonObject]:
-        return program.answer(list(map(describe_request, requests)))
-
-    return answer
+def answer_with_gguf(
+    model: Path, lora: Path | None, requests: Sequence[Request]
+) -> list[JsonObject]:
+    """Return the answers of llama.cpp with a GGUF file, and with a GGUF adapter on it."""
+    return send_to_llama_cpp(model, list(map(describe_request, requests)), lora)
 
 
 def describe_request(request: Request) -> JsonObject:
@@ -198,6 +169,9 @@ class PlainModel:
     Nothing of selfteach computes: the folder's own tokenizer, template and weights do; only the day
     that a template may write is that of the run's own answers. Several
     adapters are on at once, and PEFT adds their changes up.
+
+    Args:
+        end_ids: what ends an answer; without them the tokens that the folder names.
     """
 
     def __init__(
@@ -218,12 +192,11 @@ class PlainModel:
         self._tokenizer.padding_side = "left"
         self._tokenizer.pad_token = self._tokenizer.pad_token or self._tokenizer.eos_token
 
-    def answer(self, asked: Sequence[JsonMapping]) -> list[JsonObject]:
-        """Return text, finish, tokens and prompt_tokens of each request, in their order.
-
-        Args:
-            asked: bodies of chat completions in OpenAI's form, without stop texts.
+    def answer(self, requests: Sequence[Request]) -> list[JsonObject]:
+        """Return text, finish, tokens and prompt_tokens of each request, in their order; their stop
+        texts end nothing.
         """
+        asked = list(map(describe_request, requests))
         groups: dict[tuple[float, float, int], list[int]] = {}
         for i, body in enumerate(asked):
             how = (body["temperature"], body["top_p"], body["max_tokens"])

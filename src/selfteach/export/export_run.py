@@ -25,6 +25,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ import torch
 from selfteach.errors import EndpointError, UsageError
 from selfteach.export import check_export, hub, merge, sit_exam
 from selfteach.export.ask_llama_cpp import is_llama_cpp_installed
-from selfteach.export.check_export import Answering, ExportCheck
+from selfteach.export.check_export import Answering, ExportCheck, PlainModel
 from selfteach.export.forms import (
     GGUF_FORMS,
     HUB,
@@ -402,12 +403,12 @@ def open_program(job: ExportJob, base: Path, out: Path) -> Iterator[Answering]:
     """Yield what answers with an export: another program, which has read its files."""
     if asks_llama_cpp(job.form):
         with open_gguf(job, base, out) as (model, lora):
-            yield check_export.answer_with_gguf(model, lora)
+            yield partial(check_export.answer_with_gguf, model, lora)
     elif job.form == "hf":
-        yield check_export.answer_with_folder(out)
+        yield PlainModel(out).answer
     else:
         adapter = out / LORA_FOLDER if job.form == "vllm" else out
-        yield check_export.answer_with_folder(base, [adapter])
+        yield PlainModel(base, [adapter]).answer
 
 
 @contextmanager

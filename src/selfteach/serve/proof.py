@@ -113,13 +113,12 @@ def _compare_with_peft(
     Raises:
         IntegrityError: one parts elsewhere, or none is equal.
     """
-    expected = check_export.answer_with_transformers(
-        base, candidate.prompts, candidate.adapters, sorted(engine.hf.end_ids)
-    )
+    peft = check_export.PlainModel(base, candidate.adapters, sorted(engine.hf.end_ids))
+    expected = peft.answer(check_export.make_check_requests(candidate.prompts))
     ties = 0
-    for prompt, answer, raw in zip(candidate.prompts, answers, expected, strict=True):
+    for prompt, answer, reply in zip(candidate.prompts, answers, expected, strict=True):
         assert answer.completion is not None
-        mine, theirs = answer.completion.text, clean_text(raw)
+        mine, theirs = answer.completion.text, clean_text(reply["text"])
         if mine.strip() == theirs.strip():
             continue
         measure = partial(measure_gap_nats, engine.hf, rows, candidate, prompt, mine, theirs)
