@@ -18,7 +18,6 @@ same command pushes it without writing it again (unpushed.py).
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import shutil
 import tempfile
@@ -66,6 +65,7 @@ from selfteach.models.write_gguf import explain_why_not_gguf, write_gguf
 from selfteach.records import JsonObject, Prompt
 from selfteach.run.display import Display
 from selfteach.run.local_paths import hide_folder
+from selfteach.run.run_folder import make_model_name
 from selfteach.students.exam_models import ExamSource
 from selfteach.students.state import Cell
 
@@ -120,8 +120,8 @@ class ExportJob:
 
     @property
     def name(self) -> str:
-        """Return the name of the model: that of the run's folder, without special characters."""
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.run.resolve().name).strip("-.") or "lesson"
+        """Return the name of the model."""
+        return make_model_name(self.run)
 
 
 def export_run(job: ExportJob, make_card: MakeCard, display: Display) -> JsonObject:

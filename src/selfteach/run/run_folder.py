@@ -110,6 +110,11 @@ def make_slug(text: str) -> str:
     return words or "run-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
 
 
+def make_model_name(folder: Path) -> str:
+    """Return the name of a run's folder without characters that a model's name cannot have."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "lesson"
+
+
 @dataclass
 class Run:
     """Represent one open run.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from selfteach.errors import UsageError
 from selfteach.models.resolve_model_path import resolve_base
 from selfteach.run import finished
+from selfteach.run.run_folder import make_model_name
 
 BASE_NAME = "base"
 STACK_SIGN = "+"
@@ -44,7 +44,7 @@ def read_lessons(runs: Sequence[str]) -> list[ServedLesson]:
     for text in runs:
         given, folder = split_name(text)
         adapter = finished.find_adapter(folder)
-        name = given or make_name(folder)
+        name = given or make_model_name(folder)
         if name in found or name == BASE_NAME:
             raise UsageError(
                 f'the name "{name}" is taken.', where=folder, cure=f"Write NAME={folder}."
@@ -69,8 +69,3 @@ def split_name(text: str) -> tuple[str, Path]:
     if not sign or Path(text).exists() or not Path(place).exists():
         return "", Path(text)
     return name, Path(place)
-
-
-def make_name(folder: Path) -> str:
-    """Return the name of a run's folder without characters that a model's name cannot have."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-.") or "lesson"

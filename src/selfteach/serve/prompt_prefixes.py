@@ -6,12 +6,12 @@ short question to the embedded model, 24 are such.
 
 from __future__ import annotations
 
-from itertools import takewhile
 from weakref import ReferenceType, ref
 
 from selfteach.models.decode import PromptPrefix, read_prefix
 from selfteach.models.hf import HfModel
 from selfteach.models.pending import PendingCompletion
+from selfteach.models.tokens import count_common_prefix
 from selfteach.records import make_prompt
 from selfteach.serve.lesson_rows import LessonRows, LessonWeights, RowLessons
 
@@ -57,5 +57,4 @@ class PromptPrefixes:
 def find_common_tokens(hf: HfModel) -> tuple[int, ...]:
     """Return the tokens that every conversation without a system prompt of its own begins with."""
     one, two = (hf.encode(prompt) for prompt in EXAMPLES)
-    pairs = takewhile(lambda pair: pair[0] == pair[1], zip(one, two, strict=False))
-    return tuple(token for token, _ in pairs)
+    return tuple(one[: count_common_prefix(one, two)])

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+
 from selfteach.models.hf import HfModel
 from selfteach.records import JsonObject
 from selfteach.text import REPLACEMENT
 
 SINGLE_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 """How tokenizers of SentencePiece spell a token that is one byte."""
+BYTE_SIGNS: dict[str, int] = {sign: value for value, sign in bytes_to_unicode().items()}
+"""The bytes by the signs with which byte-level tokenizers spell them (GPT-2)."""
 
 
 def describe_token(hf: HfModel, token: int, logp: float) -> JsonObject:
@@ -18,20 +22,6 @@ def describe_token(hf: HfModel, token: int, logp: float) -> JsonObject:
     text = hf.decode([token])
     is_part = REPLACEMENT in text
     return {"token": text, "logprob": logp, "bytes": None if is_part else list(text.encode())}
-
-
-def map_byte_signs() -> dict[str, int]:
-    """Return the bytes by the signs with which byte-level tokenizers spell them (GPT-2).
-
-    Printable characters of Latin-1 stand for themselves, and the other bytes are counted.
-    """
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [value for value in range(0x100) if value not in printable]
-    signs = {chr(value): value for value in printable}
-    return signs | {chr(0x100 + place): value for place, value in enumerate(others)}
-
-
-BYTE_SIGNS = map_byte_signs()
 
 
 def name_tokens(hf: HfModel, tokens: Iterable[int]) -> dict[int, str]:
