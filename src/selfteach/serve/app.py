@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -42,12 +43,12 @@ def make_app(served: ServedModels, *, local: bool) -> Starlette:
             server under a name of its own.
     """
     handlers: list[tuple[str, str, Handler]] = [
-        ("POST", "/v1/chat/completions", _make_answers(served, ChatBody)),
-        ("POST", "/v1/completions", _make_answers(served, TextBody)),
-        ("GET", "/v1/models", _make_models(served)),
-        ("GET", "/v1/models/{name:path}", _make_model(served)),
-        ("GET", "/health", _make_health(served)),
-        ("GET", "/metrics", _make_metrics(served)),
+        ("POST", "/v1/chat/completions", partial(_answer_body, served, ChatBody)),
+        ("POST", "/v1/completions", partial(_answer_body, served, TextBody)),
+        ("GET", "/v1/models", partial(_list_models, served)),
+        ("GET", "/v1/models/{name:path}", partial(_show_model, served)),
+        ("GET", "/health", partial(_tell_health, served)),
+        ("GET", "/metrics", partial(_tell_metrics, served)),
         *list_teach_handlers(served.teaching),
     ]
     routes = list_page_routes()
@@ -57,56 +58,44 @@ def make_app(served: ServedModels, *, local: bool) -> Starlette:
     return Starlette(routes=routes, middleware=guards)
 
 
-def _make_models(served: ServedModels) -> Handler:
-    async def list_models(request: Request) -> Response:
-        rows = [_describe_model(served, name) for name in served.names]
-        return JSONResponse({"object": "list", "data": rows})
-
-    return list_models
+async def _list_models(served: ServedModels, request: Request) -> Response:
+    rows = [_describe_model(served, name) for name in served.names]
+    return JSONResponse({"object": "list", "data": rows})
 
 
-def _make_model(served: ServedModels) -> Handler:
-    async def show_model(request: Request) -> Response:
-        name = request.path_params["name"]
-        served.find_model(name)  # there is one
-        return JSONResponse(_describe_model(served, name))
-
-    return show_model
+async def _show_model(served: ServedModels, request: Request) -> Response:
+    name = request.path_params["name"]
+    served.find_model(name)  # there is one
+    return JSONResponse(_describe_model(served, name))
 
 
 def _describe_model(served: ServedModels, name: str) -> JsonObject:
     return {"id": name, "object": "model", "created": served.created, "owned_by": "selfteach"}
 
 
-def _make_health(served: ServedModels) -> Handler:
-    async def tell_health(request: Request) -> Response:
-        engine = served.engine
-        found = {"status": "ok", "active": engine.num_active, "waiting": engine.num_waiting}
-        teaching = served.teaching
-        if teaching and teaching.fault:
-            found["status"] = "a change of the student is not served"
-        if not engine.is_running:
-            return JSONResponse({**found, "status": "stopping"}, 503)
-        return JSONResponse(found)
-
-    return tell_health
+async def _tell_health(served: ServedModels, request: Request) -> Response:
+    engine = served.engine
+    found = {"status": "ok", "active": engine.num_active, "waiting": engine.num_waiting}
+    teaching = served.teaching
+    if teaching and teaching.fault:
+        found["status"] = "a change of the student is not served"
+    if not engine.is_running:
+        return JSONResponse({**found, "status": "stopping"}, 503)
+    return JSONResponse(found)
 
 
-def _make_metrics(served: ServedModels) -> Handler:
-    async def tell_metrics(request: Request) -> Response:
-        lines = _list_engine_metrics(served.engine)
-        if served.teaching:
-            lines.append("# TYPE selfteach_jobs gauge")
-            jobs = await asyncio.to_thread(served.teaching.count_jobs)
-            for state, count in sorted(jobs.items()):
-                lines.append(f'selfteach_jobs{{state="{state}"}} {count}')
-        lines.append("# TYPE selfteach_requests_total counter")
-        for (model, status), count in sorted(served.requests.items()):
-            labels = f'model="{escape_label(model)}",status="{status}"'
-            lines.append(f"selfteach_requests_total{{{labels}}} {count}")
-        return PlainTextResponse("\n".join(lines) + "\n")
-
-    return tell_metrics
+async def _tell_metrics(served: ServedModels, request: Request) -> Response:
+    lines = _list_engine_metrics(served.engine)
+    if served.teaching:
+        lines.append("# TYPE selfteach_jobs gauge")
+        jobs = await asyncio.to_thread(served.teaching.count_jobs)
+        for state, count in sorted(jobs.items()):
+            lines.append(f'selfteach_jobs{{state="{state}"}} {count}')
+    lines.append("# TYPE selfteach_requests_total counter")
+    for (model, status), count in sorted(served.requests.items()):
+        labels = f'model="{escape_label(model)}",status="{status}"'
+        lines.append(f"selfteach_requests_total{{{labels}}} {count}")
+    return PlainTextResponse("\n".join(lines) + "\n")
 
 
 def escape_label(value: str) -> str:
@@ -133,22 +122,21 @@ def _list_engine_metrics(engine: BatchEngine) -> list[str]:
     return lines
 
 
-def _make_answers(served: ServedModels, schema: type[ChatBody | TextBody]) -> Handler:
-    async def answer(request: Request) -> Response:
-        body = parse_body(await read_body(request), schema)
-        lessons = served.find_model(body.model)
-        status = 500
-        try:
-            response = await _answer(request, served, body, lessons)
-            status = response.status_code
-            return response
-        except (RequestFault, SelfteachError) as fault:
-            status = find_status(fault)
-            raise
-        finally:
-            served.requests[body.model, status] += 1
-
-    return answer
+async def _answer_body(
+    served: ServedModels, schema: type[ChatBody | TextBody], request: Request
+) -> Response:
+    body = parse_body(await read_body(request), schema)
+    lessons = served.find_model(body.model)
+    status = 500
+    try:
+        response = await _answer(request, served, body, lessons)
+        status = response.status_code
+        return response
+    except (RequestFault, SelfteachError) as fault:
+        status = find_status(fault)
+        raise
+    finally:
+        served.requests[body.model, status] += 1
 
 
 async def _answer(
