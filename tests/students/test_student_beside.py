@@ -185,8 +185,8 @@ def test_a_refused_retraining_leaves_the_adapter_before_whole(
 
     monkeypatch.setattr(beside, "train_beside", train_beside)
     monkeypatch.setattr(beside, "train_again", write_other)
-    for name in ("join_with_anchors", "open_neighbors"):
-        monkeypatch.setattr(beside, name, lambda *ignored: None)
+    monkeypatch.setattr(beside, "join_with_anchors", lambda *ignored: None)
+    monkeypatch.setattr(HfModel, "load", lambda *ignored, **too: None)
     worse = script({"do-not-b": make_cell(2)})
     with open_student(anna) as opened:
         retrain_beside(opened, "do-not-c", script(), SilentDisplay())

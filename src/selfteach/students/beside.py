@@ -20,8 +20,6 @@ from functools import partial
 from pathlib import Path
 
 from selfteach.errors import UsageError
-from selfteach.evaluate.drift import compute_probe_logits
-from selfteach.evaluate.exam import PROBE_PAIRS
 from selfteach.files import read_own_json, write_text
 from selfteach.methods.anchor_weights import ANCHOR_WEIGHT
 from selfteach.models.check_safety import ABOUT_FILE
@@ -30,8 +28,7 @@ from selfteach.records import HOLD, Example, digest
 from selfteach.run.display import Display
 from selfteach.run.student_adapter import quote_student
 from selfteach.select.evenly import choose_evenly, share_out
-from selfteach.students.exam_models import DelayedSampler, OpenModels
-from selfteach.students.examine import ENGINE_FOLDER, Examine
+from selfteach.students.examine import Examine
 from selfteach.students.folder import StudentFolder
 from selfteach.students.gate import LessonRefused, list_objections
 from selfteach.students.lessons import sit_missing_exams
@@ -135,8 +132,8 @@ def train_beside(
         student.compose(others) as adapter,  # 1
     ):
         examples = join_with_anchors(student, lesson, neighbors)  # 2
-        models = open_neighbors(student, others, adapter)
-        trained = train_again(run, models, examples, display)  # 3
+        base = HfModel.load(others.base, adapter=adapter)
+        trained = train_again(run, student, base, examples, display)  # 3
         note = partial(note_base, fingerprint=others.fingerprint)
         part = student.place_adapter(trained, BESIDE_FOLDER, note)
     seen = list_seen(lesson, neighbors)
@@ -184,18 +181,6 @@ def choose_anchors(examples: Sequence[Example], count: int) -> list[Example]:
         replace(example, kind=ANCHOR_KIND, role=HOLD, rejected=None, scores={})
         for example in chosen
     ]
-
-
-def open_neighbors(student: StudentFolder, others: StudentState, adapter: Path) -> OpenModels:
-    """Load the student without the lesson as the base of a training.
-
-    Raises:
-        IntegrityError: the base has changed.
-    """
-    model = HfModel.load(others.base, adapter=adapter)
-    sampler = DelayedSampler(model, "auto", student.path / ENGINE_FOLDER)
-    logits = compute_probe_logits(model, PROBE_PAIRS)
-    return OpenModels(model, model, sampler, sampler, logits, adapter)
 
 
 def note_base(adapter: Path, fingerprint: str) -> None:

@@ -36,7 +36,7 @@ from selfteach.run.run_folder import Run
 from selfteach.run.student_adapter import quote_student
 from selfteach.select.evenly import choose_evenly, share_out
 from selfteach.students.demands import read_demand
-from selfteach.students.examine import Examine
+from selfteach.students.examine import Examine, load_base
 from selfteach.students.folder import StudentFolder
 from selfteach.students.gate import LessonRefused, list_objections
 from selfteach.students.lessons import sit_missing_exams
@@ -45,7 +45,6 @@ from selfteach.students.state import CONSOLIDATED_FOLDER, Cell, Consolidated, Le
 from selfteach.students.training import (
     LessonExamples,
     join_breadth_first,
-    open_base,
     open_training_run,
     read_lesson_examples,
     train_again,
@@ -119,7 +118,7 @@ def train_together(
     Raises:
         LessonRefused: a lesson contradicts another one, and that is not accepted.
     """
-    models = open_base(student)
+    base = load_base(student.state)
     own = []
     for lesson in lessons:
         own.append(read_lesson_examples(student, lesson))  # 1
@@ -142,7 +141,8 @@ def train_together(
     for part in own:
         for line in describe_missed_shares(part, examples, train.min_share):
             display.print_line(line)
-    return train_again(run, models, LessonExamples(examples, objectives, train), display)  # 5
+    together = LessonExamples(examples, objectives, train)
+    return train_again(run, student, base, together, display)  # 5
 
 
 def describe_rewriting(name: str, found: Rewritten) -> str:

@@ -126,6 +126,14 @@ def read_student(folder: Path) -> StudentState:
     return found
 
 
+def describe_off(student: Path, name: str) -> str:
+    """Return what is to be said of a lesson that was there already and is off; "" if it is on."""
+    if name not in [lesson.name for lesson in read_student(student).lessons if not lesson.on]:
+        return ""
+    command = f"selfteach student on {quote_student(student)} {name}"
+    return f"{name} is a lesson already, and is off; `{command}` switches it on"
+
+
 def choose_base(folder: Path, model: str | None) -> str:
     """Return the name of a student's base; of a new student the model, by default the embedded one.
 

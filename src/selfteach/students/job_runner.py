@@ -23,8 +23,7 @@ from pathlib import Path
 from selfteach.errors import IntegrityError, SelfteachError, UsageError, get_first_line
 from selfteach.records import JsonObject
 from selfteach.run import lock
-from selfteach.run.student_adapter import quote_student
-from selfteach.students.folder import read_student
+from selfteach.students.folder import describe_off
 from selfteach.students.job_origin import describe_foreign_jobs
 from selfteach.students.jobs import (
     LOG_FILE,
@@ -237,14 +236,6 @@ def read_lesson_name(result: Path) -> str:
     """Return the name of the lesson in the output of a command; "" where there is none."""
     student = read_result_file(result).get("student")
     return str(student.get("lesson") or "") if isinstance(student, dict) else ""
-
-
-def describe_off(student: Path, name: str) -> str:
-    """Return what is to be said of a lesson that was there already and is off; "" if it is on."""
-    if name not in [lesson.name for lesson in read_student(student).lessons if not lesson.on]:
-        return ""
-    command = f"selfteach student on {quote_student(student)} {name}"
-    return f"{name} is a lesson already, and is off; `{command}` switches it on"
 
 
 def read_refusal(result: Path) -> JsonObject:

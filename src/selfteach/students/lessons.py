@@ -27,7 +27,7 @@ from selfteach.run.run_folder import make_slug
 from selfteach.run.student_adapter import quote_student
 from selfteach.students.exam_models import find_method
 from selfteach.students.examine import Examine
-from selfteach.students.folder import StudentFolder, choose_base, name_base
+from selfteach.students.folder import StudentFolder, choose_base, describe_off, name_base
 from selfteach.students.gate import (
     IN_PART,
     NOT_LEARNED,
@@ -184,9 +184,8 @@ def report_known(
             f"{known.name} is a lesson already, with other weights than those of {run}, and stays "
             f"as it is; `{command}` takes it back, so that this run can be added"
         )
-    if not known.on:
-        command = f"selfteach student on {path} {known.name}"
-        say(f"{known.name} is a lesson already, and is off; `{command}` switches it on")
+    if line := describe_off(student.path, known.name):
+        say(line)
     on = [lesson.name for lesson in student.state.list_on()]
     for name in instead_of:
         if name in on:

@@ -19,15 +19,13 @@ from selfteach.methods.finished_result import TRAINING_FOLDER
 from selfteach.methods.lesson_record import read_whole_record
 from selfteach.methods.session import Session
 from selfteach.methods.train_plan import run_training
+from selfteach.models.hf import HfModel
 from selfteach.models.recorded import Recorded
 from selfteach.records import Example, ObjectiveWeights
 from selfteach.run.display import Display
 from selfteach.run.run_folder import Run, open_run
-from selfteach.students.exam_models import DelayedSampler, OpenModels
-from selfteach.students.examine import (
-    ENGINE_FOLDER,
-    load_base,
-)
+from selfteach.students.exam_models import DelayedSampler
+from selfteach.students.examine import ENGINE_FOLDER
 from selfteach.students.folder import (
     TRAINING_RUNS,
     StudentFolder,
@@ -70,24 +68,19 @@ def open_training_run(
         yield run
 
 
-def open_base(student: StudentFolder) -> OpenModels:
-    """Load the base alone, whose engine opens at the first request."""
-    base = load_base(student.state)
-    sampler = DelayedSampler(base, "auto", student.path / ENGINE_FOLDER)
-    return OpenModels(
-        base, base, sampler, sampler, compute_probe_logits(base, PROBE_PAIRS), student.path
-    )
-
-
-def train_again(run: Run, models: OpenModels, examples: LessonExamples, display: Display) -> Path:
-    """Train an adapter on the base of `models`, and return its folder."""
+def train_again(
+    run: Run, student: StudentFolder, base: HfModel, examples: LessonExamples, display: Display
+) -> Path:
+    """Train an adapter on a base, and return its folder. The engine of the base opens at the first
+    request.
+    """
     config = run.resolved.config.model_copy(update={"train": examples.train})
-    recorded = Recorded(run.ledger, models.base_sampler, models.base)
-    session = Session(run, config, display, "", models.base, recorded, models.base_logits)
+    sampler = DelayedSampler(base, "auto", student.path / ENGINE_FOLDER)
+    recorded = Recorded(run.ledger, sampler, base)
+    logits = compute_probe_logits(base, PROBE_PAIRS)
+    session = Session(run, config, display, "", base, recorded, logits)
     folder = run.path / TRAINING_FOLDER
-    trained = run_training(
-        session, models.base, examples.examples, examples.objectives, folder, "train"
-    )
+    trained = run_training(session, base, examples.examples, examples.objectives, folder, "train")
     return trained.adapter
 
 
