@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError, with_config
 
 from selfteach.errors import IntegrityError, UsageError
 from selfteach.records import JsonMapping, JsonObject, Measure
 from selfteach.registry import did_you_mean
 from selfteach.run.student_adapter import PARTS
+from selfteach.text import clean_text
 
 CellState = Literal["kept", "weakened", "lost", "not examined"]
 LESSONS_FOLDER = "lessons"
@@ -34,6 +37,7 @@ as a question; such a sitting is sat again before another one is compared with i
 """
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class Trace:
     """Name a lesson of which an adapter may carry traces."""
@@ -42,6 +46,7 @@ class Trace:
     identity: str
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class Beside:
     """Name the adapter of a lesson that was trained beside other lessons.
@@ -55,6 +60,7 @@ class Beside:
     lessons: tuple[Trace, ...]
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class Lesson:
     """Hold one lesson of a student.
@@ -93,6 +99,7 @@ class Lesson:
         return self.alone
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class Cell:
     """Hold the exam of one lesson at one time.
@@ -124,10 +131,7 @@ class Cell:
     near_alone: Measure | None = None
 
 
-MEASURES = ("score", "fall", "gain", "needless", "needless_alone", "near", "near_alone")
-"""The fields of a cell that are measures."""
-
-
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class MatrixColumn:
     """Hold the exams after one change: a column of the matrix of lessons and time.
@@ -135,15 +139,17 @@ class MatrixColumn:
     Attributes:
         change: what was done, for people: "added brief".
         parts: the sums of the parts that the student was made of.
-        scoring: how the cells are scored, see `SCORING`.
+        scoring: how the cells are scored, see `SCORING`; a sitting that names none is of the first
+            way.
     """
 
     change: str
     parts: tuple[str, ...]
     cells: dict[str, Cell]
-    scoring: int = SCORING
+    scoring: int = 1
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class Consolidated:
     """Name one adapter that was trained on the examples of several lessons."""
@@ -177,7 +183,7 @@ class StudentState:
     lessons: tuple[Lesson, ...] = ()
     sittings: tuple[MatrixColumn, ...] = ()
     consolidated: Consolidated | None = None
-    format: int = field(default=FORMAT)
+    format: int = FORMAT
 
     def check_base(self, fingerprint: str, where: object = "") -> None:
         """Refuse a base that is not the one that the student began with.
@@ -280,7 +286,7 @@ class StudentState:
 
     def record(self, change: str, cells: dict[str, Cell]) -> StudentState:
         """Return the state with one more sitting of the student as it is in this state."""
-        sitting = MatrixColumn(change, self.list_part_sums(), cells)
+        sitting = MatrixColumn(change, self.list_part_sums(), cells, SCORING)
         return replace(self, sittings=(*self.sittings, sitting))
 
     def _keep_whole_consolidated(self, lessons: tuple[Lesson, ...]) -> StudentState:
@@ -313,22 +319,14 @@ class StudentState:
                 cure="Use that version, or teach a new student.",
             )
         try:
-            together = row["consolidated"]
-            if together:
-                together = Consolidated(**{**together, "lessons": tuple(together["lessons"])})
-            state = StudentState(
-                str(row["base"]),
-                str(row["fingerprint"]),
-                tuple(_read_lesson(lesson) for lesson in row["lessons"]),
-                tuple(_read_sitting(sitting) for sitting in row["sittings"]),
-                together,
-            )
-            state._refuse_paths()
-        except (AttributeError, KeyError, TypeError, ValueError) as fault:
+            state = _STATE.validate_python({**row, "format": FORMAT})
+        except ValidationError as fault:
+            place = ".".join(map(str, fault.errors()[0]["loc"]))
             raise IntegrityError(
-                f"is not the state of a student ({type(fault).__name__}: {str(fault)[:80]}).",
+                f"is not the state of a student ({clean_text(place)[:80]}).",
                 cure="Restore it from a copy, or teach a new student.",
             ) from fault
+        state._refuse_paths()
         return state
 
     def _refuse_paths(self) -> None:
@@ -352,29 +350,5 @@ class StudentState:
                 )
 
 
-def _read_lesson(row: JsonMapping) -> Lesson:
-    beside = row.get("beside")
-    if beside:
-        traces = tuple(Trace(**trace) for trace in beside["lessons"])
-        beside = Beside(**{**beside, "lessons": traces})
-    return Lesson(**{**row, "beside": beside})
-
-
-def _read_sitting(row: JsonMapping) -> MatrixColumn:
-    cells = {name: _read_cell(cell) for name, cell in row["cells"].items()}
-    return MatrixColumn(row["change"], tuple(row["parts"]), cells, row.get("scoring", 1))
-
-
-def _read_cell(row: JsonMapping) -> Cell:
-    """Return a cell. Its state is shown as it is, so it is one of the known words.
-
-    Raises:
-        ValueError: it is another one.
-    """
-    if row["state"] not in get_args(CellState):
-        raise ValueError(f"no state of an exam: {row['state']!r}")
-    measures: dict[str, Any] = {}
-    for key in MEASURES:
-        found = row.get(key)
-        measures[key] = Measure(**found) if found else None
-    return Cell(**{**row, **measures})
+_STATE = TypeAdapter(StudentState)
+"""How a state is read back."""
