@@ -24,10 +24,10 @@ from selfteach.report.page import read_palette
 from selfteach.review import queue
 from selfteach.review.guard import CONFLICT, PageGuard, RefusedRequest, TabSeat
 from selfteach.run.ledger import Ledger
+from selfteach.run.local_server import route_file, wait_until_gone
 from selfteach.text import clean_text
 
 WEB_FOLDER = Path(__file__).parent / "web"
-MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 MAX_BODY_BYTES = 1 << 20
 UNUSABLE = 422
 FAILED = 500
@@ -87,10 +87,10 @@ def make_app(page: ReviewPage, port: int) -> ASGIApp:
     endpoints = {name: _make_action_endpoint(page, name) for name in page.actions}
     endpoints["open"] = _make_open_endpoint(page)
     routes = [
-        Route("/", _make_file_endpoint("index.html")),
-        Route("/page.js", _make_file_endpoint("page.js")),
-        Route("/words.js", _make_file_endpoint("words.js")),
-        Route("/style.css", _make_file_endpoint("style.css", read_palette())),
+        route_file("/", WEB_FOLDER / "index.html", "text/html"),
+        route_file("/page.js", WEB_FOLDER / "page.js", "text/javascript"),
+        route_file("/words.js", WEB_FOLDER / "words.js", "text/javascript"),
+        route_file("/style.css", WEB_FOLDER / "style.css", "text/css", read_palette()),
         *(Route(f"/api/{name}", made, methods=["POST"]) for name, made in endpoints.items()),
     ]
     return PageGuard(Starlette(routes=routes), port)
@@ -116,15 +116,10 @@ class OpenTabResponse(Response):
                     "more_body": True,
                 }
             )
-            await _wait_for_first(_wait_for_disconnect(receive), self._page.ended.wait())
+            await _wait_for_first(wait_until_gone(receive), self._page.ended.wait())
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._page.seat.release()
-
-
-async def _wait_for_disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _wait_for_first(*waits: Any) -> None:
@@ -177,17 +172,6 @@ def _make_error_response(fault: RefusedRequest | SelfteachError) -> Response:
         case _:
             status = FAILED
     return JSONResponse({"error": str(fault)}, status)
-
-
-def _make_file_endpoint(name: str, before: str = "") -> RouteHandler:
-    file = WEB_FOLDER / name
-    content = before + file.read_text("utf-8")
-    kind = MEDIA_TYPES[file.suffix]
-
-    async def endpoint(request: Request) -> Response:
-        return Response(content, media_type=kind)
-
-    return endpoint
 
 
 async def _read_body(request: Request) -> JsonObject:

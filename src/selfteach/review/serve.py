@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
-import uvicorn
-
-from selfteach.errors import UsageError
 from selfteach.review import queue
 from selfteach.review.guard import TabSeat
 from selfteach.review.page import ReviewPage, make_app
 from selfteach.run.ledger import Ledger
-from selfteach.run.signals import replace_handlers
+from selfteach.run.local_server import LocalServer, open_socket
 from selfteach.text import format_count
 
 HOST = "127.0.0.1"
@@ -59,26 +53,18 @@ class ReviewServer:
 
     def __init__(self, ledger: Ledger, name: str, port: int, say: Callable[[str], None]) -> None:
         self._ledger = ledger
-        self._listener = _open_socket(port)
+        self._listener = open_socket(HOST, port)
         self._say = say
         self._port = self._listener.getsockname()[1]
         self._seat = TabSeat(self._vacated)
         page = ReviewPage(ledger, name, self._seat, self.finish)
-        settings = uvicorn.Config(
+        self._server = LocalServer(
             make_app(page, self._port),
-            log_level="critical",
-            access_log=False,
-            lifespan="off",
-            ws="none",
+            page.ended.set,  # it ends the response of the open tab
             http="h11",
-            loop="asyncio",
-            server_header=False,
             date_header=False,
-            proxy_headers=False,
             timeout_graceful_shutdown=2,
         )
-        self._server = _Server(settings)
-        self._server.ended = page.ended
         self._offering: asyncio.TimerHandle | None = None
 
     @property
@@ -120,44 +106,6 @@ class ReviewServer:
     def _show_address(self) -> None:
         if not self._seat.taken and not self._server.should_exit:
             self._say(f"The page was closed. Open it again at {self.address}")
-
-
-class _Server(uvicorn.Server):
-    """End the response of the open tab before the server waits for its connections.
-
-    After a signal the server raises no second one.
-    """
-
-    ended: asyncio.Event
-    interrupted = False
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.ended.set()
-        await super().shutdown(sockets)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        with replace_handlers(self._interrupt):
-            yield
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        self.interrupted = self.should_exit = True
-
-
-def _open_socket(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except (OSError, OverflowError) as fault:
-        listener.close()
-        raise UsageError(
-            f"the port {port} cannot be used ({fault}).",
-            where="--port",
-            cure="Give another one, or none.",
-        ) from fault
-    listener.listen()
-    return listener
 
 
 def _has_screen() -> bool:

@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from selfteach.errors import SelfteachError
 from selfteach.records import JsonObject
+from selfteach.run.local_server import wait_until_gone
 from selfteach.serve.answers import AnswerSet
 from selfteach.serve.batch_engine import BatchEngine
 from selfteach.serve.handlers import CLIENT_GONE, Handler, find_status, guard, read_body
@@ -146,7 +147,7 @@ async def _answer(
     await choices.begin()
     if body.stream:
         return AnswerStream(choices)
-    gone = asyncio.create_task(_wait_until_gone(request))
+    gone = asyncio.create_task(wait_until_gone(request.receive))
     ended = asyncio.create_task(choices.wait())
     try:
         await asyncio.wait({gone, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -174,8 +175,3 @@ class AnswerStream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._choices.cancel()
-
-
-async def _wait_until_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from selfteach.report.page import read_palette
+from selfteach.run.local_server import route_file
 
 WEB_FOLDER = Path(__file__).parent / "web"
 HEADERS = {
@@ -29,16 +28,7 @@ HEADERS = {
 def list_page_routes() -> list[Route]:
     """Return the routes of the page."""
     return [
-        _make_route("/", "index.html", "text/html"),
-        _make_route("/page.js", "page.js", "text/javascript"),
-        _make_route("/style.css", "style.css", "text/css", read_palette()),
+        route_file("/", WEB_FOLDER / "index.html", "text/html", headers=HEADERS),
+        route_file("/page.js", WEB_FOLDER / "page.js", "text/javascript", headers=HEADERS),
+        route_file("/style.css", WEB_FOLDER / "style.css", "text/css", read_palette(), HEADERS),
     ]
-
-
-def _make_route(path: str, name: str, kind: str, before: str = "") -> Route:
-    content = before + (WEB_FOLDER / name).read_text("utf-8")
-
-    async def send(request: Request) -> Response:
-        return Response(content, media_type=kind, headers=HEADERS)
-
-    return Route(path, send, methods=["GET"])

@@ -10,14 +10,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
-
-import uvicorn
 
 from selfteach.errors import UsageError
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
-from selfteach.run.signals import replace_handlers
+from selfteach.run import local_server
+from selfteach.run.local_server import LocalServer
 from selfteach.serve.app import make_app
 from selfteach.serve.connections import TimedConnection
 from selfteach.serve.lessons import ServedLesson
@@ -185,22 +183,20 @@ def serve(
         listener.close()
 
 
-def make_server(served: ServedModels, options: ServerOptions) -> uvicorn.Server:
+def make_server(served: ServedModels, options: ServerOptions) -> LocalServer:
     """Return what answers at a socket."""
-    config = uvicorn.Config(
+
+    def leave_followers() -> None:
+        if served.teaching is not None:
+            served.teaching.is_stopping = True  # whoever follows a job is not waited for
+
+    return LocalServer(
         make_app(served, local=options.host in LOCAL_ADDRESSES),
-        log_level="critical",
-        access_log=False,
-        lifespan="off",
-        ws="none",
+        leave_followers,
         http=TimedConnection,
-        loop="asyncio",
-        server_header=False,
-        proxy_headers=False,
         limit_concurrency=options.max_waiting + SPARE_CONNECTIONS,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    return _Server(config, served.teaching)
 
 
 def open_socket(options: ServerOptions) -> socket.socket:
@@ -210,22 +206,10 @@ def open_socket(options: ServerOptions) -> socket.socket:
     Raises:
         UsageError: the address or the port cannot be used.
     """
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = local_server.open_socket(options.host, options.port)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # every connection inherits it
         limit_ms = int(min(1000 * options.timeout_s, MAX_TIMEOUT_MS))
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
-    try:
-        listener.bind((options.host, options.port))
-    except (OSError, OverflowError) as fault:
-        listener.close()
-        raise UsageError(
-            f"{options.host}:{options.port} cannot be used ({fault}).",
-            where="--port",
-            cure="Give another port; 0 lets the system choose.",
-        ) from fault
-    listener.listen()
     return listener
 
 
@@ -233,25 +217,3 @@ def format_address(listener: socket.socket) -> str:
     """Return host and port as a URL has them: an address of IPv6 is in brackets."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
-
-
-class _Server(uvicorn.Server):
-    """Stop at the first signal when running answers are finished, at the second one at once."""
-
-    def __init__(self, config: uvicorn.Config, teaching: Teaching | None) -> None:
-        super().__init__(config)
-        self._teaching = teaching
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._teaching is not None:
-            self._teaching.is_stopping = True  # whoever follows a job is not waited for
-        await super().shutdown(sockets)
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        with replace_handlers(self._stop):
-            yield
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self.force_exit = self.should_exit
-        self.should_exit = True
