@@ -19,7 +19,6 @@ from selfteach.train.encode_and_batch import encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.micro_batch_loss import compute_loss, count_units
 from selfteach.train.reference import Reference
-from selfteach.train.train import find_row_needs
 
 EXAMPLES = [
     Example(
@@ -111,8 +110,8 @@ def test_loss_and_gradients_equal_trls(tiny: Path, tmp_path: Path, objective: st
     adapter.load(values)
     tuned = PackedModel(model.module, adapter)
     objectives = {objective: registry.load_registered("objectives", objective)(settings)}
-    needs = find_row_needs(objectives)
-    rows = encode_examples(model, EXAMPLES, {"in_scope": {objective: 1.0}}, needs, 256, "drop").rows
+    weights = {"in_scope": {objective: 1.0}}
+    rows = encode_examples(model, EXAMPLES, weights, objectives, 256, "drop").rows
     known = Reference(model, tuned, objectives, {}, settings).compute(rows, 4096)
     with tuned.use_attention():
         loss, _ = compute_loss(tuned, rows, objectives, count_units(objectives, rows), known)

@@ -20,7 +20,6 @@ from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import Example, Prompt, make_prompt
 from selfteach.text import REPLACEMENT
 from selfteach.train.encode_and_batch import (
-    RowNeeds,
     encode_examples,
     shuffle_into_batches,
     split_micro_batches,
@@ -28,7 +27,7 @@ from selfteach.train.encode_and_batch import (
 from selfteach.train.train import encode_for_objectives, make_objectives, train
 
 WEIGHTS = {"in_scope": {"dpo": 1.0}, "near": {"sft": 0.5}}
-PAIRS = RowNeeds(pairs=frozenset(["dpo"]))
+OBJECTIVES = make_objectives(WEIGHTS, config.TrainConfig())
 
 
 def rows(count: int = 12, **kinds: int):
@@ -37,7 +36,7 @@ def rows(count: int = 12, **kinds: int):
         for kind, n in (kinds or {"in_scope": count}).items()
         for e in make_examples(n)
     ]
-    return encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 512, "drop").rows
+    return encode_examples(Tiny(), examples, WEIGHTS, OBJECTIVES, 512, "drop").rows
 
 
 def test_every_answer_ends_with_the_end_of_its_turn() -> None:
@@ -73,7 +72,7 @@ def test_kinds_without_weights_are_left_alone() -> None:
         Tiny(),
         [*make_examples(2), replace(make_examples(1)[0], kind="other")],
         WEIGHTS,
-        PAIRS,
+        OBJECTIVES,
         512,
         "drop",
     ).rows
@@ -94,12 +93,12 @@ def test_a_row_that_trains_nothing_is_left_out_by_name(
 ) -> None:
     examples = make_examples(3)
     examples[1] = replace(examples[1], **change)
-    found = encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 512, "drop")
+    found = encode_examples(Tiny(), examples, WEIGHTS, OBJECTIVES, 512, "drop")
     assert [(row.number, row.id) for row in found.rows] == [(0, "e0"), (1, "e2")]
     assert re.search(f"example e1: .*{words}", str(found.refused["e1"]))
     examples[2] = replace(examples[2], **change)
     with pytest.raises(DataError, match=f"example e1: .*{words}"):
-        encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 512, "drop")
+        encode_examples(Tiny(), examples, WEIGHTS, OBJECTIVES, 512, "drop")
 
 
 @pytest.mark.parametrize(
@@ -116,12 +115,12 @@ def test_a_row_that_trains_nothing_is_named_by_its_line(source: Any, place: str)
     same = {"chosen": "same", "rejected": "same", "source": source}
     examples[1] = replace(examples[1], **same)
     assert examples[1].place == place
-    needs = RowNeeds(pairs=frozenset({"correction"}), edits=frozenset({"correction"}))
     weights = {"in_scope": {"correction": 1.0}}
-    fault = encode_examples(Tiny(), examples, weights, needs, 512, "drop").refused["e1"]
+    objectives = make_objectives(weights, config.TrainConfig())
+    fault = encode_examples(Tiny(), examples, weights, objectives, 512, "drop").refused["e1"]
     assert fault.where == place
     examples[1] = replace(examples[1], chosen=" ")
-    fault = encode_examples(Tiny(), examples, weights, needs, 512, "drop").refused["e1"]
+    fault = encode_examples(Tiny(), examples, weights, objectives, 512, "drop").refused["e1"]
     assert fault.where == place
 
 
@@ -134,25 +133,25 @@ def test_a_conversation_that_the_chat_template_refuses_is_left_out() -> None:
 
     examples = make_examples(3)
     examples[1] = replace(examples[1], prompt=examples[1].turns * 2)
-    found = encode_examples(Strict(), examples, WEIGHTS, PAIRS, 512, "drop")
+    found = encode_examples(Strict(), examples, WEIGHTS, OBJECTIVES, 512, "drop")
     assert list(found.refused) == ["e1"]
 
 
 def test_nothing_to_train_on_says_what_there_was() -> None:
     with pytest.raises(DataError, match=r"3 examples \(kinds: in_scope\), 3 longer than 10 tokens"):
-        encode_examples(Tiny(), make_examples(3), WEIGHTS, PAIRS, 10, "drop")
+        encode_examples(Tiny(), make_examples(3), WEIGHTS, OBJECTIVES, 10, "drop")
     with pytest.raises(DataError, match="kinds: none"):
-        encode_examples(Tiny(), [], WEIGHTS, PAIRS, 10, "drop")
+        encode_examples(Tiny(), [], WEIGHTS, OBJECTIVES, 10, "drop")
 
 
 def test_overlong_rows_are_dropped_or_cut_and_counted() -> None:
     examples = make_examples(3)
     examples.append(replace(examples[0], id="long", chosen="x" * 300))
     examples.append(replace(examples[0], id="hopeless", prompt=make_prompt("y" * 300)))
-    dropped = encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 100, "drop")
+    dropped = encode_examples(Tiny(), examples, WEIGHTS, OBJECTIVES, 100, "drop")
     assert (len(dropped.rows), dropped.overlong) == (3, {"drop": 2})
     assert dropped.too_long == dict.fromkeys(("long", "hopeless"), "longer than 100 tokens")
-    cut = encode_examples(Tiny(), examples, WEIGHTS, PAIRS, 100, "cut")
+    cut = encode_examples(Tiny(), examples, WEIGHTS, OBJECTIVES, 100, "cut")
     assert (len(cut.rows), cut.overlong) == (4, {"cut": 1, "drop": 1})
     assert list(cut.too_long) == ["hopeless"], "what is cut is learned"
     assert len(cut.rows[3].prompt) + len(cut.rows[3].answers[0]) == 100
@@ -181,9 +180,9 @@ def test_a_forbidden_word_is_found_behind_signs_of_several_tokens(text: str) -> 
 
     source = {"forbidden": [text.index("car")]}
     example = replace(make_examples(2)[1], rejected=text, source=source)
-    needs = RowNeeds(pairs=frozenset(["unlikelihood"]), forbidden=frozenset(["unlikelihood"]))
     weights = {example.kind: {"unlikelihood": 1.0}}
-    (row,) = encode_examples(Bytes(), [example], weights, needs, 512, "drop").rows
+    objectives = make_objectives(weights, config.TrainConfig())
+    (row,) = encode_examples(Bytes(), [example], weights, objectives, 512, "drop").rows
     assert [i for i, flag in enumerate(row.forbidden) if flag] == [text.encode().index(b"car")]
 
 
@@ -191,10 +190,10 @@ def test_a_pair_that_differs_behind_the_cut_is_left_to_what_compares_nothing() -
     same = "x" * 300
     example = replace(make_examples(1)[0], chosen=f"{same}good", rejected=f"{same}bad")
     both = {"in_scope": {"sft": 1.0, "dpo": 0.5}}
-    (row,) = encode_examples(Tiny(), [example], both, PAIRS, 100, "cut").rows
+    (row,) = encode_examples(Tiny(), [example], both, OBJECTIVES, 100, "cut").rows
     assert (dict(row.weights), len(row.answers)) == ({"sft": 1.0}, 1)
     with pytest.raises(DataError, match="nothing to train on"):
-        encode_examples(Tiny(), [example], {"in_scope": {"dpo": 1.0}}, PAIRS, 100, "cut")
+        encode_examples(Tiny(), [example], {"in_scope": {"dpo": 1.0}}, OBJECTIVES, 100, "cut")
 
 
 def test_the_order_is_the_seeds_and_deals_the_kinds_evenly() -> None:
@@ -221,9 +220,9 @@ def test_micro_batches_keep_the_budget_and_every_row() -> None:
 def test_the_token_with_which_a_forbidden_word_begins_is_marked() -> None:
     """The answer is "no never 1"; a token is a letter, and the end of turn is not forbidden."""
     example = replace(make_examples(2)[1], source={"forbidden": [3, 9]})
-    needs = RowNeeds(pairs=frozenset(["unlikelihood"]), forbidden=frozenset(["unlikelihood"]))
     weights = {"in_scope": {"unlikelihood": 1.0}}
-    (row,) = encode_examples(Tiny(), [example], weights, needs, 512, "drop").rows
+    objectives = make_objectives(weights, config.TrainConfig())
+    (row,) = encode_examples(Tiny(), [example], weights, objectives, 512, "drop").rows
     assert example.rejected == "no never 1"
     assert [i for i, flag in enumerate(row.forbidden) if flag] == [3, 9]
     assert len(row.forbidden) == len(row.answers[1]) == 11
@@ -232,9 +231,10 @@ def test_the_token_with_which_a_forbidden_word_begins_is_marked() -> None:
 @pytest.mark.parametrize("starts", [None, "3", [3.5], [10], [-1]])
 def test_an_example_that_does_not_say_what_is_forbidden_is_refused(starts: object) -> None:
     example = replace(make_examples(2)[1], source={"forbidden": starts})
-    needs = RowNeeds(pairs=frozenset(["unlikelihood"]), forbidden=frozenset(["unlikelihood"]))
+    weights = {"in_scope": {"unlikelihood": 1.0}}
+    objectives = make_objectives(weights, config.TrainConfig())
     with pytest.raises(DataError, match="does not say where a forbidden word begins"):
-        encode_examples(Tiny(), [example], {"in_scope": {"unlikelihood": 1.0}}, needs, 512, "drop")
+        encode_examples(Tiny(), [example], weights, objectives, 512, "drop")
 
 
 @pytest.mark.parametrize(("marked", "refused"), [([], True), ([3], False)])

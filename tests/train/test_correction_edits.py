@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import EOS, Tiny, make_examples
 
+from selfteach.config import TrainConfig
 from selfteach.errors import DataError
 from selfteach.records import Example, make_prompt
 from selfteach.train.edit_mask import mark_edited_tokens, mark_replaced_tokens
-from selfteach.train.encode_and_batch import RowNeeds, encode_examples
+from selfteach.train.encode_and_batch import encode_examples
+from selfteach.train.train import make_objectives
 
 END = 9
 
@@ -122,11 +124,11 @@ def test_what_is_trained_of_an_answer_is_replaced(
 
 
 WEIGHTS = {"correction": {"correction": 1.0}}
-NEEDS = RowNeeds(pairs=frozenset(["correction"]), edits=frozenset(["correction"]))
 
 
 def rows(examples: list[Example], max_tokens: int = 512, overlong: str = "drop"):
-    return encode_examples(Tiny(), examples, WEIGHTS, NEEDS, max_tokens, overlong)
+    objectives = make_objectives(WEIGHTS, TrainConfig())
+    return encode_examples(Tiny(), examples, WEIGHTS, objectives, max_tokens, overlong)
 
 
 def test_rows_are_built_with_the_edits_of_both_answers() -> None:
@@ -164,7 +166,7 @@ def test_an_edit_that_is_cut_off_is_dropped_and_counted() -> None:
 
 def test_other_kinds_are_not_aligned() -> None:
     examples = [*make_examples(2, "correction"), *make_examples(2, "near")]
-    found = encode_examples(
-        Tiny(), examples, {**WEIGHTS, "near": {"sft": 1.0}}, NEEDS, 512, "drop"
-    ).rows
+    weights = {**WEIGHTS, "near": {"sft": 1.0}}
+    objectives = make_objectives(weights, TrainConfig())
+    found = encode_examples(Tiny(), examples, weights, objectives, 512, "drop").rows
     assert [bool(row.edited) for row in found] == [True, True, False, False]

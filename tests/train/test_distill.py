@@ -22,7 +22,7 @@ from selfteach.models.tokens import ChatTokenizer
 from selfteach.records import Prompt, parse_messages
 from selfteach.train import micro_batch_loss
 from selfteach.train.adapters.lora import LoraAdapter
-from selfteach.train.encode_and_batch import RowNeeds, TrainingRow, encode_examples
+from selfteach.train.encode_and_batch import TrainingRow, encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.fast.packing import PackedBatch
 from selfteach.train.objectives.distill import DistillObjective
@@ -67,7 +67,9 @@ class Setup:
         self.adapter = LoraAdapter.attach(self.model.module, chosen, seed=0)
         self.student = PackedModel(self.model.module, self.adapter)
         self.objectives = {"distill": DistillObjective(chosen)}
-        self.rows = encode_examples(self.model, examples, WEIGHTS, RowNeeds(), 512, "drop").rows
+        self.rows = encode_examples(
+            self.model, examples, WEIGHTS, self.objectives, 512, "drop"
+        ).rows
         self.teacher = Reference(
             self.model, self.student, self.objectives, {e.id: e for e in examples}, chosen
         )

@@ -22,7 +22,7 @@ from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.objectives.objective import Objective, ObjectiveInputs, sum_by_row
 from selfteach.train.priors.length import LengthPrior
 from selfteach.train.reference import Reference, ReferenceOutputs
-from selfteach.train.train import find_row_needs, train
+from selfteach.train.train import train
 
 GUIDE = Path(__file__).parents[2] / "CONTRIBUTING.md"
 
@@ -48,10 +48,9 @@ class Setup:
         self.adapter = LoraAdapter.attach(model.module, settings, seed=0)
         self.student = PackedModel(model.module, self.adapter)
         self.objectives = {name: registry.load_registered("objectives", name)(settings)}
-        needs = find_row_needs(self.objectives)
         weights = {"in_scope": {name: 1.0}}
         found = make_examples()
-        self.rows = encode_examples(model, found, weights, needs, 512, "drop").rows
+        self.rows = encode_examples(model, found, weights, self.objectives, 512, "drop").rows
         self.known = Reference(
             model, self.student, self.objectives, {e.id: e for e in found}, settings
         ).compute(self.rows, 4096)

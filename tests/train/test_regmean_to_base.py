@@ -22,7 +22,7 @@ from selfteach.records import Example
 from selfteach.train import micro_batch_loss, regmean_to_base
 from selfteach.train.adapters.lora import LoraAdapter
 from selfteach.train.distributed import ProcessGroup
-from selfteach.train.encode_and_batch import RowNeeds, encode_examples
+from selfteach.train.encode_and_batch import encode_examples
 from selfteach.train.fast.packed_model import PackedModel
 from selfteach.train.memory import format_bytes
 from selfteach.train.micro_batch_loss import compute_loss, count_units
@@ -47,6 +47,9 @@ def settings(**more: Any) -> config.TrainConfig:
     return config.TrainConfig(
         **{"weights": KINDS, "batch_size": 6, "max_steps": 8, "learning_rate": 5e-3, **more}
     )
+
+
+OBJECTIVES = make_objectives(KINDS, settings())
 
 
 def mixed() -> list[Example]:
@@ -111,7 +114,7 @@ def test_moments_are_those_of_ordinary_passes(token_budget: int) -> None:
     """
     model = Tiny()
     adapter = LoraAdapter.attach(model.module, settings(), seed=0)
-    rows = encode_examples(model, mixed(), KINDS, RowNeeds(), 512, "drop").rows
+    rows = encode_examples(model, mixed(), KINDS, OBJECTIVES, 512, "drop").rows
     tuned = PackedModel(model.module, adapter)
     with tuned.use_attention():
         found = measure_input_moments(tuned, adapter.low_rank_layers, rows, token_budget)
@@ -142,8 +145,8 @@ def test_moments_of_a_model_that_cannot_pack_count_no_padding(
     hf = HfModel.load(make_tiny(tmp_path / "base", family="gemma2"), dtype="float32")
     adapter = LoraAdapter.attach(hf.module, settings(), seed=0)
     weights = {"in_scope": {"dpo": 1.0}}
-    needs = RowNeeds(pairs=frozenset(("dpo",)))
-    rows = encode_examples(hf, make_examples(6), weights, needs, 512, "drop").rows
+    objectives = make_objectives(weights, settings())
+    rows = encode_examples(hf, make_examples(6), weights, objectives, 512, "drop").rows
     tuned = PackedModel(hf.module, adapter)
     assert not tuned.can_pack
     with tuned.use_attention():
@@ -168,7 +171,7 @@ def test_moments_that_layers_share_count_once(monkeypatch: pytest.MonkeyPatch) -
     224 KiB for both sums; not 8 * (6 * 64^2 + 128^2)."""
     model = Tiny(num_hidden_layers=4)
     adapter = LoraAdapter.attach(model.module, settings(), seed=0)
-    row = encode_examples(model, mixed(), KINDS, RowNeeds(), 512, "drop").rows[0]
+    row = encode_examples(model, mixed(), KINDS, OBJECTIVES, 512, "drop").rows[0]
     tuned = PackedModel(model.module, adapter)
     with tuned.use_attention():
         shared = find_shared_inputs(tuned, adapter.low_rank_layers, row)
@@ -214,7 +217,7 @@ def after(adapter: Path) -> dict[str, float]:
     worn = LoraAdapter.attach(model.module, settings(), seed=0)
     worn.load(load_file(adapter / "adapter_model.safetensors"))
     objectives = make_objectives(KINDS, settings())
-    rows = encode_examples(model, mixed(), KINDS, RowNeeds(), 512, "drop").rows
+    rows = encode_examples(model, mixed(), KINDS, objectives, 512, "drop").rows
     tuned = PackedModel(model.module, worn)
     with torch.no_grad(), tuned.use_attention():
         known = Reference(

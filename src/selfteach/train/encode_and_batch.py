@@ -14,6 +14,7 @@ from typing import Any
 from selfteach.errors import DataError
 from selfteach.records import LEARN, Example, ExampleRole, ObjectiveWeights
 from selfteach.train.edit_mask import mark_edited_tokens
+from selfteach.train.objectives.objective import Objective
 
 CHOSEN = 0
 REJECTED = 1
@@ -60,21 +61,6 @@ class TrainingRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RowNeeds:
-    """Hold the names of the objectives that need more of an example than its chosen answer.
-
-    Attributes:
-        pairs: those that need the rejected answer.
-        edits: those that need the tokens that the correction (the chosen answer) changed.
-        forbidden: those that need the tokens with which a forbidden word begins.
-    """
-
-    pairs: frozenset[str] = frozenset()
-    edits: frozenset[str] = frozenset()
-    forbidden: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class EncodedRows:
     """Hold rows, the counts of those that were too long (cut or dropped), and why examples are no
     rows, by id: the reason of each one that was dropped as too long, and the fault of the others.
@@ -90,12 +76,13 @@ def encode_examples(
     model: Any,
     examples: Sequence[Example],
     weights: ObjectiveWeights,
-    needs: RowNeeds,
+    objectives: Mapping[str, Objective],
     max_tokens: int,
     overlong: str,
     check: Callable[[TrainingRow, Example], object] = lambda row, example: None,
 ) -> EncodedRows:
-    """Encode each example that has an objective.
+    """Encode each example that has an objective, with what its objectives need: the rejected answer
+    and masks.
 
     An example is left out if it trains no token, lacks the rejected answer of a pair, is a
     correction that changes no token, has a prompt that the chat template refuses, or fails `check`.
@@ -113,13 +100,18 @@ def encode_examples(
     counts: Counter[str] = Counter()
     refused: dict[str, DataError] = {}
     too_long: dict[str, str] = {}
+    pairs = {name for name, objective in objectives.items() if objective.needs_rejected()}
     for example in examples:
         wanted = {name: w for name, w in weights.get(example.kind, {}).items() if w}
         if not wanted:
             continue
         try:
-            row = encode_for_objectives(model, len(rows), example, wanted, needs)
-            fitting, done = truncate_or_drop(row, max_tokens, overlong, needs.pairs)
+            row = encode_example(model, len(rows), example, wanted, not pairs.isdisjoint(wanted))
+            if any(objectives[name].edits for name in wanted):
+                row = with_edit_mask(row, example)
+            if any(objectives[name].forbidding for name in wanted):
+                row = with_forbidden_mask(row, model, example)
+            fitting, done = truncate_or_drop(row, max_tokens, overlong, pairs)
             if fitting:
                 check(fitting, example)
         except DataError as fault:
@@ -142,22 +134,6 @@ def encode_examples(
             cure="Give train.weights for these kinds, or raise train.max_tokens.",
         )
     return EncodedRows(rows, counts, refused, too_long)
-
-
-def encode_for_objectives(
-    model: Any, number: int, example: Example, weights: Mapping[str, float], needs: RowNeeds
-) -> TrainingRow:
-    """Encode an example with what its objectives need: the rejected answer and masks.
-
-    Raises:
-        DataError: it lacks what one of them needs.
-    """
-    row = encode_example(model, number, example, weights, bool(needs.pairs & weights.keys()))
-    if needs.edits & weights.keys():
-        row = with_edit_mask(row, example)
-    if needs.forbidden & weights.keys():
-        row = with_forbidden_mask(row, model, example)
-    return row
 
 
 def require_most_of_each_kind(

@@ -34,7 +34,6 @@ from selfteach.train.distributed import ProcessGroup
 from selfteach.train.encode_and_batch import (
     FORBIDDEN,
     EncodedRows,
-    RowNeeds,
     TrainingRow,
     encode_examples,
 )
@@ -276,7 +275,6 @@ def encode_for_objectives(
     Raises:
         DataError: nothing is left, or most examples of a kind are left out.
     """
-    needs = find_row_needs(objectives)
 
     def check(row: TrainingRow, example: Example) -> None:
         require_trained_tokens(row, example, objectives)
@@ -285,8 +283,8 @@ def encode_for_objectives(
             require_teacher_room(hf, row, example)
 
     how = (find_longest_row(hf, config), config.overlong)
-    encoded = encode_examples(hf, examples, weights, needs, *how, check)
-    require_forbidden_words(encoded.rows, needs)
+    encoded = encode_examples(hf, examples, weights, objectives, *how, check)
+    require_forbidden_words(encoded.rows, objectives)
     return encoded
 
 
@@ -299,17 +297,6 @@ def find_longest_row(hf: Any, config: TrainConfig) -> int:
         kind: type[Adapter] = registry.load_registered("adapters", config.adapter)
         own = kind.count_virtual_tokens(config)
     return min(config.max_tokens, int(hf.context_tokens) - own)
-
-
-def find_row_needs(objectives: Mapping[str, Objective]) -> RowNeeds:
-    """Return which objectives need more of an example than its chosen answer."""
-    return RowNeeds(
-        pairs=frozenset(
-            name for name, objective in objectives.items() if objective.needs_rejected()
-        ),
-        edits=frozenset(name for name, objective in objectives.items() if objective.edits),
-        forbidden=frozenset(name for name, objective in objectives.items() if objective.forbidding),
-    )
 
 
 def require_trained_tokens(
@@ -345,7 +332,9 @@ def require_teacher_room(hf: Any, row: TrainingRow, example: Example) -> None:
         )
 
 
-def require_forbidden_words(rows: Sequence[TrainingRow], needs: RowNeeds) -> None:
+def require_forbidden_words(
+    rows: Sequence[TrainingRow], objectives: Mapping[str, Objective]
+) -> None:
     """Check that an objective that makes words unlikely has a word in some row.
 
     A row without one is right: its rejected answer breaks the rule otherwise.
@@ -353,7 +342,9 @@ def require_forbidden_words(rows: Sequence[TrainingRow], needs: RowNeeds) -> Non
     Raises:
         DataError: there are such rows, and none has a forbidden word.
     """
-    for name in sorted(needs.forbidden):
+    for name in sorted(objectives):
+        if not objectives[name].forbidding:
+            continue
         own = [row for row in rows if name in row.weights]
         if own and not any(any(row.forbidden) for row in own):
             raise DataError(
