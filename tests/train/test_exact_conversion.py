@@ -18,10 +18,9 @@ from selfteach import config
 from selfteach.errors import UsageError
 from selfteach.models.hf import HfModel
 from selfteach.models.load_adapter import load_adapter
-from selfteach.models.reft import apply_edit, orthonormalize
+from selfteach.models.reft import apply_edit, convert_edit_to_low_rank, orthonormalize
 from selfteach.train.adapters.exact_conversion import (
     WeightUpdate,
-    convert_output_edit,
     convert_reft_to_lora,
     write_lora,
 )
@@ -51,6 +50,11 @@ def test_rows_become_orthonormal_and_stay_as_they_are_then() -> None:
     torch.testing.assert_close(orthonormalize(r), r, atol=1e-14, rtol=0)
 
 
+def convert(linear: nn.Linear, r: Tensor, w: Tensor, b: Tensor) -> WeightUpdate:
+    bias = None if linear.bias is None else linear.bias.detach()
+    return WeightUpdate(*convert_edit_to_low_rank(r, w, b, linear.weight.detach(), bias))
+
+
 @pytest.mark.parametrize("bias", [False, True])
 def test_an_edit_of_a_layer_s_output_is_a_low_rank_update(bias: bool) -> None:
     linear = nn.Linear(32, 24, bias=bias, dtype=torch.float64)
@@ -58,7 +62,7 @@ def test_an_edit_of_a_layer_s_output_is_a_low_rank_update(bias: bool) -> None:
     w = numbers(3, 24, seed=1)
     b = numbers(3, seed=2)
     x = numbers(50, 32, seed=3)
-    update = convert_output_edit(linear, r, w, b)
+    update = convert(linear, r, w, b)
     assert update.a.shape == (3, 32)
     with torch.no_grad():
         attached = linear(x) + x @ update.a.t() @ update.b.t() + update.shift
@@ -91,7 +95,7 @@ def test_plain_peft_loads_the_file_and_gives_the_moved_representations(
     r = orthonormalize(numbers(3, 64))
     w = numbers(3, 64, seed=1)
     b = numbers(3, seed=2)
-    update = convert_output_edit(linear, r, w, b)
+    update = convert(linear, r, w, b)
     write_lora(
         tmp_path,
         {

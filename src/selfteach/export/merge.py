@@ -23,7 +23,7 @@ from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, check
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import DTYPES, HfModel
 from selfteach.models.load_adapter import get_adapter_kind, read_adapter_kind
-from selfteach.models.reft import PromptSpans
+from selfteach.models.reft import is_exact_edit
 from selfteach.models.resolve_model_path import resolve_base, resolve_model_folder
 from selfteach.models.silence import silence_libraries
 
@@ -37,9 +37,7 @@ def explain_why_not_merged(adapter: Path) -> str:
     """Return why an adapter is no change of weights, or an empty text."""
     settings = read_json(adapter / ADAPTER_CONFIG_FILE)
     kind = get_adapter_kind(settings)
-    if kind == "reft" and not (
-        PromptSpans.parse(str(settings["positions"])).everywhere and settings["site"] != "stream"
-    ):
+    if kind == "reft" and not is_exact_edit(settings):
         return (
             f"reft edits {settings['site']} at {settings['positions']}, which no change of "
             "weights does"

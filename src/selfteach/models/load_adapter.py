@@ -19,7 +19,7 @@ from selfteach.models.bottleneck import BottleneckHooks
 from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, TENSORS_FILE, read_json
 from selfteach.models.four_bit import has_4bit, refuse_4bit
 from selfteach.models.hook_adapter import HookAdapter
-from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
+from selfteach.models.reft import ReftHooks
 from selfteach.models.silence import silence_libraries
 from selfteach.models.soft_prompt import SoftPromptHooks
 from selfteach.models.try_in_child import check_adapter_patterns
@@ -246,18 +246,12 @@ def _merge_reft(module: Any, made: ReftHooks) -> Any:
 
     The sum is computed in float32 and rounded once.
     """
-    for part, name in zip(made.sites.values(), made.list_names(), strict=True):
-        linear: Any = part
-        r, w, b = (made.tensors[f"{name}.{which}"].float() for which in "RWb")
-        bias = linear.bias
-        weight = linear.weight.float()
-        a, up, shift = convert_edit_to_low_rank(
-            r, w, b, weight, None if bias is None else bias.float()
-        )
-        linear.weight.data = torch.addmm(weight, up, a).to(linear.weight.dtype)
-        shift = shift.to(linear.weight.dtype)
-        if bias is not None:
-            bias.data = bias + shift
+    for linear, a, up, shift in made.iterate_updates():
+        dtype = linear.weight.dtype
+        linear.weight.data = torch.addmm(linear.weight.to(a.dtype), up, a).to(dtype)
+        shift = shift.to(dtype)
+        if linear.bias is not None:
+            linear.bias.data = linear.bias + shift
         elif shift.any():
             linear.bias = nn.Parameter(shift)
     return module

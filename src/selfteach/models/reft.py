@@ -12,7 +12,7 @@ untrained adapter changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -99,7 +99,11 @@ class PromptSpans:
 
 
 class ReftHooks(HookAdapter):
-    """Hold R, W and b of each layer and part, as `layers.3.all.R`."""
+    """Hold R, W and b of each layer and part, as `layers.3.all.R`.
+
+    Attributes:
+        is_exact: whether the edit equals a change of weights.
+    """
 
     kind = "reft"
 
@@ -110,15 +114,8 @@ class ReftHooks(HookAdapter):
         self.needs_positions = not self.spans.everywhere
         self.num_edited_suffix_tokens = max(1, self.spans.last)
         self.site = str(settings["site"])
+        self.is_exact = is_exact_edit(settings)
         self.sites = find_sites(module, str(settings["layers"]), self.site)
-
-    @property
-    def is_exact(self) -> bool:
-        """Return whether the edit equals a change of weights.
-
-        That is so at all positions of a linear layer's own output.
-        """
-        return self.spans.everywhere and self.site != "stream"
 
     def list_names(self) -> list[str]:
         """Return the first part of the tensors' names, for each layer and part."""
@@ -132,6 +129,18 @@ class ReftHooks(HookAdapter):
             found |= {f"{name}.R": (rank, width), f"{name}.W": (rank, width), f"{name}.b": (rank,)}
         return found
 
+    def iterate_updates(self) -> Iterator[tuple[Any, Tensor, Tensor, Tensor]]:
+        """Yield each linear layer with the update of its weights that equals its exact edit: A, B
+        and the shift of its bias, in float32 or a wider format.
+        """
+        for part, name in zip(self.sites.values(), self.list_names(), strict=True):
+            linear: Any = part
+            wide = torch.promote_types(linear.weight.dtype, torch.float32)
+            r, w, b = (self.tensors[f"{name}.{which}"].to(wide) for which in "RWb")
+            bias = None if linear.bias is None else linear.bias.detach().to(wide)
+            weight = linear.weight.detach().to(wide)
+            yield linear, *convert_edit_to_low_rank(r, w, b, weight, bias)
+
     def edit(self, site: int, h: Tensor) -> Tensor:
         """Edit the chosen tokens of a site's output: (B, T, D) -> (B, T, D)."""
         for part in self.parts:
@@ -144,6 +153,13 @@ class ReftHooks(HookAdapter):
             if len(rows):
                 h = h.index_put((rows, columns), apply_edit(h[rows, columns], r, w, b))
         return h
+
+
+def is_exact_edit(settings: JsonMapping) -> bool:
+    """Return whether an edit equals a change of weights: one at all positions of a linear layer's
+    own output.
+    """
+    return PromptSpans.parse(str(settings["positions"])).everywhere and settings["site"] != "stream"
 
 
 def find_sites(module: Any, layers: str, site: str) -> dict[int, nn.Module]:

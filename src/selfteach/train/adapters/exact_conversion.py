@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 
 from selfteach.errors import UsageError
 from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, TENSORS_FILE, read_json
 from selfteach.models.load_adapter import KIND_KEY, PEFT_PREFIX
-from selfteach.models.reft import ReftHooks, convert_edit_to_low_rank
+from selfteach.models.reft import ReftHooks
 from selfteach.records import JsonMapping
 from selfteach.train.adapters.adapter import make_peft_lora_config, write_adapter_folder
 
@@ -36,17 +36,6 @@ class WeightUpdate:
     a: Tensor
     b: Tensor
     shift: Tensor | None = None
-
-
-def convert_output_edit(linear: nn.Linear, r: Tensor, w: Tensor, b: Tensor) -> WeightUpdate:
-    """Return the edit of a layer's output as an update of its weights.
-
-    Shapes: R, W (r, out), b (r,).
-    """
-    weight = linear.weight.detach()
-    r, w, b = (x.to(weight.dtype) for x in (r, w, b))
-    bias = None if linear.bias is None else linear.bias.detach()
-    return WeightUpdate(*convert_edit_to_low_rank(r, w, b, weight, bias))
 
 
 def convert_reft_to_lora(module: Any, reft: Path, folder: Path) -> Path:
@@ -74,10 +63,8 @@ def convert_reft_to_lora(module: Any, reft: Path, folder: Path) -> Path:
         )
     names = {id(part): name for name, part in module.named_modules()}
     updates = {}
-    for linear, start in zip(made.sites.values(), made.list_names(), strict=True):
-        assert isinstance(linear, nn.Linear)
-        edit = (made.tensors[f"{start}.{part}"] for part in "RWb")
-        updates[names[id(linear)]] = convert_output_edit(linear, *edit)
+    for linear, a, b, shift in made.iterate_updates():
+        updates[names[id(linear)]] = WeightUpdate(a, b, shift)
     return write_lora(folder, updates, read_json(reft / ABOUT_FILE))
 
 
