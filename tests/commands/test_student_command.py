@@ -84,7 +84,8 @@ def test_status_shows_the_servers_that_run(
     anna: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path / "cache"))
-    with announce_server("http://127.0.0.1:8000", ["base", "anna"], str(anna)):
+    with announce_server("http://127.0.0.1:8000", str(anna)) as announce:
+        announce(["base", "anna"])
         shown = print_of(capsys, "status")
         assert f"http://127.0.0.1:8000 (process {os.getpid()}): base, anna" in shown
         (own,) = (tmp_path / "cache/servers").iterdir()

@@ -173,8 +173,8 @@ def test_an_export_that_answers_otherwise_is_marked_as_failed(
     monkeypatch.setitem(
         export_run.WRITERS,
         "vllm",
-        lambda job, base, folder, reference, out: (
-            export_run.write_vllm(job, base, folder, reference, out),
+        lambda job, base, reference, out: (
+            export_run.write_vllm(job, base, reference, out),
             empty_adapter(out / "adapter"),
         ),
     )
@@ -265,7 +265,7 @@ def test_serve_sh_names_a_model_of_a_hub_and_no_folder_of_this_machine(
         folder.mkdir(parents=True)
     (tmp_path / "lora/adapter_config.json").write_text('{"r": 8}')
     job = export_run.ExportJob(Path("run"), base, tmp_path / "lora", "vllm", "f16", Path("o"))
-    export_run.write_vllm(job, base, tmp_path / "models/tiny", None, tmp_path / "o")  # type: ignore[arg-type]
+    export_run.write_vllm(job, base, None, tmp_path / "o")  # type: ignore[arg-type]
     text = (tmp_path / "o/serve.sh").read_text()
     assert str(tmp_path) not in text
     assert "models/tiny" not in text

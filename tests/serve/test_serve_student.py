@@ -118,7 +118,8 @@ def test_the_servers_of_another_machine_with_the_same_home_stay(
 ) -> None:
     monkeypatch.setenv("SELFTEACH_CACHE", str(tmp_path))
     monkeypatch.setattr(presence.platform, "node", lambda: "far")
-    with presence.announce_server("http://far:8000", ["base"]):
+    with presence.announce_server("http://far:8000") as announce:
+        announce(["base"])
         assert len(list_servers()) == 1
         monkeypatch.setattr(presence.platform, "node", lambda: "near")
         assert list_servers() == []

@@ -161,7 +161,7 @@ def write_export(job: ExportJob, make_card: MakeCard, display: Display) -> JsonO
     prompts = list(map(reference.tokens.fold_refused_system, read))
     with open_atomic_folder(job.out) as fresh:
         fresh.mkdir()
-        WRITERS[get_family(job.form)](job, base, folder, reference, fresh)
+        WRITERS[get_family(job.form)](job, base, reference, fresh)
         say(f"asking {len(prompts)} prompts again" if prompts else "nothing is asked again")
         checked = check_answers(job, folder, reference, prompts, fresh)
         shown = hide_folder(job.base)
@@ -255,7 +255,7 @@ def explain_why_not_asked(adapter: Path) -> str:
     return f"{NOT_PEFT if is_own_kind(adapter) else NOT_COMPARED}: {reason}"
 
 
-def write_hf(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
+def write_hf(job: ExportJob, base: str, reference: HfModel, out: Path) -> None:
     """Write the merged weights as a transformers folder, in float16.
 
     A base in bfloat16 has eight bits of precision: most of a small change would be rounded away.
@@ -274,9 +274,7 @@ def write_hf(job: ExportJob, base: str, folder: Path, reference: HfModel, out: P
     merge.save_merged(merged, job.adapter, out)
 
 
-def write_merged_gguf(
-    job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path
-) -> None:
+def write_merged_gguf(job: ExportJob, base: str, reference: HfModel, out: Path) -> None:
     """Write the merged weights as one GGUF file.
 
     Raises:
@@ -291,22 +289,22 @@ def write_merged_gguf(
     write_gguf(reference.module, reference.tokenizer, out / GGUF_FILE, job.quant)
 
 
-def write_lora(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
+def write_lora(job: ExportJob, base: str, reference: HfModel, out: Path) -> None:
     """Write the adapter as a GGUF file."""
     untouched = HfModel.load(base, dtype="float32", device="cpu")
     write_lora_gguf(untouched.module, job.adapter, out / LORA_FILE)
 
 
-def write_ollama(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
+def write_ollama(job: ExportJob, base: str, reference: HfModel, out: Path) -> None:
     """Write the weights as GGUF, and the Modelfile."""
     tokenizer = reference.tokenizer
     ends = tokenizer.convert_ids_to_tokens(sorted(reference.end_ids))
     text = write_modelfile(tokenizer, ends, GGUF_FILE, reference.context_tokens)
-    write_merged_gguf(job, base, folder, reference, out)
+    write_merged_gguf(job, base, reference, out)
     write_text(out / "Modelfile", text)
 
 
-def write_vllm(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
+def write_vllm(job: ExportJob, base: str, reference: HfModel, out: Path) -> None:
     """Write the adapter, the command that serves it, and the call that loads it."""
     shutil.copytree(job.adapter, out / LORA_FOLDER)
     rank = max(list_ranks(job.adapter))
@@ -354,14 +352,14 @@ def list_ranks(adapter: Path) -> Sequence[int]:
     return [int(settings["r"]), *(settings.get("rank_pattern") or {}).values()]
 
 
-def write_hub(job: ExportJob, base: str, folder: Path, reference: HfModel, out: Path) -> None:
+def write_hub(job: ExportJob, base: str, reference: HfModel, out: Path) -> None:
     """Write the adapter's files, and the exam."""
     shutil.copytree(job.adapter, out, dirs_exist_ok=True)
     if (job.run / check_export.EXAM_FILE).exists():
         shutil.copy(job.run / check_export.EXAM_FILE, out)
 
 
-WRITERS: dict[str, Callable[[ExportJob, str, Path, HfModel, Path], None]] = {
+WRITERS: dict[str, Callable[[ExportJob, str, HfModel, Path], None]] = {
     "hf": write_hf,
     "gguf": write_merged_gguf,
     "lora-gguf": write_lora,

@@ -7,7 +7,6 @@ a sequence, or between layers, which no weights can do.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +17,13 @@ from torch import nn
 
 from selfteach.errors import UsageError
 from selfteach.export.output_folder import check_unused, open_atomic_folder
-from selfteach.files import write_text
-from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, check_adapter, read_json
+from selfteach.models.check_safety import (
+    ABOUT_FILE,
+    ADAPTER_CONFIG_FILE,
+    check_adapter,
+    read_json,
+    write_about,
+)
 from selfteach.models.four_bit_files import refuse_4bit_base
 from selfteach.models.hf import DTYPES, HfModel
 from selfteach.models.load_adapter import get_adapter_kind, read_adapter_kind
@@ -160,7 +164,7 @@ def save_merged(hf: HfModel, adapter: Path, folder: Path) -> None:
     _check_loadable(hf.module, folder)
     about = adapter / ABOUT_FILE
     facts = {**(read_json(about) if about.exists() else {}), "merged": True}
-    write_text(folder / ABOUT_FILE, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    write_about(folder, facts)
 
 
 def _fill_biases(module: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from selfteach.methods.finished_result import remove_scratch
 from selfteach.methods.lesson_record import describe_lesson
 from selfteach.methods.method import TrainingPlan
 from selfteach.methods.session import Session
-from selfteach.models.check_safety import ABOUT_FILE, read_json
+from selfteach.models.check_safety import ABOUT_FILE, read_json, write_about
 from selfteach.records import JsonMapping, JsonObject, Prompt, make_prompt
 from selfteach.report.card import make_adapter_card, make_card
 from selfteach.report.page import write_report
@@ -83,7 +82,7 @@ def export_adapter(
         if earlier:
             about = read_json(folder / ABOUT_FILE)
             about[EARLIER_KEY] = [summarize_change(entry) for entry in earlier]
-            write_text(folder / ABOUT_FILE, json.dumps(about, indent=2, sort_keys=True) + "\n")
+            write_about(folder, about)
         write_text(folder / CARD_FILE, make_adapter_card(run.path, adapter, heading))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from selfteach.errors import IntegrityError, ResourceError, UsageError
 from selfteach.files import hash_file, write_text
 from selfteach.models.fetch_default_model import get_cache_folder
-from selfteach.records import JsonObject, digest
+from selfteach.records import JsonMapping, JsonObject, digest
 from selfteach.run.exports import check_adapter_sums
 
 PICKLE_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
@@ -96,6 +96,11 @@ def _refuse_many_parts(config: JsonObject, path: Path) -> None:
                 where=path,
                 cure="Use a whole copy of the model.",
             )
+
+
+def write_about(adapter: Path, facts: JsonMapping) -> None:
+    """Write ABOUT_FILE into an adapter's folder."""
+    write_text(adapter / ABOUT_FILE, json.dumps(dict(facts), indent=2, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> JsonObject:

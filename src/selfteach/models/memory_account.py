@@ -36,8 +36,6 @@ LIBRARIES_BYTES = 470_000_000
 """Torch, transformers and the others; about as much is the context of an accelerator."""
 MERGING_BYTES = 390_000_000
 """PEFT, and what merging leaves behind, on a CPU."""
-COMPILED_BYTES = 500_000_000
-"""oneDNN's compiled products, on a CPU."""
 FLOAT32_BYTES = 4
 OPENVINO_COPIES = 2.45
 """How often openvino holds the weights: as it reads them, as it compiles them, and gaps."""
@@ -92,7 +90,7 @@ class PipelineMemory:
     @property
     def fixed(self) -> int:
         """Return the bytes that do not depend on the weights."""
-        on_cpu = MERGING_BYTES + COMPILED_BYTES if self.on_cpu else 0
+        on_cpu = MERGING_BYTES + CPU_OVERHEAD_BYTES if self.on_cpu else 0
         return LIBRARIES_BYTES + on_cpu + SCORED_BYTES_PER_WORD * self.vocabulary
 
     @property

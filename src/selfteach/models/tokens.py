@@ -19,8 +19,7 @@ from typing import Any, TypeVar
 
 from selfteach.disk import convert_disk_errors
 from selfteach.errors import DataError, SelfteachError, UsageError, get_first_line
-from selfteach.files import write_text
-from selfteach.models.check_safety import ABOUT_FILE
+from selfteach.models.check_safety import ABOUT_FILE, write_about
 from selfteach.models.time_limit import limit_processor_time
 from selfteach.records import JsonMapping, Message, Prompt, Turns, get_user_text
 from selfteach.text import clean_text
@@ -79,9 +78,8 @@ def save_supplied_template(tokenizer: Any, adapter: Path) -> None:
         return
     with convert_disk_errors(adapter):
         tokenizer.save_pretrained(adapter)
-    about = adapter / ABOUT_FILE
-    facts = json.loads(about.read_text("utf-8")) | {"template": PLAIN_NAME}
-    write_text(about, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    facts = json.loads((adapter / ABOUT_FILE).read_text("utf-8"))
+    write_about(adapter, facts | {"template": PLAIN_NAME})
 
 
 SPACE_MARK = "\u2581"

@@ -24,10 +24,8 @@ FOLDER = "servers"
 
 
 @contextmanager
-def announce_server(
-    address: str, models: Sequence[str], student: str = ""
-) -> Iterator[Callable[[Sequence[str]], None]]:
-    """Let `selfteach status` list a server of this process, for the time of the block.
+def announce_server(address: str, student: str = "") -> Iterator[Callable[[Sequence[str]], None]]:
+    """Let `selfteach status` list a server of this process until the end of the block.
 
     Yields what announces the models that the server offers from then on.
     """
@@ -47,7 +45,6 @@ def announce_server(
             # Whole at once: who looks removes what is not.
             write_text(file, json.dumps({**facts, "models": list(models)}))
 
-    announce(models)
     try:
         yield announce
     finally:

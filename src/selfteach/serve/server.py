@@ -175,9 +175,9 @@ def serve(
     say(f"serving {', '.join(served.names)} at {address}/v1")
     student = str(served.teaching.folder.resolve()) if served.teaching else ""
     try:
-        with announce_server(address, served.names, student) as announce, closing(served):
+        with announce_server(address, student) as announce, closing(served):
             served.models.tell = announce
-            announce(served.names)  # they may have changed since
+            announce(served.names)
             server.run(sockets=[listener])
     finally:
         listener.close()

@@ -13,16 +13,15 @@ that was trained alone takes its place.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from selfteach.errors import UsageError
-from selfteach.files import read_own_json, write_text
+from selfteach.files import read_own_json
 from selfteach.methods.anchor_weights import ANCHOR_WEIGHT
-from selfteach.models.check_safety import ABOUT_FILE
+from selfteach.models.check_safety import ABOUT_FILE, write_about
 from selfteach.models.hf import HfModel
 from selfteach.records import HOLD, Example, digest
 from selfteach.run.display import Display
@@ -187,6 +186,5 @@ def note_base(adapter: Path, fingerprint: str) -> None:
     """Write into an adapter's folder that it belongs to the untouched base: the others are added to
     it there.
     """
-    file = adapter / ABOUT_FILE
-    about = read_own_json(file, "Train it again.") | {"base_fingerprint": fingerprint}
-    write_text(file, json.dumps(about, indent=2) + "\n")
+    about = read_own_json(adapter / ABOUT_FILE, "Train it again.")
+    write_about(adapter, about | {"base_fingerprint": fingerprint})

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from selfteach import config, registry
 from selfteach.errors import IntegrityError
 from selfteach.files import write_bytes, write_text
-from selfteach.models.check_safety import ABOUT_FILE, ADAPTER_CONFIG_FILE, TENSORS_FILE
+from selfteach.models.check_safety import ADAPTER_CONFIG_FILE, TENSORS_FILE, write_about
 from selfteach.models.fetch_default_model import hub_id
 from selfteach.models.hook_adapter import HookAdapter
 from selfteach.records import JsonMapping, JsonObject
@@ -227,4 +227,4 @@ def write_adapter_folder(
         folder / ADAPTER_CONFIG_FILE,
         json.dumps(dict(settings), indent=2, sort_keys=True, default=str) + "\n",
     )
-    write_text(folder / ABOUT_FILE, json.dumps(dict(about), indent=2, sort_keys=True) + "\n")
+    write_about(folder, about)
