@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selfteach.errors import DataError
 from selfteach.records import LEARN, Example, ExampleRole, ObjectiveWeights
 from selfteach.train.edit_mask import mark_edited_tokens
-from selfteach.train.objectives.objective import Objective
+
+if TYPE_CHECKING:  # it needs torch, which a dry run does without
+    from selfteach.train.objectives.objective import Objective
 
 CHOSEN = 0
 REJECTED = 1
