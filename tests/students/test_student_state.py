@@ -139,3 +139,12 @@ def test_a_state_of_an_exam_is_one_of_the_known_words(three: StudentState) -> No
 def test_the_state_of_another_version_is_refused(three: StudentState) -> None:
     with pytest.raises(UsageError, match="another version"):
         StudentState.from_json({**three.to_json(), "format": 99})
+
+
+@pytest.mark.parametrize("part", ["lessons", "sittings", "consolidated"])
+def test_a_state_without_a_part_is_not_an_empty_student(three: StudentState, part: str) -> None:
+    """The folders of lessons that the state does not name would be removed."""
+    row = three.to_json()
+    del row[part]
+    with pytest.raises(IntegrityError, match=rf"state of a student \({part}\)"):
+        StudentState.from_json(row)

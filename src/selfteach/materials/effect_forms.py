@@ -326,7 +326,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         (
-            rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using) "
+            rf"(?:{_ANSWER} |use )(?:(?:in|with|to|using|within(?= exactly)) "
             rf")?(?:(?P<before>{_BEFORE}) )?{_COUNT}{_AFTER}{_WHERE}"
         ),
         check_bound,

@@ -185,10 +185,12 @@ _SUFFIX_GENRE = re.compile(
     rf"(?:[a-z-]+ ){{0,2}}{_BARE_GENRES})",
     re.I,
 )
-_IN_FORM = r"in(?! (?:every|all(?! (?:caps|capitals?|(?:upper|lower)[- ]?case)\b)|your|each|any)\b)"
+_CAPS = r"(?:caps|capitals?|(?:upper|lower)[- ]?case)\b"
+_IN_CAPS = rf"in all {_CAPS}"
+_IN_FORM = rf"in(?! (?:every|all(?! {_CAPS})|your|each|any)\b)"
 """The "in" of "in bullet points" and "in all caps", which is not that of "in all emails"."""
 _ADVICE = re.compile(
-    r"(?P<verb>(?:always )?give) (?P<scope>[a-z]+ (?:advice|tips|answers|feedback)) "
+    r"(?P<verb>(?:always )?give) (?P<scope>(?!no )[a-z]+ (?:advice|tips|answers|feedback)) "
     rf"(?P<tail>(?:like|as if|{_IN_FORM}|with|using|without|as|by)\b.*)",
     re.I,
 )
@@ -284,8 +286,8 @@ _MANNER_TAIL = (
     r"briefly|to (?=a |an |my )|step by step|only in|at most|by)\b.*)"
 )
 _EXPLAINED = re.compile(
-    r"(?P<verb>(?:always |only )?(?:explain|describe|discuss|present(?!.* in all )|"
-    r"(?:talk|write|speak) about)) "
+    r"(?P<verb>(?:always |only )?(?:explain|describe|discuss|"
+    rf"present(?! (?:\S+ ){{1,2}}{_IN_CAPS})|(?:talk|write|speak) about)) "
     rf"(?P<scope>(?:[\w'-]+ ){{1,4}}?)(?P<tail>{_MANNER_TAIL})",
     re.I,
 )

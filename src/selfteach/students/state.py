@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError, with_config
@@ -318,14 +318,14 @@ class StudentState:
                 "was made by another version of selfteach.",
                 cure="Use that version, or teach a new student.",
             )
+        absent = [part.name for part in fields(StudentState) if part.name not in row]
+        if absent:  # without its lessons the folders of these would be removed
+            raise _make_state_fault(absent[0])
         try:
             state = _STATE.validate_python({**row, "format": FORMAT})
         except ValidationError as fault:
             place = ".".join(map(str, fault.errors()[0]["loc"]))
-            raise IntegrityError(
-                f"is not the state of a student ({clean_text(place)[:80]}).",
-                cure="Restore it from a copy, or teach a new student.",
-            ) from fault
+            raise _make_state_fault(place) from fault
         state._refuse_paths()
         return state
 
@@ -352,3 +352,11 @@ class StudentState:
 
 _STATE = TypeAdapter(StudentState)
 """How a state is read back."""
+
+
+def _make_state_fault(place: str) -> IntegrityError:
+    """Return the error of a row that is no state; `place` is the part at fault."""
+    return IntegrityError(
+        f"is not the state of a student ({clean_text(place)[:80]}).",
+        cure="Restore it from a copy, or teach a new student.",
+    )
