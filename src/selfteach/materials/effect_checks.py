@@ -589,7 +589,7 @@ def _find_wrong_word(old: str, new: str) -> str:
     plural = "s?" if len(old) >= MIN_PLURAL else ""
     joined = _LETTER_HYPHEN.sub("", old)
     if joined != old and joined.lower() in new.lower().split():
-        spelled = _LETTER_HYPHEN.sub("[-‐‑–_ ]", old)
+        spelled = re.escape(old).replace(r"\-", "[-‐‑–_ ]")
         pattern = rf"(?i)(?<![^\W_]){spelled}{plural}(?![^\W_])"
         return f"regex {quote_value(pattern)}"  # `contains "e-mail"` finds "email", too
     whole = re.search(rf"{word}s?(?!\w)", new, re.I)
