@@ -44,6 +44,9 @@ MIN_ROWS = 4
 """The least number of rows of a step. A step of one row takes other kernels than a step of several
 and rounds differently, so that an answer would depend on the number of other rows. Idle rows fill
 the step."""
+STEP_TOKENS = 512
+"""The most tokens of a step. In steps of 2,048 tokens the same beginnings of prompts get other keys
+and values from run to run, and a few answers in a thousand differ."""
 CACHE_GB = 1
 CACHE_TOO_SMALL = (
     f"the prompt is larger than openvino's cache of {CACHE_GB} GB; `--engine hf` has no such limit"
@@ -289,7 +292,7 @@ def _load_pipeline(path: Path, precision: str) -> Any:
     scheduler = openvino_genai.SchedulerConfig()
     scheduler.cache_size = CACHE_GB
     scheduler.max_num_seqs = MAX_ROWS
-    scheduler.max_num_batched_tokens = 2048
+    scheduler.max_num_batched_tokens = STEP_TOKENS
     scheduler.enable_prefix_caching = True
     # 8-bit keys and values are no faster here.
     properties = {"INFERENCE_PRECISION_HINT": precision, "KV_CACHE_PRECISION": precision}
