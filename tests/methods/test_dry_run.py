@@ -190,8 +190,9 @@ def test_neighbors_about_words_of_the_topics_name_and_shared_words_are_planned(
 
 def test_each_try_outside_a_condition_is_planned_with_the_training_after_it() -> None:
     rule = "When asked about tea, be brief."
+    anew = {"own_samples": 0, "continue_training": False}
     once, twice = (
-        plan_work(rule, FeedbackConfig(balance={"outside_tries": tries, "own_samples": 0}))
+        plan_work(rule, FeedbackConfig(balance={**anew, "outside_tries": tries}))
         for tries in (1, 2)
     )
     stages = {stage.name: stage for stage in twice}
@@ -571,8 +572,11 @@ def test_a_preview_forbids_what_the_run_forbids(monkeypatch: pytest.MonkeyPatch)
 def test_every_seed_is_trained_and_examined_in_the_plan() -> None:
     """Behind the exam, in the order in which they run."""
 
-    def plan(*names: str, seeds: int) -> list[str]:
-        stages = [PlannedStage(name, trained_rows=place) for place, name in enumerate(names)]
+    def plan(*names: str, seeds: int, goes_on: bool = False) -> list[str]:
+        stages = [
+            PlannedStage(name, trained_rows=place, goes_on=goes_on and name[-1].isdigit())
+            for place, name in enumerate(names)
+        ]
         config = SimpleNamespace(seeds=seeds)
         found = plan_run(lambda material, config: stages, None, config)
         assert [one for one in found if one in stages] == stages
@@ -586,6 +590,10 @@ def test_every_seed_is_trained_and_examined_in_the_plan() -> None:
         "train seed 2 (3)",
         "exam of seed 2 (4)",
     ], "the last of several rounds is trained again"
+    assert plan("load", "train", "needless", "train 2", "exam", seeds=2, goes_on=True) == [
+        "train seed 1 (4)",
+        "exam of seed 1 (4)",
+    ], "and first what it goes on from"
     assert plan("train general", "train documents", "exam", "map", seeds=2) == [
         "train seed 1 general (0)",
         "train seed 1 documents (1)",

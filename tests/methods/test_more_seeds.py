@@ -6,6 +6,7 @@ The best on dev is kept, or the first where a method has no score on dev.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from selfteach.methods.documents.method import show_arms as show_documents
 from selfteach.methods.method import TrainingPlan, TrainStage
 from selfteach.methods.tasks.method import show_arms as show_tasks
 from selfteach.records import Example, Measure, make_prompt, measures_to_json
+from selfteach.train.train import TrainingResult
 
 
 class Model:
@@ -48,7 +50,10 @@ def test_the_best_on_dev_is_kept_and_every_seed_is_reported(
     held: list[Model] = []
     first: Any = Model(0)
 
-    def train(session: Any, examples: Any, objectives: Any, name: str, *, seed_offset: int) -> int:
+    def train(
+        session: Any, examples: Any, objectives: Any, name: str, *, seed_offset: int, start: Any
+    ) -> int:
+        assert start is None
         trained.append((name, seed_offset))
         held.extend(model for model in (first, *opened) if not model.recorded.released)
         return seed_offset
@@ -63,6 +68,7 @@ def test_the_best_on_dev_is_kept_and_every_seed_is_reported(
     plan: Any = SimpleNamespace(
         examples=[],
         stages=(),
+        goes_on_from=None,
         objectives={},
         exam=SimpleNamespace(run=lambda session, tuned, brief: {"verdict": {"word": "taught"}}),
         score_on_dev=(lambda recorded: dev[recorded.offset]) if dev[0] is not None else None,
@@ -124,6 +130,62 @@ def test_a_plan_with_stages_is_trained_by_them_with_each_seed(
         ("checkpoints/seed-1/general", "train seed 1 general", 1),
         ("checkpoints/seed-1/documents", "train seed 1 documents", 1),
     ]
+
+
+def test_each_seed_takes_the_path_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan that goes on from another one is trained after it, also with another seed."""
+    trained: list[tuple[Any, ...]] = []
+
+    def run(session: Any, *given: Any, seed_offset: int = 0) -> Any:
+        _, examples, _, folder, name, _, offset, start = given
+        place = str(start.relative_to(tmp_path)) if start else None
+        trained.append((name, len(examples), offset, place))
+        return make_result(folder / "adapter", steps=len(examples))
+
+    monkeypatch.setattr(train_plan, "run_training", run)
+    for module in (train_plan, more_seeds):
+        monkeypatch.setattr(module, "open_tuned", lambda session, trained: Model(trained))
+    examples = [Example(name, "in_scope", make_prompt(name), "Yes.") for name in "abc"]
+    exam: Any = SimpleNamespace(run=lambda *given, **more: {"verdict": {"word": "taught"}})
+    plans = [TrainingPlan(examples[:1], {}, exam)]
+    plans.append(TrainingPlan(examples[:2], {}, exam, goes_on_from=plans[0]))
+    plans.append(TrainingPlan(examples, {}, exam, goes_on_from=plans[1]))
+    plans[0] = replace(plans[0], improve=lambda tuned: plans[1])
+    plans[1] = replace(plans[1], improve=lambda tuned: plans[2])
+    session: Any = SimpleNamespace(
+        before_training=lambda: None,
+        config=SimpleNamespace(seeds=2, seed=7),
+        model=None,
+        run=SimpleNamespace(path=tmp_path, material={}, time_stage=lambda name: nullcontext()),
+    )
+    plan, tuned = runner.train_and_improve(session, plans[0])
+    assert plan is plans[2]
+    assert (tuned.trained.steps, len(tuned.trained.curve)) == (6, 6), "of all three"
+    more_seeds.train_more_seeds(session, plan, tuned)
+    assert trained == [
+        ("train", 1, 0, None),
+        ("train-2", 2, 0, "checkpoints/train/adapter"),
+        ("train-3", 3, 0, "checkpoints/train-2/adapter"),
+        ("train-seed-1-part-1", 1, 1, None),
+        ("train-seed-1-part-2", 2, 1, "checkpoints/train-seed-1-part-1/adapter"),
+        ("train-seed-1", 3, 1, "checkpoints/train-seed-1-part-2/adapter"),
+    ]
+
+
+def make_result(adapter: Path, steps: int) -> TrainingResult:
+    curve = [{"step": step, "tokens": 10} for step in range(1, steps + 1)]
+    return TrainingResult(adapter, steps, 10 * steps, 1.0, curve, 0, {})
+
+
+def test_a_later_training_takes_half_the_epochs_and_half_the_rate() -> None:
+    found = [
+        train_plan.shorten_training(TrainConfig(epochs=epochs, learning_rate=rate))
+        for epochs, rate in ((4, 2e-3), (3, 2e-3), (1, None))
+    ]
+    assert [one.epochs for one in found] == [2, 2, 1]
+    assert [one.learning_rate for one in found] == [1e-3, 1e-3, 5e-4]
 
 
 def test_the_models_own_samples_differ_with_the_seed_of_a_training(

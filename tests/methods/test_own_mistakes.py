@@ -199,3 +199,16 @@ def test_the_plan_has_the_samples_and_one_more_training() -> None:
             assert "own mistakes" not in [stage.name for stage in plan_work(text, config)]
     names = [stage.name for stage in plan_work("Do not talk about elephants.", ON)]
     assert "own mistakes" not in names
+
+
+def test_a_later_training_is_planned_as_half_of_a_whole_one() -> None:
+    text = "In emails to my boss stay under 40 words."
+    anew = FeedbackConfig(balance={"own_samples": 2, "continue_training": False})
+    halved, whole = (
+        [stage for stage in plan_work(text, config) if stage.trained_rows] for config in (ON, anew)
+    )
+    assert [stage.name for stage in halved] == ["train", "train 2", "train 3"]
+    assert [stage.goes_on for stage in halved] == [False, True, True]
+    assert not any(stage.goes_on for stage in whole)
+    rows = [stage.trained_rows for stage in whole]
+    assert [stage.trained_rows for stage in halved] == [rows[0], rows[1] // 2, rows[2] // 2]

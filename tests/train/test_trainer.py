@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny import Tiny, make_examples
 
 from margins import assert_at_least, assert_at_most
@@ -59,8 +60,6 @@ def test_plain_peft_loads_the_adapter_and_answers_the_same(tmp_path: Path) -> No
     with torch.no_grad():
         base = model.module(ids).logits
         adapter = LoraAdapter.attach(model.module, settings(), seed=9)
-        from safetensors.torch import load_file
-
         adapter.load(load_file(tmp_path / "adapter" / "adapter_model.safetensors"))
         ours = model.module(ids).logits
         adapter.detach()
@@ -257,3 +256,37 @@ def test_its_seconds_hold_those_of_the_fast_training_before(
         ).seconds
         == 20
     )
+
+
+@pytest.mark.parametrize("kind", ["lora", "layers", "full", "bottleneck", "prompt", "reft"])
+def test_a_training_goes_on_from_a_saved_adapter(tmp_path: Path, kind: str) -> None:
+    rows = [*make_examples(), *GENERAL]
+    model = Tiny()
+    some = {"adapter": kind, "layers": {"which": "last 1"}}
+    first = train(model, rows, settings(**some, max_steps=3), tmp_path / "a", seed=1)
+    still = settings(**some, max_steps=1, learning_rate=1e-12, regmean=0.0)
+    anew = train(model, rows, still, tmp_path / "b", seed=2)
+    later = train(model, rows, still, tmp_path / "c", seed=2, start=first.adapter)
+    ours, fresh, saved = (
+        load_file(path / "adapter_model.safetensors")
+        for path in (later.adapter, anew.adapter, first.adapter)
+    )
+    assert ours.keys() == saved.keys()
+    for name, tensor in saved.items():
+        torch.testing.assert_close(ours[name], tensor, atol=1e-6, rtol=1e-5)
+    assert any(not torch.allclose(fresh[name], saved[name]) for name in saved)
+    # The anchors are held against the base, not against where the training begins.
+    assert_at_least("anchors", later.curve[0]["losses"]["anchor"], 1e-6)
+
+
+def test_a_checkpoint_of_another_start_is_refused(tmp_path: Path) -> None:
+    often = settings(max_steps=2, checkpoint_every=1)
+    starts = [
+        train(Tiny(), make_examples(), often, tmp_path / str(seed), seed=seed).adapter
+        for seed in (1, 2)
+    ]
+    train(Tiny(), make_examples(), often, tmp_path / "later", seed=1, start=starts[0])
+    train(Tiny(), make_examples(), often, tmp_path / "later", seed=1, start=starts[0])
+    for other in (starts[1], None):
+        with pytest.raises(IntegrityError, match="another configuration"):
+            train(Tiny(), make_examples(), often, tmp_path / "later", seed=1, start=other)

@@ -143,6 +143,10 @@ class BalanceConfig(Section):
     are corrected by its check, and it is trained again. Without a check that decides alone, and
     with the adapter `closed_form`, there are none. 0 draws none."""
 
+    continue_training: bool = True
+    """Whether a further training goes on from the adapter of the one before, for half the epochs
+    and at half the learning rate. Otherwise it begins anew."""
+
 
 class FeedbackExamConfig(Section):
     """The held-out prompts of the exam."""

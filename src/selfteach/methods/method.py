@@ -103,6 +103,7 @@ class TrainingPlan:
         stages: trainings that follow one another; by default one on all examples.
         improve: called with the tuned model after each training: a plan with more examples, or
             None when it is good enough.
+        goes_on_from: the plan whose adapter the training goes on from; by default it begins anew.
         choose: which of the last two trained plans is kept with its model; the last by default.
         lengthen_exam: called with exam.json of the tuned model: an exam with more questions, where
             these leave the verdict open, or None.
@@ -118,6 +119,7 @@ class TrainingPlan:
     exam: PlannedExam
     stages: Sequence[TrainStage] = ()
     improve: Callable[[TunedModel], TrainingPlan | None] = do_no_more
+    goes_on_from: TrainingPlan | None = None
     choose: Callable[[Sequence[TrainedPlan]], TrainedPlan] = choose_last
     lengthen_exam: Callable[[JsonMapping], PlannedExam | None] = do_no_more
     after: Callable[[TunedModel | None, JsonObject], None] = do_no_more

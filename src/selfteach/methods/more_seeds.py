@@ -10,7 +10,7 @@ from typing import Any
 from selfteach.evaluate.exam import TunedModel
 from selfteach.methods.method import TrainingPlan
 from selfteach.methods.session import Session
-from selfteach.methods.train_plan import open_tuned, train_plan
+from selfteach.methods.train_plan import open_tuned, train_plan_anew
 from selfteach.records import JsonMapping, JsonObject
 from selfteach.report.read_run import read_measure
 
@@ -33,7 +33,7 @@ def train_more_seeds(
     kept = 0
     for offset in range(1, session.config.seeds):
         other.recorded.release_memory()  # no tuned model is in memory beside a training
-        other = train_plan(session, plan, f"seed {offset}", offset)
+        other = train_plan_anew(session, plan, f"seed {offset}", offset)
         rows.append(examine_seed(session, plan, other, offset))
         if plan.score_on_dev and rows[-1]["dev"] > rows[kept]["dev"]:
             best, kept = other, offset

@@ -23,6 +23,10 @@ EXAM_ARMS = 3
 TRAIN_SHARE = 0.8
 """The share of general prompts that are learned; the others are for the exam."""
 
+CONTINUED_SHARE = 0.5
+"""A training that goes on from an earlier one takes this share of the epochs and of the learning
+rate (docs/log/2026-11-rules.md)."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -59,7 +63,7 @@ def plan_more_seeds(stages: Sequence[PlannedStage], seeds: int) -> list[PlannedS
     """Return the stages that train and examine a plan with each further seed."""
     trainings = [stage for stage in stages if stage.name.split()[0] == "train"]
     if trainings and trainings[0].name == "train":  # others train again, on more examples
-        trainings = [replace(trainings[-1], name="train")]
+        trainings = [_plan_anew(trainings)]
     exams = [stage for stage in stages if stage.name == "exam"]
     more = []
     for number in range(1, seeds):
@@ -68,6 +72,25 @@ def plan_more_seeds(stages: Sequence[PlannedStage], seeds: int) -> list[PlannedS
             more.append(replace(stage, name=name))
         more += [replace(stage, name=f"exam of seed {number}") for stage in exams]
     return more
+
+
+def _plan_anew(trainings: Sequence[PlannedStage]) -> PlannedStage:
+    """Return the stage that trains the last plan anew, and first those that it goes on from."""
+    *earlier, last = trainings
+    found = replace(last, name="train")
+    while earlier and last.goes_on:
+        last = earlier.pop()
+        found = replace(
+            found,
+            trained_tokens=found.trained_tokens + last.trained_tokens,
+            trained_rows=found.trained_rows + last.trained_rows,
+        )
+    return found
+
+
+def count_continued_epochs(epochs: int) -> int:
+    """Return the epochs of a training that goes on from an earlier one of so many epochs."""
+    return max(1, round(CONTINUED_SHARE * epochs))
 
 
 def count_asked(prompts: int) -> int:

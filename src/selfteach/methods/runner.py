@@ -145,7 +145,8 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
         plan = more
         number += 1
         del found[:-1]  # each model takes memory
-        tuned = train_plan(session, plan, str(number))
+        start = tuned.trained if plan.goes_on_from else None
+        tuned = train_plan(session, plan, str(number), start=start)
         found.append(TrainedPlan(plan, tuned))
     return plan.choose(found)
 

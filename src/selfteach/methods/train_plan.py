@@ -12,6 +12,7 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.exam import TunedModel
 from selfteach.methods.finished_result import ENGINE_FOLDER, TRAINING_FOLDER
 from selfteach.methods.method import TrainingPlan, TrainStage
+from selfteach.methods.plan_parts import CONTINUED_SHARE, count_continued_epochs
 from selfteach.methods.session import Session, open_engine
 from selfteach.models.engines import OPENVINO, RAY, URL, choose_engine
 from selfteach.models.hf import HfModel
@@ -33,13 +34,18 @@ from selfteach.train.train import TrainingResult, find_longest_row, train
 
 
 def train_plan(
-    session: Session, plan: TrainingPlan, label: str = "", seed_offset: int = 0
+    session: Session,
+    plan: TrainingPlan,
+    label: str = "",
+    seed_offset: int = 0,
+    start: TrainingResult | None = None,
 ) -> TunedModel:
     """Train the stages of a plan, or all its examples at once, and open the tuned model.
 
     Args:
         label: of a further training of the run: "2", or "seed 1".
         seed_offset: the seed of the training minus that of the run.
+        start: the training that this one goes on from, if any; stages begin anew.
     """
     if plan.stages:
         trained = train_stages(session, plan.stages, plan.objectives, label, seed_offset)
@@ -49,9 +55,36 @@ def train_plan(
     folder = name.replace(" ", "-")
     with session.run.time_stage(name):
         trained = train_adapter(
-            session, plan.examples, plan.objectives, folder, seed_offset=seed_offset
+            session, plan.examples, plan.objectives, folder, seed_offset=seed_offset, start=start
         )
         return open_tuned(session, trained)
+
+
+def train_plan_anew(
+    session: Session, plan: TrainingPlan, label: str, seed_offset: int
+) -> TunedModel:
+    """Train a plan with another seed, and first those that it goes on from; open the tuned model.
+
+    Args:
+        label: as in `train_plan`.
+        seed_offset: as in `train_plan`.
+    """
+    path = [plan]
+    while (earlier := path[0].goes_on_from) is not None:
+        path.insert(0, earlier)
+    start = None
+    for number, one in enumerate(path[:-1], 1):
+        name = f"train {label} part {number}"
+        with session.run.time_stage(f"train {label}"):
+            start = train_adapter(
+                session,
+                one.examples,
+                one.objectives,
+                name.replace(" ", "-"),
+                seed_offset=seed_offset,
+                start=start,
+            )
+    return train_plan(session, plan, label, seed_offset, start)
 
 
 def tune(
@@ -76,19 +109,25 @@ def train_adapter(
     name: str,
     max_steps: int = 0,
     seed_offset: int = 0,
+    start: TrainingResult | None = None,
 ) -> TrainingResult:
     """Train an adapter on examples. It belongs to the published base model, also where the run
     continues another one.
+
+    Args:
+        start: the training that this one goes on from, if any. The result counts its steps too.
     """
     session.before_training()
     folder = session.run.path / TRAINING_FOLDER / name
+    # Beside a joined adapter lies the one that was trained.
+    own = start.adapter.with_name("adapter") if start else None
     trained = run_training(
-        session, session.model, examples, objectives, folder, name, max_steps, seed_offset
+        session, session.model, examples, objectives, folder, name, max_steps, seed_offset, own
     )
     if earlier := session.run.material.get("from"):
         joined = join_loras((Path(earlier), trained.adapter), folder / "joined")
         trained = replace(trained, adapter=joined)
-    return trained
+    return combine_stages([start, trained], trained.adapter) if start else trained
 
 
 def train_stages(
@@ -140,9 +179,16 @@ def run_training(
     name: str,
     max_steps: int = 0,
     seed_offset: int = 0,
+    start: Path | None = None,
 ) -> TrainingResult:
-    """Train on a model in a folder; show the steps, and record what happened."""
+    """Train on a model in a folder; show the steps, and record what happened.
+
+    Args:
+        start: the adapter that it goes on from, if any.
+    """
     config = session.config.train
+    if start:
+        config = shorten_training(config)
     seed = session.config.seed + seed_offset
     if max_steps:
         config = config.model_copy(update={"max_steps": max_steps})
@@ -163,12 +209,21 @@ def run_training(
         progress=show_step,
         sample_tuned=sample_while_training(model, config, seed),
         say=session.display.print_line,
+        start=start,
     )
     report_overlong(session, trained, name)
     record_left_out(session, examples, trained, name)
     for kind, body in trained.events:
         session.run.ledger.record_event(kind, body)
     return trained
+
+
+def shorten_training(config: TrainConfig) -> TrainConfig:
+    """Return the settings of a training that goes on from an earlier one with these settings."""
+    kind = registry.load_registered("adapters", config.adapter)
+    rate = config.learning_rate or kind.learning_rate
+    epochs = count_continued_epochs(config.epochs)
+    return config.model_copy(update={"epochs": epochs, "learning_rate": CONTINUED_SHARE * rate})
 
 
 def join_stage(earlier: Path, trained: TrainingResult, folder: Path) -> Path:

@@ -35,6 +35,7 @@ class PlannedStage:
         trained_tokens: answer tokens, over all epochs.
         trained_rows: examples, over all epochs: their prompts are read again each time.
         by_teacher: whether the teacher samples, where there is one.
+        goes_on: whether a training goes on from the one before.
     """
 
     name: str
@@ -44,6 +45,7 @@ class PlannedStage:
     trained_tokens: int = 0
     trained_rows: int = 0
     by_teacher: bool = False
+    goes_on: bool = False
 
     @property
     def sampling_cost(self) -> float:

@@ -3,7 +3,7 @@
 1  distillation: if the configuration wants it, train another adapter first and distill from it
 2  rows: encode the examples with the inputs of their objectives
 3  memory: refuse weights that cannot be copied and trained in this memory
-4  attach: put the adapter's fresh parameters on the model
+4  attach: put the adapter's parameters on the model, fresh ones or those of an earlier training
 5  steps: trainer.py
 6  save: write the adapter's folder, with the tokenizer if its template was supplied; restore the
    base
@@ -20,10 +20,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file
+
 from selfteach import registry
 from selfteach.config import TrainConfig
 from selfteach.errors import DataError, UsageError
-from selfteach.models.check_safety import LOAD_IN_4BIT
+from selfteach.files import hash_file
+from selfteach.models.check_safety import LOAD_IN_4BIT, TENSORS_FILE
 from selfteach.models.memory_allocator import keep_freed_pages, release_freed_pages
 from selfteach.models.tokens import save_supplied_template
 from selfteach.records import HOLD, LEARN, Example, ExampleRole, ObjectiveWeights
@@ -86,6 +89,7 @@ def train(
     progress: StepCallback | None = None,
     sample_tuned: OnPolicySampler | None = None,
     say: Say | None = None,
+    start: Path | None = None,
 ) -> TrainingResult:
     """Train an adapter, save it as `folder/adapter`, and restore the base.
 
@@ -98,6 +102,8 @@ def train(
         sample_tuned: answers prompts with the tuned model as it is now; needed if
             `config.on_policy` > 0.
         say: receives one line at a time: before the first step, the memory that the training needs.
+        start: the folder of a saved adapter of the same configuration, whose parameters the
+            training goes on from; fresh ones by default. The base and the reference stay the same.
 
     Raises:
         DataError: there is nothing to train on, or most rows of a kind have a fault.
@@ -125,6 +131,8 @@ def train(
         meter = MemoryMeter(hf.module)
         require_weight_memory(hf.module, config, meter)  # 3
         adapter = attach_adapter(hf, config, seed)  # 4
+        if start:
+            adapter.load(load_file(start / TENSORS_FILE))
         rate = config.learning_rate or adapter.learning_rate
         config = config.model_copy(update={"learning_rate": rate})
         norms = nullcontext() if processes.sharded else use_fast_norms(hf.module)
@@ -142,6 +150,7 @@ def train(
                     sample_tuned,
                     first.adapter if first else None,
                     processes,
+                    hash_file(start / TENSORS_FILE) if start else "",
                 )
                 trainer.run(meter, progress, say)  # 5
                 seconds = trainer.elapsed_seconds() + (first.seconds if first else 0.0)

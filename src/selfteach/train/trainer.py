@@ -59,6 +59,9 @@ class Diverged(IntegrityError):
 class Trainer:
     """Run one training.
 
+    Args:
+        start: the hash of the adapter that it goes on from, or an empty text.
+
     Raises:
         UsageError: a setting that this launch cannot do.
     """
@@ -76,6 +79,7 @@ class Trainer:
         sample_tuned: OnPolicySampler | None,
         distill_teacher: Path | None,
         processes: ProcessGroup,
+        start: str = "",
     ) -> None:
         refuse_idle_sampling(config, {row.kind: row.weights for row in rows})
         _require_supported(config, sample_tuned, processes)
@@ -114,7 +118,7 @@ class Trainer:
         self._seconds_before = 0.0
         self._begun = time.monotonic()
         teachers = self._list_teacher_prompts(examples)
-        self.identity = _identify_training(config, seed, hf.fingerprint, rows, teachers)
+        self.identity = _identify_training(config, seed, hf.fingerprint, rows, teachers, start)
         self.callbacks = make_callbacks(config)
         for callback in self.callbacks.values():
             callback.start(self)
@@ -456,18 +460,20 @@ def _identify_training(
     base_fingerprint: str,
     rows: Sequence[TrainingRow],
     teachers: Sequence[Any],
+    start: str,
 ) -> str:
     """Return the hash of all that decides on the weights: a checkpoint of another is refused.
 
     Args:
         teachers: the teacher's prompt of each row, None where an objective needs none.
+        start: the hash of the adapter that the training goes on from, or an empty text.
     """
     settings = config.model_dump(exclude=set(CHANGEABLE_SETTINGS))
     contents = []
     for row, teacher in zip(rows, teachers, strict=True):
         told = [row.kind, row.prompt, row.answers, dict(row.weights), row.dataset, teacher]
         contents.append([*told, *filter(None, [row.forbidden])])
-    return digest([settings, seed, base_fingerprint, contents])
+    return digest([settings, seed, base_fingerprint, contents, *filter(None, [start])])
 
 
 def _collect_states(parts: Mapping[str, Callback] | Mapping[str, Objective]) -> JsonObject:

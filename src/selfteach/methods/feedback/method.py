@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from selfteach import registry
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.evaluate.exam import Exam, TunedModel
@@ -164,6 +165,7 @@ class RuleTraining:
         tries_outside: how often the tuned model was tried outside the condition.
         has_own_mistakes: whether its own answers were corrected.
         tried: the prompts of these tries.
+        last: the plan that was made last.
         clusters: of train and dev prompts, once there are any.
         write_teacher_prompt: writes what the distillation's teacher sees, where a context was
             chosen for it; otherwise it sees the rule.
@@ -184,6 +186,7 @@ class RuleTraining:
     tries_outside: int = 0
     has_own_mistakes: bool = False
     tried: list[GeneratedPrompt] = field(default_factory=list)
+    last: TrainingPlan | None = None
     clusters: PromptClusters | None = None
     write_teacher_prompt: Callable[[str], Prompt] | None = None
 
@@ -193,11 +196,12 @@ class RuleTraining:
         session.run.ledger.set_note("search", summarize_search(self.traces))
         if self.usual_epochs:
             self.train_long_enough()
-        return TrainingPlan(
+        self.last = TrainingPlan(
             examples=list(self.examples),
             objectives=self.objectives,
             exam=self.make_exam(self.examples),  # 8
             improve=self.improve,
+            goes_on_from=self.last if self.continues() else None,
             lengthen_exam=self.lengthen_exam,
             after=self.add_data_curve,
             score_on_dev=self.score_on_dev,
@@ -205,6 +209,13 @@ class RuleTraining:
             shown=show_arms,
             overhead=make_prompt("x", system=session.rule),
         )
+        return self.last
+
+    def continues(self) -> bool:
+        """Return whether a further training goes on from the one before (step 7)."""
+        config = self.session.config
+        adapter = registry.load_registered("adapters", config.train.adapter)
+        return config.balance.continue_training and not adapter.solves
 
     def train_long_enough(self) -> None:
         """Raise the epochs of the session's training where a larger model would take too few steps

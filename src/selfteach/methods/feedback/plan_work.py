@@ -20,7 +20,12 @@ from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.training_settings import EPOCHS, choose_epochs, complete_training
 from selfteach.methods.feedback.understand_rule import find_askers, read_words
-from selfteach.methods.plan_parts import EXAM_ARMS, Plan, plan_training
+from selfteach.methods.plan_parts import (
+    EXAM_ARMS,
+    Plan,
+    count_continued_epochs,
+    plan_training,
+)
 from selfteach.methods.understood_rule import get_check
 from selfteach.run.workload import PlannedStage
 
@@ -299,6 +304,10 @@ def plan_training_and_exams(
         trainings = 2
     if rule.has_scope and config.balance.outside:
         training += plan_tries_outside(training[-1], trainings, rule, prompts, config)
+    if config.balance.continue_training and train.adapter != "closed_form":
+        epochs = train.epochs or 1
+        share = 1.0 if train.max_steps else count_continued_epochs(epochs) / epochs
+        training = [training[0], *(_go_on(stage, share) for stage in training[1:])]
     return [
         _plan_exam("exam of the base", base_answers, exam_tokens, judged),
         *training,
@@ -363,6 +372,22 @@ def plan_tries_outside(
             ),
         ]
     return stages
+
+
+def _go_on(stage: PlannedStage, share: float) -> PlannedStage:
+    """Return a stage whose training, if it is one, goes on from the one before.
+
+    Args:
+        share: how many of a whole training's steps it takes.
+    """
+    if not stage.trained_rows:
+        return stage
+    return replace(
+        stage,
+        trained_tokens=int(share * stage.trained_tokens),
+        trained_rows=int(share * stage.trained_rows),
+        goes_on=True,
+    )
 
 
 def _plan_exam(name: str, answers: int, tokens: float, read: int) -> PlannedStage:
