@@ -133,7 +133,8 @@ def test_what_is_published_is_the_plan_of_the_model_that_is_kept(
     plans[0] = replace(plans[0], improve=lambda tuned: plans[1])
     notes: list[str] = []
 
-    def train(session: Any, plan: Any, number: str = "1") -> Any:
+    def train(session: Any, plan: Any, number: str = "1", start: Any = None) -> Any:
+        assert start is None, "rounds of corrections begin anew"
         notes.append(f"train {number}")
         release = partial(notes.append, f"release {number}")
         return SimpleNamespace(number=number, recorded=SimpleNamespace(release_memory=release))
