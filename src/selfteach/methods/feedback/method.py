@@ -215,7 +215,7 @@ class RuleTraining:
         """Return whether a further training goes on from the one before (step 7)."""
         config = self.session.config
         adapter = registry.load_registered("adapters", config.train.adapter)
-        return config.balance.continue_training and not adapter.solves
+        return config.balance.continue_training and not getattr(adapter, "solves", False)
 
     def train_long_enough(self) -> None:
         """Raise the epochs of the session's training where a larger model would take too few steps
