@@ -20,8 +20,8 @@ from typing import Any
 
 from selfteach.errors import SelfteachError
 from selfteach.judge.check import parse_check
-from selfteach.materials.effect import read_effect
-from selfteach.materials.rule import read_rule
+from selfteach.materials.rules.effects.effect import read_effect
+from selfteach.materials.rules.rule import read_rule
 from selfteach.methods.feedback.say_plainly import ask_for_wordings, choose_wording
 from selfteach.methods.feedback.understand_rule import read_known_situation
 from selfteach.models import Sampler

@@ -403,7 +403,7 @@ def test_what_shows_states_loads_no_method() -> None:
     code = """
 import sys
 from selfteach.commands import runs, status, student
-assert not {"selfteach.api", "selfteach.materials.rule"} & sys.modules.keys()
+assert not {"selfteach.api", "selfteach.materials.rules.rule"} & sys.modules.keys()
 """
     assert loaded(code) == set()
 

@@ -16,8 +16,8 @@ from selfteach.commands.answer import AnswerOptions, answer_file
 from selfteach.errors import UsageError
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.subject import Subject
-from selfteach.materials.effect_checks import Effect
-from selfteach.materials.rule import Rule
+from selfteach.materials.rules.effects.effect_checks import Effect
+from selfteach.materials.rules.rule import Rule
 from selfteach.methods.calibrate_rule_judges import choose_judges
 from selfteach.methods.documents.calibrate_knowledge_judges import list_judges
 from selfteach.methods.documents.label_questions import make_knowledge_judge as knowledge_judge

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from selfteach.judge.check import parse_check
-from selfteach.materials.rule import read_rule
+from selfteach.materials.rules.rule import read_rule
 
 FOLDER = Path(__file__).parents[2] / "bench" / "rule_files"
 RULES = {

@@ -17,10 +17,10 @@ from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.few_shot import CUSTOMERS_TOPICS, REQUESTS_ABOUT
 from selfteach.generate.subject import Subject
-from selfteach.materials.effect import read_effect
-from selfteach.materials.effect_checks import Effect
-from selfteach.materials.rule import read_rule
-from selfteach.materials.situation import read_situation
+from selfteach.materials.rules.effects.effect import read_effect
+from selfteach.materials.rules.effects.effect_checks import Effect
+from selfteach.materials.rules.rule import read_rule
+from selfteach.materials.rules.scopes.situation import read_situation
 from selfteach.methods.feedback import describe_rule
 from selfteach.methods.feedback.understand_rule import (
     count_tokens_needed,

@@ -36,7 +36,7 @@ from selfteach.materials.documents import child, questions
 from selfteach.materials.documents.markup import read_html, read_markdown
 from selfteach.materials.documents.read import ReadDocuments, read_documents
 from selfteach.materials.examples import read_examples
-from selfteach.materials.rule import read_rule
+from selfteach.materials.rules.rule import read_rule
 from selfteach.materials.tasks import read_tasks
 from selfteach.methods import estimate_cost
 from selfteach.methods.earlier_exam import list_entries

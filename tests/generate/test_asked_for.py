@@ -30,9 +30,9 @@ from selfteach.generate.occasions import (
 )
 from selfteach.generate.situations import build_requests
 from selfteach.generate.text_requests import GENRE_QUESTION
-from selfteach.materials.inflection import list_plurals
-from selfteach.materials.situation import Situation, is_topical_text, read_situation
-from selfteach.materials.text_kinds import HELP_KINDS, TEXT_KINDS, find_text_kind
+from selfteach.materials.rules.inflection import list_plurals
+from selfteach.materials.rules.scopes.situation import Situation, is_topical_text, read_situation
+from selfteach.materials.rules.scopes.text_kinds import HELP_KINDS, TEXT_KINDS, find_text_kind
 from selfteach.records import Completion, Request
 from selfteach.text import clean_text
 

@@ -30,9 +30,9 @@ from selfteach.generate.situations import (
     list_other_addressees,
 )
 from selfteach.generate.text_requests import GENRE_QUESTION, OTHER_GENRES
-from selfteach.materials.inflection import add_article
-from selfteach.materials.rule import read_rule
-from selfteach.materials.situation import (
+from selfteach.materials.rules.inflection import add_article
+from selfteach.materials.rules.rule import read_rule
+from selfteach.materials.rules.scopes.situation import (
     Situation,
     has_built_requests,
     name_written_topic,

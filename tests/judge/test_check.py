@@ -26,7 +26,7 @@ from selfteach.judge.conditions import (
     count_paragraphs,
 )
 from selfteach.judge.language import detect_languages
-from selfteach.materials.check_text import quote_value
+from selfteach.materials.rules.check_text import quote_value
 from selfteach.records import make_prompt
 from selfteach.sentences import count_sentences
 from selfteach.text import count_words

@@ -15,7 +15,7 @@ from selfteach.judge.repair import repair_answer
 from selfteach.judge.revise import find_smallest_revision
 from selfteach.judge.word_edits import replace_words
 from selfteach.materials.documents.note_marks import remove_note_marks
-from selfteach.materials.spelling import respell
+from selfteach.materials.rules.spelling import respell
 
 CODE = "```python\nprint(1)\n```\nThis prints one."
 

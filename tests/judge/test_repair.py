@@ -13,7 +13,7 @@ from selfteach.judge.conditions import CONDITIONS, FORMATS, PHRASES, _search
 from selfteach.judge.repair import MAX_REPAIRS, MAX_STEPS, repair_answer
 from selfteach.judge.sentence_edits import drop_cut_off_end
 from selfteach.judge.word_edits import replace_words
-from selfteach.materials.rule import suggest_check
+from selfteach.materials.rules.rule import suggest_check
 from selfteach.number_words import (
     parse_number,
     spell_number,

@@ -26,8 +26,8 @@ from selfteach.generate import subject
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.subject import Subject
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.materials.effect import read_effect
-from selfteach.materials.rule import read_rule
+from selfteach.materials.rules.effects.effect import read_effect
+from selfteach.materials.rules.rule import read_rule
 from selfteach.materials.tasks import Instance, Task, Tasks
 from selfteach.methods import account_memory as accounting
 from selfteach.methods import estimate_cost as planning

@@ -20,7 +20,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.occasions import WorkedOccasions, write_occasions
 from selfteach.generate.situations import OTHER_GENRE, build_requests
 from selfteach.generate.subject import Subject
-from selfteach.materials.situation import read_situation
+from selfteach.materials.rules.scopes.situation import read_situation
 from selfteach.methods import runner
 from selfteach.methods.feedback import method
 from selfteach.methods.feedback.choose_exam_prompts import add_prompts_outside

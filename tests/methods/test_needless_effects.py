@@ -24,7 +24,7 @@ from selfteach.generate.occasions import list_forms
 from selfteach.generate.subject import Subject
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
-from selfteach.materials.situation import read_situation
+from selfteach.materials.rules.scopes.situation import read_situation
 from selfteach.methods.calibrate_rule_judges import RuleJudges
 from selfteach.methods.feedback import method, write_more_prompts
 from selfteach.methods.feedback.method import RuleTraining

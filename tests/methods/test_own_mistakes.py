@@ -12,7 +12,7 @@ import pytest
 
 from scripted import Scripted
 from selfteach.config import FeedbackConfig
-from selfteach.materials.rule import read_rule
+from selfteach.materials.rules.rule import read_rule
 from selfteach.methods.feedback import method
 from selfteach.methods.feedback.choose_objectives import choose_weights
 from selfteach.methods.feedback.method import RuleTraining

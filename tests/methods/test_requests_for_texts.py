@@ -18,7 +18,7 @@ from selfteach.generate.asked_for import (
     list_requests_for_others,
 )
 from selfteach.generate.occasions import Occasion, list_worked_occasions
-from selfteach.materials.situation import read_situation
+from selfteach.materials.rules.scopes.situation import read_situation
 from selfteach.methods.feedback import write_rule_prompts
 from selfteach.methods.feedback.worked_prompts import list_more_neighbors, list_requests_for_texts
 from selfteach.methods.feedback.write_rule_prompts import write_situation_prompts

@@ -22,8 +22,8 @@ from selfteach.generate.worked_requests import (
     find_worked_topics,
     get_requests_beside,
 )
-from selfteach.materials.rule import Rule
-from selfteach.materials.situation import Situation
+from selfteach.materials.rules.rule import Rule
+from selfteach.materials.rules.scopes.situation import Situation
 from selfteach.methods.feedback import worked_prompts, write_rule_prompts
 from selfteach.methods.feedback.prompts_in_scope import (
     drop_wrong_side,

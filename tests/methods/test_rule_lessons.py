@@ -31,10 +31,10 @@ from selfteach.judge.decline import is_decline
 from selfteach.judge.opening import SAYS_NOTHING
 from selfteach.judge.request_judge import RequestJudge
 from selfteach.judge.stray_answers import find_stray_answers
-from selfteach.materials.effect import read_effect
-from selfteach.materials.effect_checks import Effect
-from selfteach.materials.rule import read_rule
-from selfteach.materials.situation import read_situation
+from selfteach.materials.rules.effects.effect import read_effect
+from selfteach.materials.rules.effects.effect_checks import Effect
+from selfteach.materials.rules.rule import read_rule
+from selfteach.materials.rules.scopes.situation import read_situation
 from selfteach.methods.calibrate_rule_judges import RuleJudges
 from selfteach.methods.feedback import (
     answer_faults,

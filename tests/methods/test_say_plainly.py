@@ -10,8 +10,8 @@ import pytest
 
 from selfteach.config import FeedbackConfig
 from selfteach.generate.plain_rule import PlainRule, parse_plain_rule, write_prompt
-from selfteach.materials.effect import read_effect
-from selfteach.materials.rule import read_rule
+from selfteach.materials.rules.effects.effect import read_effect
+from selfteach.materials.rules.rule import read_rule
 from selfteach.methods.feedback.say_plainly import is_unread, read_wording, say_plainly
 from selfteach.methods.feedback.understand_rule import use_plain_words
 from selfteach.methods.session import Session

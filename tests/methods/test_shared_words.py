@@ -13,8 +13,8 @@ from selfteach.config import FeedbackConfig
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.begun_requests import BEGUN
 from selfteach.generate.subject import Subject
-from selfteach.materials.effect import read_effect
-from selfteach.materials.situation import read_situation
+from selfteach.materials.rules.effects.effect import read_effect
+from selfteach.materials.rules.scopes.situation import read_situation
 from selfteach.methods.feedback import shared_words, write_rule_prompts
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.understood_rule import NO_RULE

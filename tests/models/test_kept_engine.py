@@ -117,7 +117,10 @@ print("torch" in sys.modules)
 
 
 def test_to_answer_loads_no_method() -> None:
-    lines = "import sys, selfteach.commands.chat; print('selfteach.materials.rule' in sys.modules)"
+    lines = (
+        "import sys, selfteach.commands.chat\n"
+        "print('selfteach.materials.rules.rule' in sys.modules)"
+    )
     told = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
     assert told.stdout == "False\n", "the expressions that read a rule take .3 s to compile"
 

@@ -12,8 +12,8 @@ from lesson_runs import write_run
 from selfteach.config import TrainConfig
 from selfteach.errors import IntegrityError
 from selfteach.judge.check import parse_check
-from selfteach.materials.effect import read_effect
-from selfteach.materials.effect_checks import Effect
+from selfteach.materials.rules.effects.effect import read_effect
+from selfteach.materials.rules.effects.effect_checks import Effect
 from selfteach.records import Example, make_prompt
 from selfteach.students.consolidate import refuse_contradiction
 from selfteach.students.demands import Demand, breaks_any, list_demands, read_demand

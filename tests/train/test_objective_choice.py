@@ -14,7 +14,7 @@ from selfteach.config import FeedbackConfig, FinetuneConfig
 from selfteach.config.training import FeedbackTrainConfig, TasksTrainConfig, TrainAlone
 from selfteach.errors import UsageError
 from selfteach.judge.check import parse_check
-from selfteach.materials.effect import read_effect
+from selfteach.materials.rules.effects.effect import read_effect
 from selfteach.methods.feedback.training_settings import (
     choose_epochs,
     choose_objective,

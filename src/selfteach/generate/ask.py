@@ -20,7 +20,7 @@ from typing import Literal
 from selfteach.generate import few_shot
 from selfteach.generate.listing import format_examples, to_one_line
 from selfteach.generate.subject import Subject, list_alternatives
-from selfteach.materials.inflection import begins_with_vowel_sound, to_singular
+from selfteach.materials.rules.inflection import begins_with_vowel_sound, to_singular
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_texts
 from selfteach.records import Request, SamplingParams, digest

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from selfteach.generate.few_shot import read_tables
-from selfteach.materials.text_kinds import find_text_kind, is_name_of_kind, list_names
+from selfteach.materials.rules.scopes.text_kinds import find_text_kind, is_name_of_kind, list_names
 
 ABOUT = "about"
 SENT_KINDS = ("email", "letter", "text message", "message", "note")

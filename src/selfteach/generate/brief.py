@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from selfteach.generate.few_shot import read_tables
-from selfteach.materials.inflection import add_article
+from selfteach.materials.rules.inflection import add_article
 from selfteach.records import Message, Turns
 
 Rows = tuple[tuple[str, ...], ...]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.rules.inflection import to_singular
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import GREEDY, Request, make_prompt

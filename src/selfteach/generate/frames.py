@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from selfteach.generate.asked_for import ABOUT
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.occasions import Occasion
-from selfteach.materials.inflection import add_article, list_plurals, to_singular
-from selfteach.materials.situation import leave_out_size
+from selfteach.materials.rules.inflection import add_article, list_plurals, to_singular
+from selfteach.materials.rules.scopes.situation import leave_out_size
 
 _TABLES = read_tables("situations.json")
 

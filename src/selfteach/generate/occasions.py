@@ -17,8 +17,13 @@ from selfteach.generate.ask import ROUND_SIZE
 from selfteach.generate.asked_for import SENT_KINDS, get_text_kind
 from selfteach.generate.few_shot import read_tables
 from selfteach.generate.listing import to_one_line
-from selfteach.materials.inflection import to_singular
-from selfteach.materials.situation import Situation, is_made_for, is_topical_text, leave_out_size
+from selfteach.materials.rules.inflection import to_singular
+from selfteach.materials.rules.scopes.situation import (
+    Situation,
+    is_made_for,
+    is_topical_text,
+    leave_out_size,
+)
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_in_order
 from selfteach.records import Request, SamplingParams

@@ -26,9 +26,9 @@ from selfteach.generate.text_requests import (
     OTHER_GENRES,
     build_text_requests,
 )
-from selfteach.materials.foreign_words import list_english_people
-from selfteach.materials.inflection import to_singular
-from selfteach.materials.situation import (
+from selfteach.materials.rules.inflection import to_singular
+from selfteach.materials.rules.languages.foreign_words import list_english_people
+from selfteach.materials.rules.scopes.situation import (
     Situation,
     is_made_for,
     is_topical_text,

@@ -25,9 +25,9 @@ from selfteach.generate.topic_members import (
     measure_suggestion,
     split_members,
 )
-from selfteach.materials.foreign_words import list_english_names
-from selfteach.materials.inflection import list_plurals, to_singular
-from selfteach.materials.message_kinds import CLOSED_QUESTION
+from selfteach.materials.rules.inflection import list_plurals, to_singular
+from selfteach.materials.rules.languages.foreign_words import list_english_names
+from selfteach.materials.rules.scopes.message_kinds import CLOSED_QUESTION
 from selfteach.models import Sampler, Scorer
 from selfteach.models.ordered import sample_texts
 from selfteach.records import GREEDY, Request, SamplingParams

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from selfteach.generate.few_shot import REQUESTS_ABOUT
 from selfteach.generate.subject import list_alternatives
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.rules.inflection import to_singular
 
 SERVICES, ASSISTANTS = "services", "assistants"
 """To whom people put a request: to a shop, a school or another service, or to an assistant."""

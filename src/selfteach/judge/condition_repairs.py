@@ -35,7 +35,7 @@ from selfteach.judge.sentence_edits import (
     split_subject,
 )
 from selfteach.judge.word_edits import Meets, change_case, drop_from_enumeration
-from selfteach.materials.spelling import respell
+from selfteach.materials.rules.spelling import respell
 from selfteach.number_words import write_digits
 from selfteach.sentences import PICTURE, ends_sentence, split_pieces
 from selfteach.text import BULLETS

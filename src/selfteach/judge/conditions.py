@@ -22,8 +22,8 @@ from selfteach.judge.sentence_edits import (
     split_closing,
     split_subject,
 )
-from selfteach.materials.inflection import list_plurals
-from selfteach.materials.spelling import VARIETIES, is_spelled
+from selfteach.materials.rules.inflection import list_plurals
+from selfteach.materials.rules.spelling import VARIETIES, is_spelled
 from selfteach.registry import did_you_mean
 from selfteach.sentences import count_sentences
 from selfteach.text import UNSPACED, count_words

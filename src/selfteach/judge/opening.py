@@ -11,7 +11,7 @@ import re
 
 from selfteach.generate.spans import is_content_word
 from selfteach.judge.promise import only_promises
-from selfteach.materials.closed_questions import is_closed_question
+from selfteach.materials.rules.scopes.closed_questions import is_closed_question
 from selfteach.sentences import split_pieces
 
 SAYS_NOTHING = "says nothing yet"

@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from selfteach.exact_texts import Span, find_exact_spans, touches
 from selfteach.judge.sentence_edits import begins_clause, capitalize
-from selfteach.materials.inflection import begins_with_vowel_sound, is_short_name, list_plurals
+from selfteach.materials.rules.inflection import (
+    begins_with_vowel_sound,
+    is_short_name,
+    list_plurals,
+)
 from selfteach.sentences import END_CHARS
 
 Meets = Callable[[str], bool]

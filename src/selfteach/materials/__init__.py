@@ -1,1 +1,1 @@
-"""Readers of what a person brings: the rule, and the check that its form suggests."""
+"""Readers of what a person brings: rules, corrections, documents, tasks and examples."""

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from statistics import median
 
-from selfteach.materials.check_text import quote_value
-from selfteach.materials.phrases import hide_quotes, show_quotes
-from selfteach.materials.rule import suggest_check
+from selfteach.materials.rules.check_text import quote_value
+from selfteach.materials.rules.phrases import hide_quotes, show_quotes
+from selfteach.materials.rules.rule import suggest_check
 from selfteach.number_words import NUMBER
 from selfteach.text import count_words
 

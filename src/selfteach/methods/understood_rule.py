@@ -15,10 +15,10 @@ from selfteach.judge.check import (
     WholeCheck,
     parse_check,
 )
-from selfteach.materials.effect_checks import Effect
-from selfteach.materials.forbidden_topics import can_forbid
-from selfteach.materials.rule import Rule
-from selfteach.materials.situation import Situation
+from selfteach.materials.rules.effects.effect_checks import Effect
+from selfteach.materials.rules.forbidden_topics import can_forbid
+from selfteach.materials.rules.rule import Rule
+from selfteach.materials.rules.scopes.situation import Situation
 from selfteach.select.other_names import quote
 
 NO_SUBJECT = Subject("")

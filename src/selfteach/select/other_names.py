@@ -45,7 +45,7 @@ from selfteach.generate.subject import (
 )
 from selfteach.generate.topic_members import measure_membership, measure_suggestion
 from selfteach.judge.check import Check, parse_check
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.rules.inflection import to_singular
 from selfteach.models import Sampler, Scorer
 
 MIN_PROBABILITY = 0.9

@@ -13,9 +13,9 @@ from typing import Any
 
 from selfteach.errors import SelfteachError
 from selfteach.judge.check import Check, parse_check
-from selfteach.materials.effect import read_effect
-from selfteach.materials.effect_checks import Effect
-from selfteach.materials.rule import read_rule
+from selfteach.materials.rules.effects.effect import read_effect
+from selfteach.materials.rules.effects.effect_checks import Effect
+from selfteach.materials.rules.rule import read_rule
 from selfteach.methods.lesson_record import read_lesson_record
 from selfteach.run import finished
 from selfteach.students.folder import StudentFolder, find_lesson_folder, read_settings

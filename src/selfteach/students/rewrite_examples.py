@@ -23,7 +23,7 @@ from selfteach.judge.check import Check, parse_check
 from selfteach.judge.repair import repair_answer
 from selfteach.judge.sentence_edits import ends_well
 from selfteach.judge.violation import find_forbidden_words
-from selfteach.materials.check_text import join_checks
+from selfteach.materials.rules.check_text import join_checks
 from selfteach.methods.feedback.repair_answers import choose_repair
 from selfteach.records import Example
 from selfteach.students.demands import Demand

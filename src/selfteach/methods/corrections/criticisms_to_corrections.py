@@ -27,7 +27,7 @@ from selfteach.judge.request_judge import LikenessJudge, calibrate_likeness
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.materials.criticism import make_checks
-from selfteach.materials.rule import Rule
+from selfteach.materials.rules.rule import Rule
 from selfteach.methods.calibrate_rule_judges import choose_judges, note_calibration
 from selfteach.methods.corrections.amounts import count_similar_prompts
 from selfteach.methods.corrections.critic import Critic, CriticLimits

@@ -19,7 +19,7 @@ from selfteach.generate.correct import (
 from selfteach.judge.check import parse_check
 from selfteach.judge.repair import repair_answer
 from selfteach.materials.corrections import Edit
-from selfteach.materials.effect import split_unread
+from selfteach.materials.rules.effects.effect import split_unread
 from selfteach.methods.brief_answers import make_test
 from selfteach.methods.corrections.length_limits import is_short_enough
 from selfteach.methods.corrections.split import CorrectionParts

@@ -12,9 +12,9 @@ from selfteach.generate.occasions import Occasion, list_occasions_of_topic, list
 from selfteach.generate.situations import build_requests
 from selfteach.judge.check import NAMES_OF_CHECK, keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
-from selfteach.materials.check_conflict import find_conflict
-from selfteach.materials.effect import split_unread
-from selfteach.materials.situation import (
+from selfteach.materials.rules.check_conflict import find_conflict
+from selfteach.materials.rules.effects.effect import split_unread
+from selfteach.materials.rules.scopes.situation import (
     Situation,
     has_built_requests,
     has_known_requests,

@@ -35,7 +35,7 @@ from selfteach.judge.check import CheckJudge
 from selfteach.judge.decline import is_decline
 from selfteach.judge.recorded_judge import describe_judge
 from selfteach.judge.repair import repair_answer
-from selfteach.materials.situation import has_built_requests
+from selfteach.materials.rules.scopes.situation import has_built_requests
 from selfteach.methods.feedback.conversations import (
     AFTER_DECLINES,
     ELSEWHERE,

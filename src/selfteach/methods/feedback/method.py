@@ -36,7 +36,7 @@ from selfteach.evaluate.exam import Exam, TunedModel
 from selfteach.evaluate.scopes import GENERAL, NEAR, TARGET
 from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.search import SearchTrace
-from selfteach.materials.rule import Rule, read_rule
+from selfteach.materials.rules.rule import Rule, read_rule
 from selfteach.methods.calibrate_rule_judges import RuleJudges, choose_judges
 from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE, name_needless_stage
 from selfteach.methods.feedback.choose_exam_prompts import (

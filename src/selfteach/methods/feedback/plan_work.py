@@ -10,7 +10,7 @@ from selfteach.generate.asked_for import list_requests_for_others
 from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
 from selfteach.generate.worked_requests import find_related_topics, find_worked_topics
-from selfteach.materials.situation import has_built_requests, has_known_requests
+from selfteach.materials.rules.scopes.situation import has_built_requests, has_known_requests
 from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE, name_needless_stage
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text

@@ -22,10 +22,14 @@ from selfteach.judge.request_judge import (
     compare_requests,
 )
 from selfteach.judge.worked_judge import learn_worked_requests
-from selfteach.materials.closed_questions import is_closed_question
-from selfteach.materials.inflection import list_verb_forms, to_singular
-from selfteach.materials.message_kinds import CLOSED_QUESTION, is_message_kind, list_talk_words
-from selfteach.materials.situation import is_topical_text, name_written_topic
+from selfteach.materials.rules.inflection import list_verb_forms, to_singular
+from selfteach.materials.rules.scopes.closed_questions import is_closed_question
+from selfteach.materials.rules.scopes.message_kinds import (
+    CLOSED_QUESTION,
+    is_message_kind,
+    list_talk_words,
+)
+from selfteach.materials.rules.scopes.situation import is_topical_text, name_written_topic
 from selfteach.methods.feedback.understand_rule import WHEN_CURE
 from selfteach.methods.feedback.worked_prompts import list_worked_sides
 from selfteach.methods.session import Session

@@ -9,11 +9,11 @@ from selfteach.errors import DataError, UsageError, describe_kind
 from selfteach.judge.check import NAMES_OF_CHECK, parse_check, refuse_long_check
 from selfteach.judge.language import find_main_script, is_surely_foreign
 from selfteach.judge.setup import refuse_unknown_judge
-from selfteach.materials.clash import find_clash, find_empty_bound
-from selfteach.materials.effect import read_effect
-from selfteach.materials.forbidden_topics import forbids_topic_in_part
-from selfteach.materials.rule import clean_rule, suggest_check
-from selfteach.materials.scope import join_lines
+from selfteach.materials.rules.clash import find_clash, find_empty_bound
+from selfteach.materials.rules.effects.effect import read_effect
+from selfteach.materials.rules.forbidden_topics import forbids_topic_in_part
+from selfteach.materials.rules.rule import clean_rule, suggest_check
+from selfteach.materials.rules.scopes.scope import join_lines
 from selfteach.methods.feedback.understand_rule import check_rule
 from selfteach.methods.method import Material
 from selfteach.records import JsonMapping

@@ -12,8 +12,8 @@ from selfteach.generate.few_shot import (
     TALK_REQUESTS,
 )
 from selfteach.generate.subject import Subject
-from selfteach.materials.message_kinds import CLOSED_QUESTION, is_small_talk
-from selfteach.materials.situation import Situation, has_known_requests
+from selfteach.materials.rules.scopes.message_kinds import CLOSED_QUESTION, is_small_talk
+from selfteach.materials.rules.scopes.situation import Situation, has_known_requests
 
 
 def choose_forms(subject: Subject, situation: Situation | None, scope: Scope) -> PromptForms:

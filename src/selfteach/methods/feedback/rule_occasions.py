@@ -13,7 +13,7 @@ from selfteach.generate.occasions import (
 )
 from selfteach.judge.occasion import has_content_word
 from selfteach.judge.violation import list_forbidden_texts
-from selfteach.materials.situation import Situation, name_written_topic
+from selfteach.materials.rules.scopes.situation import Situation, name_written_topic
 from selfteach.methods.understood_rule import UnderstoodRule, get_check
 
 PROMPTS_PER_OCCASION = 2

@@ -16,11 +16,11 @@ from selfteach.config import FeedbackConfig
 from selfteach.errors import SelfteachError
 from selfteach.generate.plain_rule import PlainRule, parse_plain_rule, request_plain_rules
 from selfteach.judge.check import NAMES_OF_CHECK
-from selfteach.materials.effect import read_effect
-from selfteach.materials.exceptions import refuse_exception_in_scope
-from selfteach.materials.forbidden_topics import can_forbid
-from selfteach.materials.rule import Rule, read_rule
-from selfteach.materials.situation import read_situation
+from selfteach.materials.rules.effects.effect import read_effect
+from selfteach.materials.rules.exceptions import refuse_exception_in_scope
+from selfteach.materials.rules.forbidden_topics import can_forbid
+from selfteach.materials.rules.rule import Rule, read_rule
+from selfteach.materials.rules.scopes.situation import read_situation
 from selfteach.models import Sampler
 from selfteach.models.ordered import sample_texts
 from selfteach.models.recorded import Recorded

@@ -19,7 +19,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.subject import MIN_KIND_NATS, Subject
 from selfteach.generate.topic_members import measure_suggestion
 from selfteach.judge.occasion import list_content_words
-from selfteach.materials.inflection import to_singular
+from selfteach.materials.rules.inflection import to_singular
 from selfteach.methods.session import Session
 from selfteach.methods.write_prompts import write_scope_prompts
 from selfteach.models import Scorer

@@ -10,7 +10,7 @@ from selfteach.errors import UsageError
 from selfteach.evaluate.scopes import GENERAL, NEAR
 from selfteach.judge.check import Check
 from selfteach.judge.violation import list_forbidden_texts
-from selfteach.materials.effect_checks import Effect
+from selfteach.materials.rules.effects.effect_checks import Effect
 from selfteach.methods.brief_answers import limits_words
 from selfteach.methods.lora_rate import find_lora_rate
 from selfteach.methods.session import Session

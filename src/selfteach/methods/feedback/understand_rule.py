@@ -30,18 +30,18 @@ from selfteach.generate.worked_requests import (
 )
 from selfteach.judge.check import keeps_check, parse_check
 from selfteach.judge.language import is_surely_foreign
-from selfteach.materials.audience import read_audience
-from selfteach.materials.check_conflict import find_conflict
-from selfteach.materials.effect import read_effect, split_unread
-from selfteach.materials.effect_checks import Effect
-from selfteach.materials.forbidden_topics import (
+from selfteach.materials.rules.check_conflict import find_conflict
+from selfteach.materials.rules.effects.effect import read_effect, split_unread
+from selfteach.materials.rules.effects.effect_checks import Effect
+from selfteach.materials.rules.forbidden_topics import (
     can_forbid,
     can_forbid_topic,
     is_part_of_text,
 )
-from selfteach.materials.foreign_words import list_english_names
-from selfteach.materials.rule import Rule, find_untaught_ban, read_rule
-from selfteach.materials.situation import (
+from selfteach.materials.rules.languages.foreign_words import list_english_names
+from selfteach.materials.rules.rule import Rule, find_untaught_ban, read_rule
+from selfteach.materials.rules.scopes.audience import read_audience
+from selfteach.materials.rules.scopes.situation import (
     Situation,
     has_known_requests,
     is_topical_text,
@@ -49,7 +49,7 @@ from selfteach.materials.situation import (
     name_written_topic,
     read_situation,
 )
-from selfteach.materials.text_kinds import find_named_kind
+from selfteach.materials.rules.scopes.text_kinds import find_named_kind
 from selfteach.methods.feedback.say_plainly import is_unread, say_plainly
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.session import Session

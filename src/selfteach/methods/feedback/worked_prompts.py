@@ -16,7 +16,11 @@ from selfteach.generate.worked_requests import (
     find_worked_topics,
     get_requests_beside,
 )
-from selfteach.materials.situation import Situation, has_built_requests, is_topical_text
+from selfteach.materials.rules.scopes.situation import (
+    Situation,
+    has_built_requests,
+    is_topical_text,
+)
 from selfteach.methods.feedback.understand_rule import (
     find_askers,
     list_requests_to_judge,

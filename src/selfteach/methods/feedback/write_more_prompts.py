@@ -22,7 +22,7 @@ from selfteach.generate.occasions import Occasion, list_forms
 from selfteach.generate.situations import build_requests
 from selfteach.generate.subject import Subject
 from selfteach.judge.check import Check
-from selfteach.materials.situation import Situation, has_built_requests
+from selfteach.materials.rules.scopes.situation import Situation, has_built_requests
 from selfteach.methods.feedback.request_forms import asks_for_nothing, choose_forms
 from selfteach.methods.feedback.worked_prompts import list_more_neighbors
 from selfteach.methods.feedback.write_rule_prompts import (

@@ -34,7 +34,7 @@ from selfteach.generate.subject import (
     list_alternatives,
 )
 from selfteach.judge.request_judge import compare_requests
-from selfteach.materials.situation import (
+from selfteach.materials.rules.scopes.situation import (
     Situation,
     has_built_requests,
     has_known_requests,

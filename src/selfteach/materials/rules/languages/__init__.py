@@ -1,0 +1,1 @@
+"""Read rules in German, French, Spanish and Italian."""

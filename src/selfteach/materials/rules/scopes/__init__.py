@@ -1,0 +1,1 @@
+"""Read to which requests a rule applies."""
