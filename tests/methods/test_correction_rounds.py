@@ -182,11 +182,8 @@ def test_the_first_round_is_kept_even_where_it_helps_nothing(begin: Any) -> None
     assert kept(rounds) == [1]
 
 
-@pytest.mark.parametrize(("teacher", "dev"), [(None, DEV), (Teacher(), [])])
-def test_where_nobody_corrects_dev_answers_all_rounds_are_trained(
-    begin: Any, teacher: Any, dev: Sequence[Any]
-) -> None:
-    rounds = begin(2, teacher, dev)
+def test_where_there_is_no_dev_prompt_all_rounds_are_trained(begin: Any) -> None:
+    rounds = begin(2, Teacher(), [])
     first = trained(rounds, 1)
     assert rounds.improve(first) == "plan 2"
     second = trained(rounds, 3)

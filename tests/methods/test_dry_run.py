@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,6 +59,7 @@ from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.understand_rule import understand_rule
 from selfteach.methods.finetune.split_examples import FinetuneData
+from selfteach.methods.learn_mistakes import OWN_MISTAKES_STAGE
 from selfteach.methods.plan_parts import count_asked, plan_run
 from selfteach.methods.tasks.plan_work import plan_invention
 from selfteach.methods.tasks.plan_work import plan_work as plan_tasks
@@ -290,6 +292,35 @@ def test_a_later_round_is_planned_with_the_corrections_of_its_answers() -> None:
     first, later = (one for one in stages if one.name.startswith("correct"))
     assert (first.requests, first.sampled_tokens) == (later.requests, later.sampled_tokens)
     assert (first.by_teacher, later.by_teacher) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "again"),
+    [
+        ({}, True),
+        ({"criticism": {"own_samples": 0}}, False),
+        ({"teacher": "folder"}, False),
+        ({"check": "contains=tea"}, True),
+    ],
+)
+def test_own_mistakes_are_planned_where_a_check_decides(settings: Any, again: bool) -> None:
+    edit = Edit("x:1", make_prompt("Hi?"), "Hello to all of you.", feedback="Too long.")
+    stages = plan_corrections(Corrections([], [], [edit]), CorrectionsConfig(**settings))
+    names = [stage.name for stage in stages]
+    assert (names[-3:-1] == [OWN_MISTAKES_STAGE, "train 2"]) == again
+    assert (OWN_MISTAKES_STAGE in names) == again
+    vague = replace(edit, feedback="Too stiff, talk to me like a friend.")
+    stages = plan_corrections(Corrections([], [], [vague]), CorrectionsConfig())
+    assert OWN_MISTAKES_STAGE not in [stage.name for stage in stages], "a judge decides"
+
+
+def test_a_further_training_of_corrections_goes_on_from_the_one_before() -> None:
+    edits = [Edit("x:1", make_prompt("Hi?"), "Hi.", "Hello.")]
+    asked = Corrections(edits, prompts=[make_prompt(f"Who {i}?") for i in range(100)])
+    stages = plan_corrections(asked, CorrectionsConfig(rounds=2, teacher="folder"))
+    first, second = (one for one in stages if one.name.startswith("train"))
+    assert (first.goes_on, second.goes_on) == (False, True)
+    assert second.trained_rows < 2 * first.trained_rows
 
 
 def test_a_longer_training_is_planned_with_its_exam() -> None:

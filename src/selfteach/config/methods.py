@@ -254,6 +254,10 @@ class CriticismConfig(Section):
     min_token_logp: NonPositiveFloat = -4.0
     """Smallest mean log-probability of a model's revision under the base, in nats per token."""
 
+    own_samples: Count = 4
+    """Sampled answers of the tuned model to each prompt like the criticized ones. Where a check
+    decides, they are corrected too, and it is trained again. 0 draws none."""
+
 
 class AnchorsConfig(Section):
     """The anchors: beginnings of the base's own answers, which must not change."""

@@ -93,6 +93,20 @@ def count_continued_epochs(epochs: int) -> int:
     return max(1, round(CONTINUED_SHARE * epochs))
 
 
+def go_on(stage: PlannedStage, train: TrainConfig) -> PlannedStage:
+    """Return a stage whose training, if it is one, goes on from the one before."""
+    if not stage.trained_rows:
+        return stage
+    epochs = train.epochs or 1
+    share = 1.0 if train.max_steps else count_continued_epochs(epochs) / epochs
+    return replace(
+        stage,
+        trained_tokens=int(share * stage.trained_tokens),
+        trained_rows=int(share * stage.trained_rows),
+        goes_on=True,
+    )
+
+
 def count_asked(prompts: int) -> int:
     """Return how many requests so many usable prompts take."""
     return max(ASKED_PER_PROMPT * prompts, MIN_ASKED) if prompts else 0

@@ -21,16 +21,16 @@ from selfteach.generate.listing import to_one_line
 from selfteach.generate.subject import extract_subject
 from selfteach.judge import PromptAnswer, ThresholdJudge, ViolationJudge
 from selfteach.judge.calibrate import calibrate_judges
-from selfteach.judge.check import CheckJudge, keeps_check
+from selfteach.judge.check import CheckJudge
 from selfteach.judge.contrast import append_words
 from selfteach.judge.request_judge import LikenessJudge, calibrate_likeness
 from selfteach.judge.setup import JudgeSetup, find_judges
 from selfteach.materials.corrections import Corrections, Edit
-from selfteach.materials.criticism import make_checks
 from selfteach.materials.rules.rule import Rule
 from selfteach.methods.calibrate_rule_judges import choose_judges, note_calibration
 from selfteach.methods.corrections.amounts import count_similar_prompts
 from selfteach.methods.corrections.critic import Critic, CriticLimits
+from selfteach.methods.corrections.find_checks import find_checks
 from selfteach.methods.corrections.prompt_novelty import NoveltyCheck
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.session import Session
@@ -176,8 +176,7 @@ def choose_judge(session: Session, critic: Critic, prompts: Sequence[Turns]) -> 
         DataError: its words name no check, and no judge is good enough.
     """
     check = session.config.check
-    answers = [edit.answer or "" for edit in critic.edits]
-    critic.checks = (check,) if check else make_checks(critic.feedback, answers, keeps_check)
+    critic.checks = find_checks(critic.feedback, critic.edits, check)
     if critic.checks:
         joined = check or " and ".join(f"({one})" for one in critic.checks)
         critic.judge = ThresholdJudge(CheckJudge(joined), 0.5)

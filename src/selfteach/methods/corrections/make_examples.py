@@ -21,6 +21,7 @@ from selfteach.methods.anchors import OwnAnswer, make_anchors
 from selfteach.methods.corrections.amounts import count_anchor_lengths
 from selfteach.methods.corrections.sample_and_correct import EMPTY_ANSWER, Batch, FileRow
 from selfteach.methods.corrections.split import CorrectionParts
+from selfteach.methods.learn_mistakes import OWN_MISTAKE
 from selfteach.methods.session import Session
 from selfteach.records import (
     GREEDY,
@@ -40,7 +41,7 @@ what earlier rounds taught, so the base holds nothing there.
 SMALL_KINDS = ("correction", LATER_CORRECTION)
 REWRITTEN = "rewritten"
 """The kind of a correction that changes most of the answer, or ends it early."""
-CORRECTED_KINDS = (*SMALL_KINDS, "criticised", REWRITTEN)
+CORRECTED_KINDS = (*SMALL_KINDS, "criticised", REWRITTEN, OWN_MISTAKE)
 """The kinds of examples whose chosen answer is a correction."""
 ALREADY_LEARNED = "the tuned model answers so already"
 """Why an answer that needs no correction is no example of a later round: held to the base there,
@@ -137,6 +138,9 @@ def why_not_learnable(session: Session, revision: Revision) -> str:
 def make_example(revision: Revision, source: str, round_number: int) -> Example:
     """Return an example from a revision: the correction against the answer, or against its first
     words where most of it is changed; or the answer itself, where nothing is.
+
+    Of a tuned model's own answer, where the criticism makes it turn is learned, however much of it
+    changes.
     """
     a = revision.asked
     origin: JsonObject = {
@@ -152,6 +156,8 @@ def make_example(revision: Revision, source: str, round_number: int) -> Example:
         return Example(id, "kept", a.prompt, a.answer, source=origin)
     scores = {"distance": edit_distance(a.answer, revision.text), "tries": float(revision.tries)}
     by_criticism = bool(a.feedback) and revision.strategy != FROM_FILE
+    if by_criticism and round_number > 1:
+        return Example(id, OWN_MISTAKE, a.prompt, revision.text, a.answer, scores, origin)
     if is_edit(revision, by_criticism=by_criticism):
         kind = LATER_CORRECTION if round_number > 1 else "correction"
         return Example(id, kind, a.prompt, revision.text, a.answer, scores, origin)

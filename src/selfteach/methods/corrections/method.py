@@ -12,7 +12,8 @@
   8  train each correction against the answer that it replaces, with the objective `correction` and
      its bound; a long answer that is rewritten with `sft` and `dpo`
   9  repeat: let the tuned model answer again, correct its answers, and train on them too; stop when
-     it does not surely need less correction than before
+     it does not surely need less correction than before. Where criticisms alone decide, correct its
+     sampled answers once
  10  exam: base, corrections in the prompt, and tuned model, on prompts that were not used to choose
      anything
 
@@ -71,6 +72,7 @@ from selfteach.methods.corrections.sample_and_correct import (
     FileRow,
     answer_rows,
     collect_answers,
+    collect_own_mistakes,
     find_style_check,
     make_corrector,
     make_self_corrector,
@@ -80,6 +82,12 @@ from selfteach.methods.corrections.split import (
     check_parts,
     keep_asked_prompts,
     split_material,
+)
+from selfteach.methods.learn_mistakes import (
+    OWN_MISTAKE,
+    OWN_MISTAKE_WEIGHTS,
+    OWN_MISTAKES_STAGE,
+    has_enough_mistakes,
 )
 from selfteach.methods.method import Method, TrainedPlan, TrainingPlan
 from selfteach.methods.session import Session
@@ -96,12 +104,14 @@ from selfteach.records import (
 )
 from selfteach.run.local_paths import hide_path
 from selfteach.text import format_count
+from selfteach.train.adapters.adapter import is_solved
 
 OBJECTIVE_WEIGHTS = {
     "correction": {"correction": 1.0, "hold": 8.0},
     LATER_CORRECTION: {"correction": 1.0},
     "criticised": {"sft": 1.0, "dpo": 1.0},
     REWRITTEN: {"sft": 1.0, "dpo": 1.0},
+    OWN_MISTAKE: OWN_MISTAKE_WEIGHTS,
     "kept": {"anchor": ANCHOR_WEIGHT},
     "general": {"anchor": ANCHOR_WEIGHT},
 }
@@ -192,6 +202,7 @@ class Rounds:
         learned: which corrections of a round were preferred after it.
         earlier: after each round, what is left of that.
         kept: the round of `best`.
+        last: the plan that was trained last.
     """
 
     session: Session
@@ -208,6 +219,7 @@ class Rounds:
     learned: Flags = field(default_factory=dict)
     earlier: list[list[JsonObject]] = field(default_factory=list)
     kept: int = 1
+    last: TrainingPlan | None = None
 
     @property
     def weights(self) -> ObjectiveWeights:
@@ -230,29 +242,31 @@ class Rounds:
             shots=shots,
             header=self.header,
         )
-        return TrainingPlan(
+        self.last = TrainingPlan(
             examples=examples,
             objectives=self.weights,
             exam=exam,
             improve=self.improve,
+            goes_on_from=None if is_solved(session.config.train.adapter) else self.last,
             choose=self.choose,
             after=partial(self.add_longer_training, examples, exam),
             shown=show_arms,
             overhead=add_worked_turns(shots, make_prompt("x")),
         )
+        return self.last
 
     def improve(self, tuned: TunedModel) -> TrainingPlan | None:
         """Let the tuned model answer again, and add the corrections to the examples (step 9).
 
         Stop after `rounds` trainings, or when the dev answers do not surely need less correction
-        than those of the round before.
+        than those of the round before. Criticisms without a teacher have one more training.
         """
         self.round_number += 1
         with self.session.run.time_stage(f"dev answers, round {self.round_number}"):
             helps = self.measure_round(tuned)
-        if not helps:
-            return None
-        if self.round_number == self.session.config.rounds:
+        if self.teacher is None:
+            return self.learn_own_mistakes(tuned)
+        if not helps or self.round_number == self.session.config.rounds:
             return None
         with self.session.run.time_stage(f"correct, round {self.round_number + 1}"):
             batches = collect_answers(
@@ -261,6 +275,31 @@ class Rounds:
             more = make_examples_from_answers(self.session, batches)
             self.examples = drop_repeats([*self.examples, *more])
         return self.plan()
+
+    def learn_own_mistakes(self, tuned: TunedModel) -> TrainingPlan | None:
+        """Add corrections of the tuned model's sampled answers to which a criticism applies, once
+        (step 9).
+
+        Sources: methods/learn_mistakes.py.
+        """
+        session = self.session
+        draws = session.config.criticism.own_samples > 0
+        if self.round_number > 1 or not draws or is_solved(session.config.train.adapter):
+            return None
+        number = self.round_number + 1
+        with session.run.time_stage(OWN_MISTAKES_STAGE):
+            session.base.release_memory()  # base and tuned model are not in memory together
+            batches = collect_own_mistakes(session, tuned.recorded, self.parts, number)
+            tuned.recorded.release_memory()
+            found = make_examples_from_answers(session, batches)
+        drawn = sum(len(batch.answers) for batch in batches)
+        if not drawn:
+            return None
+        is_more = has_enough_mistakes(len(found), drawn)
+        then = "trained again with their corrections" if is_more else "few enough"
+        session.display.print_line(f"{len(found)} of {drawn} own answers are corrected: {then}")
+        self.examples = drop_repeats([*self.examples, *found])
+        return self.plan() if is_more else None
 
     def choose(self, trained: Sequence[TrainedPlan]) -> TrainedPlan:
         """Choose the model that needs least correction of its dev answers, with its plan."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from selfteach.config import CorrectionsConfig as Settings
+from selfteach.config import TrainConfig
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.amounts import count_anchor_lengths, count_similar_prompts
+from selfteach.methods.corrections.find_checks import find_checks
+from selfteach.methods.learn_mistakes import OWN_MISTAKES_STAGE
 from selfteach.methods.plan_parts import (
     CHARS_PER_TOKEN,
     EXAM_ARMS,
     Plan,
     count_asked,
+    go_on,
     plan_general_prompts,
     plan_own_answers,
     plan_training,
@@ -26,13 +30,17 @@ PROMPT_TOKENS = 11
 """Tokens of a prompt like the criticized ones."""
 REVISIONS = 3
 """Requests for the revision of one criticized answer."""
+OWN_MISTAKE_SHARE = 0.1
+"""The share of a tuned model's own answers to which the criticism applies still."""
 
 
 def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
     """Return the stages of a run; a person's own time is not counted."""
     edits = [edit for edit in material.edits if edit.correction]
-    groups = len(list(material.group_by_feedback(config.check)))
-    similar = groups * count_similar_prompts(config.criticism.similar, groups)
+    criticisms = material.group_by_feedback(config.check)
+    groups = len(criticisms)
+    similar_each = count_similar_prompts(config.criticism.similar, groups)
+    similar = groups * similar_each
     length = measure_length(material, config)
     train = config.correct.train_share
     test = max(1 - train - config.correct.dev_share, 0)
@@ -70,6 +78,7 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
         plan_training("train", tokens, learned, config.train),
     ]
     for number in range(2, config.rounds + 1):
+        again = plan_training(f"train {number}", tokens * number, learned * number, config.train)
         stages += [
             PlannedStage(
                 f"correct, round {number}",
@@ -77,14 +86,48 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
                 (answered + corrected) * length,
                 by_teacher=True,
             ),
-            plan_training(f"train {number}", tokens * number, learned * number, config.train),
+            plan_further(again, config.train),
         ]
+    if not config.teacher:
+        checked = sum(bool(find_checks(own[0].feedback, own, config.check)) for own in criticisms)
+        prompts = int(checked * similar_each * train)
+        stages += plan_own_mistakes(prompts, length, tokens, learned, config)
     last = questions + general
     exam = PlannedStage("exam", last, last * length, 2 * last * length)
     stages.append(exam)
     if config.exam.longer:
         stages.append(plan_longer_training(exam, tokens, learned, config))
     return stages
+
+
+def plan_own_mistakes(
+    prompts: int, length: int, tokens: int, rows: int, config: Settings
+) -> list[PlannedStage]:
+    """Return the stages in which the tuned model's own answers are corrected, and it is trained
+    again, if they are.
+
+    Args:
+        prompts: those to learn from that are like criticized ones.
+        length: the mean tokens of an answer.
+        tokens, rows: those of an epoch of the first training.
+    """
+    drawn = prompts * config.criticism.own_samples
+    if not drawn or config.train.adapter == "closed_form":
+        return []
+    mistakes = int(OWN_MISTAKE_SHARE * drawn)
+    asked = drawn + REVISIONS * mistakes
+    again = plan_training("train 2", tokens + mistakes * length, rows + mistakes, config.train)
+    return [
+        PlannedStage(OWN_MISTAKES_STAGE, asked, asked * length),
+        plan_further(again, config.train),
+    ]
+
+
+def plan_further(stage: PlannedStage, train: TrainConfig) -> PlannedStage:
+    """Return the stage of a further training. It goes on from the one before, unless the adapter is
+    solved for.
+    """
+    return stage if train.adapter == "closed_form" else go_on(stage, train)
 
 
 def plan_longer_training(

@@ -33,7 +33,7 @@ MAX_GROWTH = 2
 """A correction has at most so many times the tokens of the longest answer."""
 EMPTY_ANSWER = "the model's own answer is empty"
 WARM_SAMPLING = SamplingParams(1.0, 1.0)
-"""The sampling of all answers but the first, which is greedy."""
+"""The sampling of all answers but the first, which is mostly greedy."""
 COOL_SAMPLING = SamplingParams(0.7, 0.95)
 """The same for answers to criticise: parts of them become training examples and must make sense."""
 
@@ -182,17 +182,47 @@ def collect_answers(
     return found
 
 
+def collect_own_mistakes(
+    session: Session, model: Recorded, parts: CorrectionParts, round_number: int
+) -> list[Batch]:
+    """Return a tuned model's sampled answers to training prompts: one batch for each criticism that
+    a check decides, which corrects them as little as it can.
+
+    Args:
+        round_number: of the training that learns the corrections.
+    """
+    count = session.config.criticism.own_samples
+    found = []
+    for number, (critic, similar) in enumerate(parts.criticised, 1):
+        if critic.checks:
+            answers = sample_answers(
+                session, model, similar["train"], round_number, count=count, first=WARM_SAMPLING
+            )
+            stage = f"own mistakes, criticism {number}"
+            found.append(Batch(stage, critic.feedback, round_number, answers, critic.correct))
+    return found
+
+
 def sample_answers(
     session: Session,
     model: Recorded,
     prompts: Sequence[Turns],
     round_number: int,
     warm: SamplingParams = WARM_SAMPLING,
+    *,
+    count: int | None = None,
+    first: SamplingParams = GREEDY,
 ) -> list[Correctable]:
-    """Return the model's answers to prompts, without empty ones and repeats."""
-    count = session.config.correct.samples
+    """Return the model's answers to prompts, without empty ones and repeats.
+
+    Args:
+        count: answers to each prompt; None draws `correct.samples`.
+        first: the sampling of the first one.
+    """
+    if count is None:
+        count = session.config.correct.samples
     seed = session.config.seed + round_number - 1
-    sampled = sample_completions(session, model, "draw", prompts, count, seed, warm)
+    sampled = sample_completions(session, model, "draw", prompts, count, seed, warm, first)
     answers = [
         to_correctable(prompt, completion)
         for prompt, completions in sampled.items()
@@ -209,12 +239,13 @@ def sample_completions(
     count: int,
     seed: int,
     warm: SamplingParams = WARM_SAMPLING,
+    first: SamplingParams = GREEDY,
 ) -> dict[Turns, list[Completion]]:
-    """Return `count` answers to each prompt, the first one greedy."""
+    """Return `count` answers to each prompt, the first one greedy or sampled as `first`."""
     limit = session.config.correct.max_tokens
     prompts = list(dict.fromkeys(prompts))
     requests = [
-        Request(stage, prompt, replace(warm if k else GREEDY, max_tokens=limit), k, seed)
+        Request(stage, prompt, replace(warm if k else first, max_tokens=limit), k, seed)
         for prompt in prompts
         for k in range(count)
     ]

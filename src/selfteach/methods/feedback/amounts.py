@@ -5,9 +5,6 @@ from __future__ import annotations
 NEEDLESS_STAGE = "needless effects"
 """The stage in which the tuned model is tried outside the condition of a rule."""
 
-OWN_MISTAKES_STAGE = "own mistakes"
-"""The stage in which the tuned model's own answers are corrected."""
-
 
 def name_needless_stage(turn: int) -> str:
     """Return the name of the stage in which the tuned model is tried outside the condition for the

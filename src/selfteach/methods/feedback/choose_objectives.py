@@ -10,16 +10,13 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.judge import ViolationJudge
 from selfteach.methods.anchor_weights import ANCHOR_WEIGHT, HIGH_ANCHOR_WEIGHT
 from selfteach.methods.feedback.dev_answers import measure_kept, measure_needless
-from selfteach.methods.feedback.own_mistakes import (
-    OWN_MISTAKE,
-    OWN_MISTAKE_WEIGHTS,
-    has_correctable_mistakes,
-)
+from selfteach.methods.feedback.own_mistakes import has_correctable_mistakes
 from selfteach.methods.feedback.training_settings import (
     OBJECTIVE,
     UNLIKELIHOOD,
     choose_objective,
 )
+from selfteach.methods.learn_mistakes import OWN_MISTAKE, OWN_MISTAKE_WEIGHTS
 from selfteach.methods.session import Session
 from selfteach.methods.train_plan import tune, without_taught_weights
 from selfteach.methods.understood_rule import get_check

@@ -38,7 +38,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.search import SearchTrace
 from selfteach.materials.rules.rule import Rule, read_rule
 from selfteach.methods.calibrate_rule_judges import RuleJudges, choose_judges
-from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE, name_needless_stage
+from selfteach.methods.feedback.amounts import name_needless_stage
 from selfteach.methods.feedback.choose_exam_prompts import (
     add_prompts_outside,
     choose_exam_prompts,
@@ -65,8 +65,6 @@ from selfteach.methods.feedback.needless_effects import (
 )
 from selfteach.methods.feedback.other_names import find_other_names
 from selfteach.methods.feedback.own_mistakes import (
-    MIN_MISTAKE_SHARE,
-    OWN_MISTAKE,
     correct_own_mistakes,
     has_correctable_mistakes,
 )
@@ -94,6 +92,11 @@ from selfteach.methods.feedback.write_more_prompts import (
     write_prompts_to_try,
 )
 from selfteach.methods.feedback.write_rule_prompts import write_rule_prompts
+from selfteach.methods.learn_mistakes import (
+    OWN_MISTAKE,
+    OWN_MISTAKES_STAGE,
+    has_enough_mistakes,
+)
 from selfteach.methods.method import Method, TrainingPlan
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
@@ -326,7 +329,7 @@ class RuleTraining:
         taught = [example for example in self.examples if example.kind == "in_scope"]
         found = correct_own_mistakes(session, tuned.recorded, taught)
         drawn: int = session.config.balance.own_samples * len({one.turns for one in taught})
-        is_more = len(found) >= MIN_MISTAKE_SHARE * max(drawn, 1)
+        is_more = has_enough_mistakes(len(found), drawn)
         then = "trained again with their corrections" if is_more else "few enough"
         session.display.print_line(
             f"{len(found)} of {drawn} own answers break the rule and can be corrected: {then}"

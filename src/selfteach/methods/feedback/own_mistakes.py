@@ -5,9 +5,7 @@ otherwise is to turn: a sampled email that has forty words already. So the tuned
 own training prompts at temperature 1; what breaks the rule is repaired by the check with the
 smallest change, and the loss counts what the change alone moves.
 
-Source: DAgger (Ross et al. 2011, arXiv 1011.0686), states that the learner itself gets into;
-correction-optimization, the least correction of the model's own answer. Departs: one round, and the
-check in place of a teacher.
+Sources: methods/learn_mistakes.py.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from selfteach.judge.check import Check, parse_check
 from selfteach.judge.decline import is_decline
 from selfteach.judge.repair import repair_answer
 from selfteach.judge.sentence_edits import ends_well
-from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE
+from selfteach.methods.learn_mistakes import OWN_MISTAKE, OWN_MISTAKES_STAGE
 from selfteach.methods.session import Session
 from selfteach.methods.understood_rule import UnderstoodRule
 from selfteach.models.recorded import Recorded
@@ -37,16 +35,8 @@ from selfteach.records import (
 )
 from selfteach.run.stage_labels import label_stage
 
-OWN_MISTAKE = "own_mistake"
-"""The kind of a corrected answer of the tuned model's own."""
-MIN_MISTAKE_SHARE = 0.01
-"""With a smaller share of mistakes nothing is trained again."""
 TAUGHT = ("teacher_prompt", "teacher_sees_answer")
 """What distillation needs to know of a lesson."""
-OWN_MISTAKE_WEIGHTS = {"correction": 1.0}
-"""`hold` beside it keeps the base's beginnings, from which long answers follow: half of the emails
-were too long with it, one in fifteen without (docs/log/2026-11-rules.md).
-"""
 
 
 def has_correctable_mistakes(config: FeedbackConfig, rule: UnderstoodRule) -> bool:

@@ -11,7 +11,7 @@ from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
 from selfteach.generate.worked_requests import find_related_topics, find_worked_topics
 from selfteach.materials.rules.scopes.situation import has_built_requests, has_known_requests
-from selfteach.methods.feedback.amounts import OWN_MISTAKES_STAGE, name_needless_stage
+from selfteach.methods.feedback.amounts import name_needless_stage
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.own_mistakes import has_correctable_mistakes
@@ -20,10 +20,11 @@ from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
 from selfteach.methods.feedback.training_settings import EPOCHS, choose_epochs, complete_training
 from selfteach.methods.feedback.understand_rule import find_askers, read_words
+from selfteach.methods.learn_mistakes import OWN_MISTAKES_STAGE
 from selfteach.methods.plan_parts import (
     EXAM_ARMS,
     Plan,
-    count_continued_epochs,
+    go_on,
     plan_training,
 )
 from selfteach.methods.understood_rule import get_check
@@ -305,9 +306,7 @@ def plan_training_and_exams(
     if rule.has_scope and config.balance.outside:
         training += plan_tries_outside(training[-1], trainings, rule, prompts, config)
     if config.balance.continue_training and train.adapter != "closed_form":
-        epochs = train.epochs or 1
-        share = 1.0 if train.max_steps else count_continued_epochs(epochs) / epochs
-        training = [training[0], *(_go_on(stage, share) for stage in training[1:])]
+        training = [training[0], *(go_on(stage, train) for stage in training[1:])]
     return [
         _plan_exam("exam of the base", base_answers, exam_tokens, judged),
         *training,
@@ -372,22 +371,6 @@ def plan_tries_outside(
             ),
         ]
     return stages
-
-
-def _go_on(stage: PlannedStage, share: float) -> PlannedStage:
-    """Return a stage whose training, if it is one, goes on from the one before.
-
-    Args:
-        share: how many of a whole training's steps it takes.
-    """
-    if not stage.trained_rows:
-        return stage
-    return replace(
-        stage,
-        trained_tokens=int(share * stage.trained_tokens),
-        trained_rows=int(share * stage.trained_rows),
-        goes_on=True,
-    )
 
 
 def _plan_exam(name: str, answers: int, tokens: float, read: int) -> PlannedStage:
