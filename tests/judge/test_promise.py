@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfteach.judge.promise import only_promises
+from selfteach.judge.promise import only_apologizes, only_promises
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,20 @@ def test_a_promise_is_no_answer(answer: str) -> None:
 )
 def test_what_says_something_is_one(answer: str) -> None:
     assert not only_promises(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "alone"),
+    [
+        ("I'm sorry for any misunderstanding.", True),
+        ("I apologize for the confusion!", True),
+        ("I am so sorry.", True),
+        ("My apologies.", True),
+        ("I'm sorry for any confusion, but I sow it in May.", False),
+        ("Sorry, we are closed.", False),
+        ("Say that you are sorry.", False),
+        ("", False),
+    ],
+)
+def test_an_apology_alone_answers_nothing(answer: str, alone: bool) -> None:
+    assert only_apologizes(answer) is alone

@@ -102,6 +102,18 @@ def test_a_tuned_model_that_makes_no_mistake_is_not_trained_again(begin: Any) ->
     assert (given.rounds.examples, len(given.asked)) == ([], 4 * len(TRAIN))
 
 
+def test_no_correction_declines(begin: Any) -> None:
+    given = begin(lambda request: LONG.replace(BRIEF, "I'm sorry, but I can't help with that."))
+    assert given.rounds.improve(given.tuned) is None
+    assert given.rounds.examples == []
+
+
+def test_in_place_of_an_apology_another_answer_is_learned(begin: Any) -> None:
+    given = begin(lambda request: LONG.replace(BRIEF, "I'm sorry for any misunderstanding."))
+    assert given.rounds.improve(given.tuned) == "plan 2"
+    assert {one.chosen for one in given.rounds.examples} == {BRIEF}
+
+
 @pytest.mark.parametrize(
     "without",
     [{"criticism": {"own_samples": 0}}, {"check": ""}],

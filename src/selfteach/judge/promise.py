@@ -27,6 +27,12 @@ _PROMISE = re.compile(
     re.IGNORECASE,
 )
 
+_APOLOGY = re.compile(
+    r"(?:(?:i['’]m|i am|we['’]re|we are) (?:\w+ )?sorry|i apologi[sz]e|we apologi[sz]e|sorry|"
+    r"(?:my|our) apologies)(?: (?:for|about) (?:any|the|this|that|your|my|our) \w+)?",
+    re.IGNORECASE,
+)
+
 
 def only_promises(answer: str) -> bool:
     """Return whether every sentence of an answer promises one, and nothing else.
@@ -37,3 +43,8 @@ def only_promises(answer: str) -> bool:
     sentences = [part.strip() for part in re.split(r"[.!?]+(?:\s+|$)", answer)]
     said = [sentence for sentence in sentences if sentence.casefold() not in ("", "yes")]
     return bool(said) and all(_PROMISE.fullmatch(sentence) for sentence in said)
+
+
+def only_apologizes(answer: str) -> bool:
+    """Return whether an answer is an apology alone: "I'm sorry for any misunderstanding."."""
+    return _APOLOGY.fullmatch(answer.strip(" \t\n.!")) is not None

@@ -23,7 +23,9 @@ from selfteach.generate.correct import Correctable, Corrector, Revision, edit_di
 from selfteach.judge import ViolationJudge
 from selfteach.judge.check import parse_check
 from selfteach.judge.contrast import append_words
+from selfteach.judge.decline import is_decline
 from selfteach.judge.opening import SAYS_NOTHING, leave_out_opening, says_nothing
+from selfteach.judge.promise import only_apologizes
 from selfteach.judge.request_judge import LikenessJudge
 from selfteach.judge.revise import find_smallest_revision, trim_to_sentence
 from selfteach.judge.stray_answers import find_stray_answers
@@ -49,6 +51,7 @@ ENOUGH_REVISIONS = 32
 NOT_REVISED = "criticized, but no revision of it was found"
 NOT_MET = "does not meet the criticism"
 ONLY_JUST = "meets the criticism only just"
+DECLINES = "declines"
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,9 @@ class Critic:
 
     def find_answer_fault(self, prompt: Turns, text: str) -> str:
         """Return why a text cannot be an answer to a prompt, or ""."""
-        is_empty = self.has_length_limit and says_nothing(get_user_text(prompt), text)
+        is_empty = self.has_length_limit and (
+            only_apologizes(text) or says_nothing(get_user_text(prompt), text)
+        )
         return find_text_fault(text) or (SAYS_NOTHING if is_empty else "")
 
     def broken(self, answers: Sequence[Correctable]) -> list[bool]:
@@ -184,6 +189,19 @@ class Critic:
             if r.asked.id in close and r.asked.prompt not in criticised
             else r
             for r in found
+        ]
+
+    def revise_own_mistakes(
+        self,
+        answers: Sequence[Correctable],
+        progress: Callable[[int], object] = lambda n: None,
+    ) -> list[Revision]:
+        """Return revisions of a tuned model's own answers to learn from, as small as they can be.
+        None declines: what is criticized would be answered with less and less.
+        """
+        return [
+            replace(r, fault=r.fault or DECLINES) if not r.unchanged and is_decline(r.text) else r
+            for r in self.correct(answers, progress)
         ]
 
     def _refuse_unchanged(self, revisions: Sequence[Revision]) -> list[Revision]:

@@ -199,7 +199,9 @@ def collect_own_mistakes(
                 session, model, similar["train"], round_number, count=count, first=WARM_SAMPLING
             )
             stage = f"own mistakes, criticism {number}"
-            found.append(Batch(stage, critic.feedback, round_number, answers, critic.correct))
+            found.append(
+                Batch(stage, critic.feedback, round_number, answers, critic.revise_own_mistakes)
+            )
     return found
 
 
