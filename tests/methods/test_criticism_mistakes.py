@@ -88,7 +88,7 @@ def test_what_a_tuned_model_says_too_long_is_cut_where_it_should_end(begin: Any)
     given = begin(lambda request: LONG if request.draw else BRIEF)
     assert given.rounds.improve(given.tuned) == "plan 2"
     assert {request.sampling.temperature for request in given.asked} == {1.0}
-    assert len(given.asked) == 4 * len(TRAIN)
+    assert len(given.asked) == 8 * len(TRAIN)
     learned = given.rounds.examples
     assert {(one.kind, one.chosen, one.rejected) for one in learned} == {(OWN_MISTAKE, BRIEF, LONG)}
     assert [one.turns for one in learned] == TRAIN, "an answer that is drawn again is one example"
@@ -99,7 +99,7 @@ def test_what_a_tuned_model_says_too_long_is_cut_where_it_should_end(begin: Any)
 def test_a_tuned_model_that_makes_no_mistake_is_not_trained_again(begin: Any) -> None:
     given = begin(lambda request: BRIEF)
     assert given.rounds.improve(given.tuned) is None
-    assert (given.rounds.examples, len(given.asked)) == ([], 4 * len(TRAIN))
+    assert (given.rounds.examples, len(given.asked)) == ([], 8 * len(TRAIN))
 
 
 def test_no_correction_declines(begin: Any) -> None:

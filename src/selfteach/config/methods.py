@@ -254,7 +254,7 @@ class CriticismConfig(Section):
     min_token_logp: NonPositiveFloat = -4.0
     """Smallest mean log-probability of a model's revision under the base, in nats per token."""
 
-    own_samples: Count = 4
+    own_samples: Count = 8
     """Sampled answers of the tuned model to each prompt like the criticized ones. Where a check
     decides, they are corrected too, and it is trained again. 0 draws none."""
 
