@@ -298,8 +298,10 @@ class Rounds:
         is_more = has_enough_mistakes(len(found), drawn)
         then = "trained again with their corrections" if is_more else "few enough"
         session.display.print_line(f"{len(found)} of {drawn} own answers are corrected: {then}")
+        if not is_more:
+            return None
         self.examples = drop_repeats([*self.examples, *found])
-        return self.plan() if is_more else None
+        return self.plan()
 
     def choose(self, trained: Sequence[TrainedPlan]) -> TrainedPlan:
         """Choose the model that needs least correction of its dev answers, with its plan."""
