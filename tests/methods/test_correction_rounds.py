@@ -134,7 +134,7 @@ def test_what_is_published_is_the_plan_of_the_model_that_is_kept(
     notes: list[str] = []
 
     def train(session: Any, plan: Any, number: str = "1", start: Any = None) -> Any:
-        assert start is None, "rounds of corrections begin anew"
+        assert start is None, "a plan that names no earlier one begins anew"
         notes.append(f"train {number}")
         release = partial(notes.append, f"release {number}")
         return SimpleNamespace(number=number, recorded=SimpleNamespace(release_memory=release))

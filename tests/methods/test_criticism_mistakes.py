@@ -13,10 +13,13 @@ import pytest
 from scripted import Scripted
 from selfteach.config import CorrectionsConfig, resolve
 from selfteach.evaluate.exam import TunedModel
-from selfteach.generate.correct import Corrector
+from selfteach.generate.correct import Correctable, Corrector, Revision
 from selfteach.judge import ThresholdJudge
 from selfteach.judge.check import CheckJudge
-from selfteach.methods.corrections.critic import Critic, CriticLimits
+from selfteach.judge.opening import SAYS_NOTHING
+from selfteach.methods.corrections import method
+from selfteach.methods.corrections.critic import Critic, CriticLimits, ends_alike
+from selfteach.methods.corrections.make_examples import make_example
 from selfteach.methods.corrections.method import OBJECTIVE_WEIGHTS, Rounds
 from selfteach.methods.corrections.split import CorrectionParts
 from selfteach.methods.learn_mistakes import OWN_MISTAKE, has_enough_mistakes
@@ -134,3 +137,53 @@ def test_one_mistake_in_a_hundred_is_worth_a_training(
     corrected: int, drawn: int, enough: bool
 ) -> None:
     assert has_enough_mistakes(corrected, drawn) is enough
+
+
+def test_a_teachers_rewrite_in_a_later_round_is_learned_as_one() -> None:
+    asked = Correctable(TRAIN[0], LONG, "Too stiff.")
+    revision = Revision(asked, "Hey, just give it some water, my friend!")
+    kinds = [make_example(revision, "a teacher", number).kind for number in (1, 2)]
+    assert kinds == ["criticised", "criticised"]
+    assert make_example(revision, "Too stiff.", 2, OWN_MISTAKE).kind == OWN_MISTAKE
+
+
+@pytest.mark.parametrize(
+    ("question", "fault"),
+    [("How do I grow tea?", SAYS_NOTHING), ("Write an apology for a late delivery.", "")],
+)
+def test_an_apology_is_an_answer_where_one_is_asked_for(
+    begin: Any, question: str, fault: str
+) -> None:
+    critic, _ = begin(lambda request: BRIEF).rounds.parts.criticised[0]
+    assert critic.find_answer_fault(make_prompt(question), "I apologize for the delay.") == fault
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "alike"),
+    [("Water it, then", "Hm. Water it, then", True), ("Water it.", "Water it. Then", False)],
+)
+def test_a_revision_that_ends_where_its_answer_was_cut_is_cut(
+    text: str, other: str, alike: bool
+) -> None:
+    assert ends_alike(text, other) is alike
+
+
+def test_a_criticism_that_limits_no_length_may_leave_a_decline(begin: Any) -> None:
+    declined = "I'm sorry, but I can't help with that."
+    given = begin(lambda request: f"{declined} 🙂", check='not regex "🙂"')
+    assert given.rounds.improve(given.tuned) == "plan 2"
+    assert {one.chosen for one in given.rounds.examples} == {declined}
+
+
+@pytest.mark.parametrize(("adapter", "goes_on"), [("lora", True), ("closed_form", False)])
+def test_a_further_training_goes_on_unless_it_is_solved_for(
+    begin: Any, monkeypatch: pytest.MonkeyPatch, adapter: str, goes_on: bool
+) -> None:
+    rounds = begin(lambda request: BRIEF, train={"adapter": adapter}).rounds
+    monkeypatch.undo()
+    for name in ("build_exam", "choose_shots", "find_held_out"):
+        monkeypatch.setattr(method, name, lambda *given, **named: ())
+    monkeypatch.setattr(CorrectionParts, "get_test_prompts", lambda self: [])
+    first, second = rounds.plan(), rounds.plan()
+    assert first.goes_on_from is None
+    assert second.goes_on_from is (first if goes_on else None)

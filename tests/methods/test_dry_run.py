@@ -329,6 +329,10 @@ def test_a_longer_training_is_planned_with_its_exam() -> None:
     assert more.trained_tokens == 10 * stages["train"].trained_tokens
     assert more.requests == stages["exam"].requests
     assert "exam of a longer training" not in plan_criticisms(1)
+    edit = Edit("x:1", make_prompt("Hi?"), "Hello to all of you.", feedback="Too long.")
+    planned = plan_corrections(Corrections([], [], [edit]), CorrectionsConfig(exam={"longer": 10}))
+    rows = {stage.name: stage.trained_rows for stage in planned}
+    assert rows["exam of a longer training"] == 10 * (rows["train"] + rows["train 2"])
 
 
 @pytest.mark.slow

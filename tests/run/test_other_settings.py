@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from selfteach.config import DocumentsConfig, FeedbackConfig, resolve
+from selfteach.config import CorrectionsConfig, DocumentsConfig, FeedbackConfig, resolve
 from selfteach.errors import UsageError
 from selfteach.run.ledger import Ledger
 from selfteach.run.run_folder import IDENTITY, Run, find_standing_run, open_run
@@ -108,6 +108,18 @@ def test_what_a_run_did_before_a_setting_is_its_value_there() -> None:
         assert again.resumed
     with pytest.raises(UsageError, match=r"balance.own_samples: 0 -> 4"):
         open_run(run.path, "hum", "feedback", resolve(FeedbackConfig), {"rule": "Hum."})
+
+
+def test_a_criticism_of_earlier_code_drew_no_own_answers() -> None:
+    without = resolve(CorrectionsConfig, sets=["criticism.own_samples=0"])
+    with open_run(None, "said", "corrections", without, {"corrections": "1"}) as run:
+        pass
+    forget_settings(run.path, "criticism.own_samples")
+    with open_run(run.path, "said", "corrections", without, {"corrections": "1"}) as again:
+        assert again.resumed
+    today = resolve(CorrectionsConfig)
+    with pytest.raises(UsageError, match=r"criticism.own_samples: 0 -> 8"):
+        open_run(run.path, "said", "corrections", today, {"corrections": "1"})
 
 
 def test_a_comparison_reads_no_setting_of_earlier_values() -> None:

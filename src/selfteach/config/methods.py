@@ -256,7 +256,7 @@ class CriticismConfig(Section):
 
     own_samples: Count = 8
     """Sampled answers of the tuned model to each prompt like the criticized ones. Where a check
-    decides, they are corrected too, and it is trained again. 0 draws none."""
+    decides, they are corrected, and it is trained again. None with a teacher or `closed_form`."""
 
 
 class AnchorsConfig(Section):

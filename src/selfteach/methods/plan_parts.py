@@ -63,7 +63,7 @@ def plan_more_seeds(stages: Sequence[PlannedStage], seeds: int) -> list[PlannedS
     """Return the stages that train and examine a plan with each further seed."""
     trainings = [stage for stage in stages if stage.name.split()[0] == "train"]
     if trainings and trainings[0].name == "train":  # others train again, on more examples
-        trainings = [_plan_anew(trainings)]
+        trainings = [join_trainings(trainings)]
     exams = [stage for stage in stages if stage.name == "exam"]
     more = []
     for number in range(1, seeds):
@@ -74,7 +74,7 @@ def plan_more_seeds(stages: Sequence[PlannedStage], seeds: int) -> list[PlannedS
     return more
 
 
-def _plan_anew(trainings: Sequence[PlannedStage]) -> PlannedStage:
+def join_trainings(trainings: Sequence[PlannedStage]) -> PlannedStage:
     """Return the stage that trains the last plan anew, and first those that it goes on from."""
     *earlier, last = trainings
     found = replace(last, name="train")

@@ -88,7 +88,11 @@ DAMAGED_FOLDER = "damaged"
 """The folder of files that changed after the run wrote them, and were replaced."""
 RUN_FORMAT = 3
 """The version of the form of a run folder; it grows when settings or keys are renamed."""
-EARLIER_VALUES = {"balance.own_samples": 0}
+EARLIER_VALUES = {
+    "balance.own_samples": 0,
+    "balance.continue_training": False,
+    "criticism.own_samples": 0,
+}
 """What runs did that do not know a setting, where its default is to do something new."""
 COMPARED = "compare"
 """The kind of a comparison, which reads no setting of `EARLIER_VALUES`."""

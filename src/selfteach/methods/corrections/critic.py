@@ -12,6 +12,7 @@ Our own. The criticism in the prompt is the context of `distill`'s teacher.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,7 @@ NOT_REVISED = "criticized, but no revision of it was found"
 NOT_MET = "does not meet the criticism"
 ONLY_JUST = "meets the criticism only just"
 DECLINES = "declines"
+_ASKS_FOR_APOLOGY = re.compile(r"apolog|sorry", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,9 @@ class Critic:
 
     def find_answer_fault(self, prompt: Turns, text: str) -> str:
         """Return why a text cannot be an answer to a prompt, or ""."""
-        is_empty = self.has_length_limit and (
-            only_apologizes(text) or says_nothing(get_user_text(prompt), text)
-        )
+        question = get_user_text(prompt)
+        apologizes = only_apologizes(text) and not _ASKS_FOR_APOLOGY.search(question)
+        is_empty = self.has_length_limit and (apologizes or says_nothing(question, text))
         return find_text_fault(text) or (SAYS_NOTHING if is_empty else "")
 
     def broken(self, answers: Sequence[Correctable]) -> list[bool]:
@@ -197,8 +199,10 @@ class Critic:
         progress: Callable[[int], object] = lambda n: None,
     ) -> list[Revision]:
         """Return revisions of a tuned model's own answers to learn from, as small as they can be.
-        None declines: what is criticized would be answered with less and less.
+        None that is shortened declines: more and more would be declined.
         """
+        if not self.has_length_limit:
+            return self.correct(answers, progress)
         return [
             replace(r, fault=r.fault or DECLINES) if not r.unchanged and is_decline(r.text) else r
             for r in self.correct(answers, progress)
@@ -342,7 +346,8 @@ class Critic:
                 cut = completion.finish == "length"
                 if self.checks:
                     other = replace(a, answer=completion.text, cut=cut)
-                    texts[self._revise_minimally(other, checks)] = False
+                    text = self._revise_minimally(other, checks)
+                    texts[text] = cut and ends_alike(text, completion.text)
                 else:
                     texts[completion.text] = cut
             sound = [
@@ -412,6 +417,11 @@ def insert_part(before: Revision, quote: str, part: Revision) -> Revision:
     if not is_there:
         fault = fault or "another revision changed the quoted words"
     return replace(part, asked=before.asked, text=joined, fault=fault)
+
+
+def ends_alike(text: str, other: str) -> bool:
+    """Return whether two texts end with the same word and the same marks."""
+    return text.split()[-1:] == other.split()[-1:]
 
 
 def find_text_fault(text: str) -> str:

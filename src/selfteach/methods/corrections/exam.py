@@ -65,6 +65,7 @@ from selfteach.methods.corrections.sample_and_correct import (
     to_correctables,
 )
 from selfteach.methods.corrections.split import CorrectionParts
+from selfteach.methods.learn_mistakes import OWN_MISTAKE
 from selfteach.methods.session import Session
 from selfteach.methods.worked_turns import fit_worked_turns
 from selfteach.records import (
@@ -383,7 +384,7 @@ def choose_shots(
     held: Sequence[HeldOutCorrection],
 ) -> Turns:
     """Return corrections as worked turns: as many as leave room for every question, its answers and
-    the end of the turn.
+    the end of the turn. None is of a tuned model's answer, which the base knows nothing of.
     """
     model = session.model
     texts = [text for pair in held for text in (pair.answer, pair.correction)]
@@ -394,7 +395,8 @@ def choose_shots(
         shown = [add_worked_turns(turns, prompt) for prompt in prompts]
         return all(model.room_tokens(prompt) > needed for prompt in shown)
 
-    return fit_worked_turns(list_corrected(examples), session.config.exam.shots, fits)
+    shown = [example for example in examples if example.kind != OWN_MISTAKE]
+    return fit_worked_turns(list_corrected(shown), session.config.exam.shots, fits)
 
 
 def find_broken_answers(answers: ArmAnswers) -> tuple[str, str]:

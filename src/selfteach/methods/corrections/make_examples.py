@@ -122,7 +122,8 @@ def make_examples_from_answers(session: Session, batches: Sequence[Batch]) -> li
                 lost = fault == NO_CORRECTION
                 funnel.decide(answered.id, fault, body if fault else None, failed=lost)
                 if not fault:
-                    found.append(make_example(revision, batch.source, batch.round_number))
+                    made = make_example(revision, batch.source, batch.round_number, batch.kind)
+                    found.append(made)
     return found
 
 
@@ -135,12 +136,12 @@ def why_not_learnable(session: Session, revision: Revision) -> str:
     return "changes no token" if answer == text and not revision.unchanged else ""
 
 
-def make_example(revision: Revision, source: str, round_number: int) -> Example:
+def make_example(revision: Revision, source: str, round_number: int, kind: str = "") -> Example:
     """Return an example from a revision: the correction against the answer, or against its first
     words where most of it is changed; or the answer itself, where nothing is.
 
-    Of a tuned model's own answer, where the criticism makes it turn is learned, however much of it
-    changes.
+    Args:
+        kind: of a corrected answer; "" is decided by how much of it is changed.
     """
     a = revision.asked
     origin: JsonObject = {
@@ -156,8 +157,8 @@ def make_example(revision: Revision, source: str, round_number: int) -> Example:
         return Example(id, "kept", a.prompt, a.answer, source=origin)
     scores = {"distance": edit_distance(a.answer, revision.text), "tries": float(revision.tries)}
     by_criticism = bool(a.feedback) and revision.strategy != FROM_FILE
-    if by_criticism and round_number > 1:
-        return Example(id, OWN_MISTAKE, a.prompt, revision.text, a.answer, scores, origin)
+    if kind:
+        return Example(id, kind, a.prompt, revision.text, a.answer, scores, origin)
     if is_edit(revision, by_criticism=by_criticism):
         kind = LATER_CORRECTION if round_number > 1 else "correction"
         return Example(id, kind, a.prompt, revision.text, a.answer, scores, origin)

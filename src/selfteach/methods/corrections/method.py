@@ -297,7 +297,9 @@ class Rounds:
             return None
         is_more = has_enough_mistakes(len(found), drawn)
         then = "trained again with their corrections" if is_more else "few enough"
-        session.display.print_line(f"{len(found)} of {drawn} own answers are corrected: {then}")
+        session.display.print_line(
+            f"{len(found)} of {drawn} different own answers are corrected: {then}"
+        )
         if not is_more:
             return None
         self.examples = drop_repeats([*self.examples, *found])
@@ -313,7 +315,7 @@ class Rounds:
         It is if this one surely needs less correction than the round before: the whole interval of
         the fall is above 0. Of two rounds that cannot be told apart the one with the lower mean is
         kept. The first round is always followed by another, and so is every one where there is no
-        teacher of new answers, or no dev prompt.
+        dev prompt.
         """
         session = self.session
         dev = self.parts.own["dev"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from selfteach.config import CorrectionsConfig as Settings
@@ -16,6 +17,7 @@ from selfteach.methods.plan_parts import (
     Plan,
     count_asked,
     go_on,
+    join_trainings,
     plan_general_prompts,
     plan_own_answers,
     plan_training,
@@ -96,7 +98,8 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
     exam = PlannedStage("exam", last, last * length, 2 * last * length)
     stages.append(exam)
     if config.exam.longer:
-        stages.append(plan_longer_training(exam, tokens, learned, config))
+        trainings = [stage for stage in stages if stage.name.split()[0] == "train"]
+        stages.append(plan_longer_training(exam, trainings, config.exam.longer))
     return stages
 
 
@@ -131,21 +134,19 @@ def plan_further(stage: PlannedStage, train: TrainConfig) -> PlannedStage:
 
 
 def plan_longer_training(
-    exam: PlannedStage, tokens: int, rows: int, config: Settings
+    exam: PlannedStage, trainings: Sequence[PlannedStage], longer: int
 ) -> PlannedStage:
     """Return the stage of the longer training, with its exam.
 
     Args:
-        tokens: those of an epoch of the first round.
-        rows: the same.
+        longer: how many times the steps of the last training and those that it goes on from.
     """
-    times = config.exam.longer * max(config.rounds, 1)
-    training = plan_training("", tokens * times, rows * times, config.train)
+    whole = join_trainings(trainings)
     return replace(
         exam,
         name="exam of a longer training",
-        trained_tokens=training.trained_tokens,
-        trained_rows=training.trained_rows,
+        trained_tokens=longer * whole.trained_tokens,
+        trained_rows=longer * whole.trained_rows,
     )
 
 

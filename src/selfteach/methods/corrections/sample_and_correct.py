@@ -23,6 +23,7 @@ from selfteach.materials.rules.effects.effect import split_unread
 from selfteach.methods.brief_answers import make_test
 from selfteach.methods.corrections.length_limits import is_short_enough
 from selfteach.methods.corrections.split import CorrectionParts
+from selfteach.methods.learn_mistakes import OWN_MISTAKE
 from selfteach.methods.session import Session
 from selfteach.models.recorded import Recorded
 from selfteach.records import GREEDY, Completion, Request, SamplingParams, Turns
@@ -63,6 +64,7 @@ class Batch:
         stage: the ledger's stage.
         source: the `from` of the examples.
         round_number: the round, from 1.
+        kind: of its examples; "" is decided by each revision.
     """
 
     stage: str
@@ -70,6 +72,7 @@ class Batch:
     round_number: int
     answers: Sequence[Correctable]
     correct: CorrectWithProgress
+    kind: str = ""
 
 
 def make_corrector(session: Session) -> Corrector | None:
@@ -199,9 +202,8 @@ def collect_own_mistakes(
                 session, model, similar["train"], round_number, count=count, first=WARM_SAMPLING
             )
             stage = f"own mistakes, criticism {number}"
-            found.append(
-                Batch(stage, critic.feedback, round_number, answers, critic.revise_own_mistakes)
-            )
+            revise = critic.revise_own_mistakes
+            found.append(Batch(stage, critic.feedback, round_number, answers, revise, OWN_MISTAKE))
     return found
 
 
