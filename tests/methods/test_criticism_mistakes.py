@@ -44,7 +44,7 @@ class Given:
 
 @pytest.fixture
 def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Given]]:
-    monkeypatch.setattr(Rounds, "plan", lambda self: f"plan {self.round_number + 1}")
+    monkeypatch.setattr(Rounds, "plan", lambda self, **more: f"plan {self.round_number + 1}")
     runs: list[Run] = []
 
     def begun(answer: Callable[[Request], str], check: str = "max_words=8", **more: Any) -> Given:
@@ -175,15 +175,23 @@ def test_a_criticism_that_limits_no_length_may_leave_a_decline(begin: Any) -> No
     assert {one.chosen for one in given.rounds.examples} == {declined}
 
 
-@pytest.mark.parametrize(("adapter", "goes_on"), [("lora", True), ("closed_form", False)])
-def test_a_further_training_goes_on_unless_it_is_solved_for(
-    begin: Any, monkeypatch: pytest.MonkeyPatch, adapter: str, goes_on: bool
+def test_own_mistakes_are_learned_by_going_on_and_a_round_begins_anew(
+    begin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rounds = begin(lambda request: BRIEF, train={"adapter": adapter}).rounds
+    given = begin(lambda request: LONG)
+    rounds = given.rounds
     monkeypatch.undo()
     for name in ("build_exam", "choose_shots", "find_held_out"):
         monkeypatch.setattr(method, name, lambda *given, **named: ())
     monkeypatch.setattr(CorrectionParts, "get_test_prompts", lambda self: [])
-    first, second = rounds.plan(), rounds.plan()
+    first = rounds.plan()
     assert first.goes_on_from is None
-    assert second.goes_on_from is (first if goes_on else None)
+    again = rounds.improve(given.tuned)
+    assert again.goes_on_from is first
+    assert rounds.plan().goes_on_from is None
+
+
+def test_closed_form_learns_no_own_mistake(begin: Any) -> None:
+    given = begin(lambda request: LONG, train={"adapter": "closed_form"})
+    assert given.rounds.improve(given.tuned) is None
+    assert given.asked == []

@@ -314,13 +314,13 @@ def test_own_mistakes_are_planned_where_a_check_decides(settings: Any, again: bo
     assert OWN_MISTAKES_STAGE not in [stage.name for stage in stages], "a judge decides"
 
 
-def test_a_further_training_of_corrections_goes_on_from_the_one_before() -> None:
+def test_a_further_round_of_corrections_begins_anew() -> None:
     edits = [Edit("x:1", make_prompt("Hi?"), "Hi.", "Hello.")]
     asked = Corrections(edits, prompts=[make_prompt(f"Who {i}?") for i in range(100)])
     stages = plan_corrections(asked, CorrectionsConfig(rounds=2, teacher="folder"))
     first, second = (one for one in stages if one.name.startswith("train"))
-    assert (first.goes_on, second.goes_on) == (False, True)
-    assert second.trained_rows < 2 * first.trained_rows
+    assert (first.goes_on, second.goes_on) == (False, False)
+    assert second.trained_rows == 2 * first.trained_rows
 
 
 def test_a_longer_training_is_planned_with_its_exam() -> None:

@@ -226,8 +226,13 @@ class Rounds:
         """Return the weights of the objectives of each kind of example."""
         return WEIGHTS_BESIDE_CRITICISM if self.parts.criticised else OBJECTIVE_WEIGHTS
 
-    def plan(self) -> TrainingPlan:
-        """Return the training (step 8) and the exam (step 10)."""
+    def plan(self, goes_on_from: TrainingPlan | None = None) -> TrainingPlan:
+        """Return the training (step 8) and the exam (step 10).
+
+        Args:
+            goes_on_from: the plan whose adapter is trained further. A round with a teacher begins
+                anew: it needed less correction so (docs/log/2026-11-corrections.md).
+        """
         session = self.session
         held = [] if self.teacher else find_held_out(self.rows, set(self.parts.own["test"]))
         shots = choose_shots(session, self.examples, self.parts.get_test_prompts(), held)
@@ -247,7 +252,7 @@ class Rounds:
             objectives=self.weights,
             exam=exam,
             improve=self.improve,
-            goes_on_from=None if is_solved(session.config.train.adapter) else self.last,
+            goes_on_from=goes_on_from,
             choose=self.choose,
             after=partial(self.add_longer_training, examples, exam),
             shown=show_arms,
@@ -303,7 +308,7 @@ class Rounds:
         if not is_more:
             return None
         self.examples = drop_repeats([*self.examples, *found])
-        return self.plan()
+        return self.plan(goes_on_from=self.last)
 
     def choose(self, trained: Sequence[TrainedPlan]) -> TrainedPlan:
         """Choose the model that needs least correction of its dev answers, with its plan."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from selfteach.config import CorrectionsConfig as Settings
-from selfteach.config import TrainConfig
 from selfteach.materials.corrections import Corrections
 from selfteach.methods.corrections.amounts import count_anchor_lengths, count_similar_prompts
 from selfteach.methods.corrections.find_checks import find_checks
@@ -88,7 +87,7 @@ def plan_work(material: Corrections, config: Settings) -> list[PlannedStage]:
                 (answered + corrected) * length,
                 by_teacher=True,
             ),
-            plan_further(again, config.train),
+            again,
         ]
     if not config.teacher:
         checked = sum(bool(find_checks(own[0].feedback, own, config.check)) for own in criticisms)
@@ -122,15 +121,8 @@ def plan_own_mistakes(
     again = plan_training("train 2", tokens + mistakes * length, rows + mistakes, config.train)
     return [
         PlannedStage(OWN_MISTAKES_STAGE, asked, asked * length),
-        plan_further(again, config.train),
+        go_on(again, config.train),
     ]
-
-
-def plan_further(stage: PlannedStage, train: TrainConfig) -> PlannedStage:
-    """Return the stage of a further training. It goes on from the one before, unless the adapter is
-    solved for.
-    """
-    return stage if train.adapter == "closed_form" else go_on(stage, train)
 
 
 def plan_longer_training(
