@@ -7,7 +7,7 @@ from dataclasses import replace
 from selfteach.materials.corrections import Corrections, Edit
 from selfteach.methods.corrections.sample_and_correct import EMPTY_ANSWER, sample_completions
 from selfteach.methods.session import Session
-from selfteach.records import get_user_text, parse_messages
+from selfteach.records import GREEDY, get_user_text, parse_messages
 
 
 def review_answers(session: Session, material: Corrections) -> Corrections:
@@ -20,7 +20,7 @@ def review_answers(session: Session, material: Corrections) -> Corrections:
     from selfteach.review.serve import serve_review
 
     seed = session.config.seed
-    sampled = sample_completions(session, session.base, "draw", material.prompts, 1, seed)
+    sampled = sample_completions(session, session.base, "draw", material.prompts, [GREEDY], seed)
     rows = []
     with session.run.ledger.open_funnel("answers for review") as funnel:
         for prompt, (answer,) in sampled.items():

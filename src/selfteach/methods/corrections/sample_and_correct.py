@@ -34,7 +34,7 @@ MAX_GROWTH = 2
 """A correction has at most so many times the tokens of the longest answer."""
 EMPTY_ANSWER = "the model's own answer is empty"
 WARM_SAMPLING = SamplingParams(1.0, 1.0)
-"""The sampling of all answers but the first, which is mostly greedy."""
+"""The sampling of answers that are not greedy."""
 COOL_SAMPLING = SamplingParams(0.7, 0.95)
 """The same for answers to criticise: parts of them become training examples and must make sense."""
 
@@ -136,7 +136,7 @@ def answer_rows(session: Session, edits: Sequence[Edit]) -> list[FileRow]:
     """
     missing = [edit.prompt for edit in edits if edit.answer is None]
     seed = session.config.seed
-    own = sample_completions(session, session.base, "draw missing", missing, 1, seed)
+    own = sample_completions(session, session.base, "draw missing", missing, [GREEDY], seed)
     rows = []
     for edit in edits:
         if edit.answer is None:
@@ -168,13 +168,15 @@ def collect_answers(
     if teacher:
         known = {edit.prompt for edit in parts.edits} if round_number == 1 else set()
         prompts = [p for p in parts.own["train"] if p not in known]
-        answers = sample_answers(session, model, prompts, round_number)
+        warm = [GREEDY, *[WARM_SAMPLING] * (session.config.correct.samples - 1)]
+        answers = sample_answers(session, model, prompts, round_number, warm)
         source = hide_path(session.config.teacher)
         found.append(
             Batch(f"correct, round {round_number}", source, round_number, answers, teacher.correct)
         )
+    cool = [GREEDY, *[COOL_SAMPLING] * (session.config.correct.samples - 1)]
     for number, (critic, similar) in enumerate(parts.criticised, 1):
-        answers = sample_answers(session, model, similar["train"], round_number, COOL_SAMPLING)
+        answers = sample_answers(session, model, similar["train"], round_number, cool)
         if round_number == 1:
             criticized = [Correctable(e.prompt, e.answer or "", cut=e.cut) for e in critic.edits]
             answers = [*dict.fromkeys(criticized), *answers]  # one of them may have two quotes
@@ -194,13 +196,11 @@ def collect_own_mistakes(
     Args:
         round_number: of the training that learns the corrections.
     """
-    count = session.config.criticism.own_samples
+    samplings = [WARM_SAMPLING] * session.config.criticism.own_samples
     found = []
     for number, (critic, similar) in enumerate(parts.criticised, 1):
         if critic.checks:
-            answers = sample_answers(
-                session, model, similar["train"], round_number, count=count, first=WARM_SAMPLING
-            )
+            answers = sample_answers(session, model, similar["train"], round_number, samplings)
             stage = f"own mistakes, criticism {number}"
             revise = critic.revise_own_mistakes
             found.append(Batch(stage, critic.feedback, round_number, answers, revise, OWN_MISTAKE))
@@ -212,21 +212,13 @@ def sample_answers(
     model: Recorded,
     prompts: Sequence[Turns],
     round_number: int,
-    warm: SamplingParams = WARM_SAMPLING,
-    *,
-    count: int | None = None,
-    first: SamplingParams = GREEDY,
+    samplings: Sequence[SamplingParams],
 ) -> list[Correctable]:
-    """Return the model's answers to prompts, without empty ones and repeats.
-
-    Args:
-        count: answers to each prompt; None draws `correct.samples`.
-        first: the sampling of the first one.
+    """Return the model's answers to prompts, one for each sampling, without empty ones and
+    repeats.
     """
-    if count is None:
-        count = session.config.correct.samples
     seed = session.config.seed + round_number - 1
-    sampled = sample_completions(session, model, "draw", prompts, count, seed, warm, first)
+    sampled = sample_completions(session, model, "draw", prompts, samplings, seed)
     answers = [
         to_correctable(prompt, completion)
         for prompt, completions in sampled.items()
@@ -240,21 +232,20 @@ def sample_completions(
     model: Recorded,
     stage: str,
     prompts: Sequence[Turns],
-    count: int,
+    samplings: Sequence[SamplingParams],
     seed: int,
-    warm: SamplingParams = WARM_SAMPLING,
-    first: SamplingParams = GREEDY,
 ) -> dict[Turns, list[Completion]]:
-    """Return `count` answers to each prompt, the first one greedy or sampled as `first`."""
+    """Return an answer to each prompt for each sampling."""
     limit = session.config.correct.max_tokens
     prompts = list(dict.fromkeys(prompts))
     requests = [
-        Request(stage, prompt, replace(warm if k else first, max_tokens=limit), k, seed)
+        Request(stage, prompt, replace(sampling, max_tokens=limit), k, seed)
         for prompt in prompts
-        for k in range(count)
+        for k, sampling in enumerate(samplings)
     ]
     session.display.start_stage(label_stage(stage), len(requests))
     sampled = model.sample(requests, session.display.advance)
+    count = len(samplings)
     return {p: sampled[i * count : (i + 1) * count] for i, p in enumerate(prompts)}
 
 
