@@ -105,9 +105,10 @@ def test_an_answer_with_two_quotes_is_asked_once() -> None:
     ]
     critic: Any = SimpleNamespace(edits=edits, feedback="too formal", revise_for_training=None)
     parts: Any = SimpleNamespace(criticised=[(critic, {"train": []})])
+    session: Any = SimpleNamespace(config=make_settings("", review=False))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sample_and_correct, "sample_answers", lambda *given: [])
-        (batch,) = sample_and_correct.collect_answers(object(), object(), parts, None)  # type: ignore[arg-type]
+        (batch,) = sample_and_correct.collect_answers(session, object(), parts, None)  # type: ignore[arg-type]
         assert batch.answers == [Correctable(prompt, "a b c")]
 
 
