@@ -186,7 +186,12 @@ class DocumentsConfig(MethodConfig):
     stages: StagesConfig = StagesConfig()
     anchors: DocumentsAnchorsConfig = DocumentsAnchorsConfig()
     train: DocumentsTrainConfig = DocumentsTrainConfig(
-        beta=0.3, batch_size=8, lora=LoraConfig(alpha=16), regmean=3.0, min_share={"general": 0.18}
+        beta=0.3,
+        batch_size=8,
+        epochs=6,
+        lora=LoraConfig(rank=32, alpha=24),
+        regmean=3.0,
+        min_share={"general": 0.18},
     )
     exam: DocumentsExamConfig = DocumentsExamConfig()
 
