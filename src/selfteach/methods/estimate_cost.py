@@ -50,7 +50,7 @@ from selfteach.records import (
 )
 from selfteach.registry import BUILT_IN_NAMES, load_registered
 from selfteach.run.display import Display
-from selfteach.run.workload import SCORED_COST, PlannedStage
+from selfteach.run.workload import REQUEST_COST, SCORED_COST, PlannedStage
 from selfteach.version import VERSION
 
 if TYPE_CHECKING:
@@ -281,7 +281,9 @@ def describe_memory(memory: PipelineMemory, total: int) -> str:
 
 
 def measure_speed(sampler: Sampler) -> float:
-    """Return how many tokens are sampled in a second, with many requests at once as in a run."""
+    """Return how many tokens are sampled in a second, with many requests at once as in a run. What
+    the requests take beside their tokens counts as tokens too (REQUEST_COST).
+    """
     sampling = SamplingParams(1.0, 1.0, TIMED_TOKENS)
     requests = [
         Request("plan", make_prompt(text), sampling, number)
@@ -290,7 +292,8 @@ def measure_speed(sampler: Sampler) -> float:
     ]
     started = time.monotonic()
     tokens = sum(completion.tokens for completion in sampler.stream(requests))
-    return tokens / (time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return (tokens + REQUEST_COST * len(requests)) / seconds
 
 
 def measure_reading_speed(model: HfModel) -> float:

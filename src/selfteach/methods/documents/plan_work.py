@@ -95,18 +95,29 @@ def plan_work(material: Documents, config: Settings) -> list[PlannedStage]:
     tokens = config.exam.max_tokens // 2
     chars = sum(len(chunk.text) for chunk in chunks)
     passage_tokens = chars // CHARS_PER_TOKEN // max(len(chunks), 1)
+    answers_with_passage = trusted * (1 + config.select.samples)
     own = anchors if config.stages.general or config.stages.healing else 0
     return [
         PlannedStage("load"),
         PlannedStage("read"),
         PlannedStage(
-            "questions", expected.requests, expected.requests * QUESTION_TOKENS, by_teacher=True
+            "questions",
+            expected.requests,
+            expected.requests * QUESTION_TOKENS,
+            expected.requests * passage_tokens,
+            by_teacher=True,
         ),
-        PlannedStage("answers", answers, answers * LABEL_TOKENS, by_teacher=True),
+        PlannedStage(
+            "answers",
+            answers,
+            answers * LABEL_TOKENS,
+            answers_with_passage * passage_tokens,
+            by_teacher=True,
+        ),
         *plan_calibration(trusted, config),
         plan_anchors(general, config.anchors.anchor_tokens, own, config.stages.general_tokens),
         PlannedStage("study"),
-        PlannedStage("exam of the base", base, base * tokens),
+        PlannedStage("exam of the base", base, base * tokens, asked * passage_tokens),
         *plan_stage_trainings(learned, rows + anchors, own, trusted, config),
         PlannedStage("open"),
         PlannedStage("exam", tuned, tuned * tokens, PASSAGE_READS * asked * passage_tokens),
