@@ -235,6 +235,17 @@ def test_what_judges_read_in_the_exam_of_the_base_is_planned() -> None:
     assert by_check == 0
 
 
+def test_the_further_answers_of_a_rule_that_replaces_words_are_planned() -> None:
+    found = []
+    for answers in (0, 4):
+        config = FeedbackConfig(search={"own_answers": answers})
+        stages = {stage.name: stage for stage in plan_work("Write '&' for 'and'.", config)}
+        found.append((stages["search"].requests, stages["train"].trained_rows))
+    (_, few), (requests, many) = found
+    assert requests == found[0][0] + 4 * int(config.ask.target * config.ask.train_share)
+    assert many > 2 * few
+
+
 def test_the_comparisons_of_the_exam_of_tasks_are_planned() -> None:
     """A judge that measures words reads nothing."""
     material = Tasks([Task(f"seeds:{i}", f"Name {i}.", (Instance("", "x"),)) for i in range(50)])

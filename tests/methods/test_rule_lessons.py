@@ -52,7 +52,11 @@ from selfteach.methods.feedback import (
     write_rule_prompts,
 )
 from selfteach.methods.feedback.exam import make_header
-from selfteach.methods.feedback.probe import ProbedPrompt, probe_more_prompts, probe_prompts
+from selfteach.methods.feedback.probe import (
+    ProbedPrompt,
+    probe_more_prompts,
+    probe_prompts,
+)
 from selfteach.methods.feedback.rule_occasions import list_words_to_avoid
 from selfteach.methods.feedback.training_settings import choose_training
 from selfteach.methods.feedback.write_more_prompts import write_name_prompts
@@ -1364,6 +1368,44 @@ def test_the_first_rejected_answer_is_whole_where_a_text_is_forbidden(
         assert (whole.rejected, short.rejected) == ("A cat and a dog and (cats).", "A cat")
         assert whole.source["forbidden"] == [2, 21]
         assert (whole.source["cut"], short.source["cut"]) == ([], ["rejected"])
+
+
+def test_a_repair_stands_against_the_answer_that_it_is_made_of(tmp_path: Path) -> None:
+    words = SimpleNamespace(encode_answer=lambda text, end: text.split(), decode=" ".join)
+    session = open_session(tmp_path, model=words)
+    probed = probe("Who came?", "A cat and a dog.", "Cats, and it rained.", "Ann and a cat sang.")
+    texts = ("Ann & a pet sang.", "Pets, & it rained.")
+    tries = [Try(text, "repair") for text in texts] + [Try("Nobody.", "own")] * 2
+    trace = SearchTrace("Who came?", "repair only", tries)
+    made = make_examples.make_pairs(session, probed, trace, None)
+    assert [(e.chosen, e.rejected) for e in made[:2]] == [
+        ("Ann & a pet sang.", "Ann and a cat sang."),
+        ("Pets, & it rained.", "Cats, and it rained."),
+    ]
+    assert made[2].rejected == "Ann and a cat sang.", "new answers take them in turn"
+
+
+def test_a_rule_that_replaces_words_corrects_several_answers_of_the_base(tmp_path: Path) -> None:
+    """Both texts are whole, and one that was cut off has no end of turn in either."""
+    drawn = ("Cold & wet.", "I saw Ann and Ben and others.", "I saw Ann and Ben and others.")
+    effect = read_effect("Write '&' for 'and'.")
+    given = {"search": {"own_answers": 3}, "probe": {"max_tokens": 6}}
+    config = FeedbackConfig.model_validate(given)
+    session = open_session(tmp_path, forbidden_topic="", effect=effect, config=config)
+    model = Scripted(lambda request: drawn[request.draw])
+    session.base = Recorded(session.run.ledger, model, model)
+    judge = ThresholdJudge(CheckJudge('not contains "and"'), 0.5)
+    probed = [
+        replace(probe("Snow?", "Cold and wet.", "And wet."), broken=(True, True)),
+        replace(probe("Rain?", "Wet."), broken=(False,)),
+    ]
+    made, (trace,) = make_examples.make_violation_examples(session, probed, judge)
+    assert [(e.chosen, e.rejected, e.source["cut"]) for e in made] == [
+        ("Cold & wet.", "Cold and wet.", []),
+        ("I saw Ann & Ben &", "I saw Ann and Ben and", ["chosen", "rejected"]),
+    ]
+    assert [one.fault for one in trace.tries] == ["", "keeps the rule", "", ""]
+    assert {one.sampling.temperature for one in model.asked} == {config.search.temperature}
 
 
 def test_a_forbidden_text_weighs_more_and_so_do_the_anchors_beside_it(tmp_path: Path) -> None:

@@ -112,6 +112,10 @@ class SearchConfig(Section):
     temperature: PositiveFloat = 0.7
     """Sampling temperature of the drafts."""
 
+    own_answers: Count = 4
+    """Answers of the base to each prompt that a rule corrects which writes words for others, beside
+    the greedy one. All of them are learned."""
+
     min_token_logp: NonPositiveFloat = -4.0
     """Smallest mean log-probability of an accepted answer under the base, in nats per token. A new
     answer of the base must also be as fluent as four fifths of its own answers."""

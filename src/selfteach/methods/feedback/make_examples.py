@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
+
+from rapidfuzz.distance import LCSseq
 
 from selfteach.evaluate.scopes import TARGET
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try
 from selfteach.judge import ViolationJudge
 from selfteach.judge.check import Check
 from selfteach.judge.violation import find_forbidden_words, find_violation
+from selfteach.methods.feedback.correct_answers import correct_answer, list_cut
 from selfteach.methods.feedback.probe import ProbedPrompt, truncate_answer
 from selfteach.methods.feedback.prompts_in_scope import find_about_subject
 from selfteach.methods.feedback.repair_answers import count_shared
 from selfteach.methods.feedback.search_answers import search_compliant_answers
-from selfteach.methods.feedback.training_settings import forbids_texts, may_train_unlikelihood
+from selfteach.methods.feedback.training_settings import (
+    forbids_texts,
+    may_train_unlikelihood,
+    replaces_words,
+)
 from selfteach.methods.session import Session
 from selfteach.methods.understood_rule import get_check
-from selfteach.records import Completion, Example, digest, make_prompt, prompt_to_json
+from selfteach.records import (
+    Completion,
+    Example,
+    Request,
+    SamplingParams,
+    digest,
+    make_prompt,
+    prompt_to_json,
+)
 from selfteach.run.ledger import OpenFunnel
 from selfteach.train.encode_and_batch import FORBIDDEN
 
@@ -36,6 +52,8 @@ def make_violation_examples(
     """
     in_scope = [p for p in probed if p.violations]
     check = get_check(session.understood)
+    if check and replaces_words(session.understood.effect) and session.teacher is None:
+        return make_word_examples(session, in_scope, check)
     examples: list[Example] = []
     with session.run.ledger.open_funnel("search", (p.prompt.id for p in in_scope)) as funnel:
         about = find_about_subject(session, [p.prompt for p in in_scope])
@@ -54,6 +72,61 @@ def make_violation_examples(
     return examples, traces
 
 
+def make_word_examples(
+    session: Session, in_scope: Sequence[ProbedPrompt], check: Check
+) -> tuple[list[Example], list[SearchTrace]]:
+    """Pair the base's own answers with themselves, some words written for others (step 5).
+
+    Such a rule asks nothing else of an answer, so nothing is searched: the greedy answer and
+    `search.own_answers` more are corrected. These are drawn at the temperature of the search,
+    nearer to what the base says most often than at temperature 1. An answer that was cut off stops
+    there in both texts.
+    """
+    config = session.config
+    sampling = SamplingParams(config.search.temperature, 1.0, config.probe.max_tokens)
+    requests = [
+        Request("search again", make_prompt(p.prompt.text), sampling, number, config.seed)
+        for p in in_scope
+        for number in range(config.search.own_answers)
+    ]
+    session.display.start_stage("search", len(requests))
+    drawn = iter(session.base.sample(requests, session.display.advance))
+    examples: list[Example] = []
+    traces = []
+    with session.run.ledger.open_funnel("search", (p.prompt.id for p in in_scope)) as funnel:
+        for p in in_scope:
+            trace = SearchTrace(p.prompt.text, "repair only")
+            for answer in (p.completions[0], *islice(drawn, config.search.own_answers)):
+                corrected, fault = correct_answer(session.understood, check, answer)
+                trace.tries.append(Try(corrected, "repair", fault))
+                if not fault:
+                    examples.append(make_word_example(session, p, check, answer, corrected))
+            if trace.num_tries is None:
+                drop_unsolved(funnel, p.prompt.id, trace)
+            else:
+                funnel.accept(p.prompt.id)
+            traces.append(trace)
+    by_id = {example.id: example for example in examples}  # an answer may be drawn twice
+    return list(by_id.values()), traces
+
+
+def make_word_example(
+    session: Session, p: ProbedPrompt, check: Check, answer: Completion, corrected: str
+) -> Example:
+    """Make the example of an answer and its correction, both whole: every place counts."""
+    prompt = make_prompt(p.prompt.text)
+    source = {
+        "strategy": "repair",
+        "scope": p.prompt.scope,
+        "cut": list_cut(answer, corrected),
+        "teacher_prompt": prompt_to_json(make_prompt(p.prompt.text, system=session.rule)),
+        "teacher_sees_answer": True,
+        FORBIDDEN: find_forbidden_words(check, answer.text),
+    }
+    id = digest([p.prompt.id, answer.text])
+    return Example(id, "in_scope", prompt, corrected, answer.text, source=source)
+
+
 def make_pairs(
     session: Session, p: ProbedPrompt, trace: SearchTrace, check: Check | None
 ) -> list[Example]:
@@ -68,8 +141,7 @@ def make_pairs(
     teacher_prompt = prompt_to_json(make_prompt(trace.prompt, system=session.rule))
     others = [number for number, best in enumerate(trace.accepted) if best.strategy != "branch"]
     for number, best in enumerate(trace.accepted):
-        place = 0 if best.strategy == "branch" else number % len(p.violations)
-        violation = p.violations[place]
+        violation = choose_violation(p.violations, best, number)
         if is_forbidden and number in others[:1]:
             rejected, rejected_cut = violation.text, violation.finish == "length"
         else:
@@ -88,6 +160,19 @@ def make_pairs(
         scores: dict[str, float] = {"tries": trace.num_tries or 0}
         examples.append(Example(id, "in_scope", prompt, best.text, rejected, scores, source))
     return examples
+
+
+def choose_violation(violations: Sequence[Completion], best: Try, number: int) -> Completion:
+    """Return the answer against which an accepted one stands: a repair against the answer that it
+    is made of, a branch against the first, which it leaves. New answers take them in turn.
+    """
+    match best.strategy:
+        case "repair":
+            return max(violations, key=lambda one: LCSseq.similarity(best.text, one.text))
+        case "branch":
+            return violations[0]
+        case _:
+            return violations[number % len(violations)]
 
 
 def make_rejected(

@@ -10,16 +10,14 @@ Sources: methods/learn_mistakes.py.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
 from selfteach.config import FeedbackConfig
-from selfteach.judge.check import Check, parse_check
+from selfteach.judge.check import parse_check
 from selfteach.judge.decline import is_decline
-from selfteach.judge.repair import repair_answer
-from selfteach.judge.sentence_edits import ends_well
+from selfteach.methods.feedback.correct_answers import correct_answer, list_cut
 from selfteach.methods.learn_mistakes import OWN_MISTAKE, OWN_MISTAKES_STAGE
 from selfteach.methods.session import Session
 from selfteach.methods.understood_rule import UnderstoodRule
@@ -75,7 +73,9 @@ def correct_own_mistakes(
     with session.run.ledger.open_funnel(label) as funnel:
         asked = (by_prompt[turns] for _, turns in product(numbers, by_prompt))
         for lesson, answer in zip(asked, answers, strict=True):
-            corrected, fault = _correct(rule, check, answer)
+            corrected, fault = correct_answer(rule, check, answer)
+            if is_decline(answer.text):
+                fault = fault or "declines"
             example = _make_example(lesson, answer, corrected)
             funnel.decide(example.id, fault, {"answer": answer.text})
             if not fault:
@@ -83,38 +83,10 @@ def correct_own_mistakes(
     return found
 
 
-def _correct(rule: UnderstoodRule, check: Check, answer: Completion) -> tuple[str, str]:
-    """Return (the answer with the smallest change that keeps the rule, why there is none).
-
-    A correction that closes the last words of an answer that was cut off is none: it would teach to
-    stop there.
-    """
-    if check.keeps(answer.text):
-        return "", "keeps the rule"
-    if is_decline(answer.text):
-        return "", "declines"
-    fixes = repair_answer(check, answer.text, rule.replacements, rule.statement)
-    if not fixes:
-        return "", "no correction is known"
-    is_closed = ends_well(fixes[0]) and not ends_well(answer.text)
-    if answer.finish == "length" and is_closed and _has_same_end(fixes[0], answer.text):
-        return "", "was cut off"
-    return fixes[0], ""
-
-
-def _has_same_end(one: str, other: str) -> bool:
-    """Return whether two texts end with the same word, whatever its case and the marks at it."""
-    ends = [re.findall(r"\w+", text.casefold())[-1:] for text in (one, other)]
-    return ends[0] == ends[1]
-
-
 def _make_example(lesson: Example, answer: Completion, corrected: str) -> Example:
-    """Return the example of an answer to the prompt of a lesson. A correction that ends where the
-    answer was cut off has no end of turn to learn.
-    """
+    """Return the example of an answer to the prompt of a lesson."""
     id = digest([OWN_MISTAKE, prompt_to_json(lesson.prompt), answer.text])
     source: JsonObject = {name: lesson.source[name] for name in TAUGHT if name in lesson.source}
-    if answer.finish == "length":
-        is_cut = _has_same_end(corrected, answer.text) or not ends_well(corrected)
-        source["cut"] = ["chosen"] * is_cut + ["rejected"]
+    if cut := list_cut(answer, corrected):
+        source["cut"] = cut
     return Example(id, OWN_MISTAKE, lesson.prompt, corrected, answer.text, source=source)

@@ -18,7 +18,12 @@ from selfteach.methods.feedback.own_mistakes import has_correctable_mistakes
 from selfteach.methods.feedback.rule_occasions import plan_rule_occasions
 from selfteach.methods.feedback.shared_openings import NEAR_PER_OPENING
 from selfteach.methods.feedback.shared_words import NEAR_PER_SHARED
-from selfteach.methods.feedback.training_settings import EPOCHS, choose_epochs, complete_training
+from selfteach.methods.feedback.training_settings import (
+    EPOCHS,
+    choose_epochs,
+    complete_training,
+    replaces_words,
+)
 from selfteach.methods.feedback.understand_rule import find_askers, read_words
 from selfteach.methods.learn_mistakes import OWN_MISTAKES_STAGE
 from selfteach.methods.plan_parts import (
@@ -49,6 +54,8 @@ TRAINED_SHARE = 0.9
 as a share of the longest answer of the probe."""
 PAIRS_PER_PROMPT = 1.6
 """Pairs for a target prompt; a rule of form that holds in a situation has about one."""
+REPLACED_SHARE = 0.37
+"""Pairs for a target prompt where words are replaced, as a share of its answers."""
 LONGER_ANSWERS = 1.2
 """The factor on the answers of a rule of form: they are whole answers, not declines."""
 LISTS_OF_NAMES = NUM_SIBLING_LISTS + NUM_NAME_LISTS * (1 + len(NAME_LISTS))
@@ -99,6 +106,7 @@ class RuleWords:
         is_corrected: whether the tuned model's own mistakes are corrected.
         is_everywhere: whether it holds for every request, and forbids no subject. Then there are no
             near and no general prompts.
+        is_replaced: whether it replaces words, which more answers of the base show.
         name_words: the single words of the name of a topic that is asked about.
         is_asked: whether it holds where somebody asks about a topic of their own.
         is_worked: whether worked requests about other topics, or for other kinds of text, are at
@@ -112,6 +120,7 @@ class RuleWords:
     is_checked: bool
     is_corrected: bool
     is_everywhere: bool
+    is_replaced: bool
     name_words: tuple[str, ...] = ()
     is_asked: bool = False
     is_worked: bool = False
@@ -178,6 +187,7 @@ def plan_rule(text: str, config: FeedbackConfig) -> RuleWords:
         is_checked=bool(rule.deciding_check),
         is_corrected=has_correctable_mistakes(config, rule),
         is_everywhere=not rule.has_condition and not rule.may_forbid,
+        is_replaced=replaces_words(rule.effect),
         name_words=() if has_known_requests(topic) else list_name_words(topic),
         is_asked=is_asked,
         is_worked=bool(others) if is_built else is_asked and is_known,
@@ -255,14 +265,15 @@ def plan_search(rule: RuleWords, prompts: PromptCounts, config: FeedbackConfig) 
     ones.
     """
     asked_outside = int(GENERAL_ASKED * prompts.more_outside)
+    requests = SEARCH_REQUESTS * prompts.targets
     longer = LONGER_ANSWERS if rule.is_checked else 1
     searched = int(longer * SEARCH_SHARE * config.search.max_tokens * prompts.targets)
+    if rule.is_replaced:
+        requests = config.search.own_answers * prompts.targets
+        searched = int(ANSWER_SHARE * config.probe.max_tokens * requests)
     return PlannedStage(
         "search",
-        SEARCH_REQUESTS * prompts.targets
-        + prompts.asked_again
-        + asked_outside
-        + prompts.more_outside,
+        requests + prompts.asked_again + asked_outside + prompts.more_outside,
         searched
         + prompts.asked_again * prompts.anchor_tokens
         + asked_outside * PROMPT_TOKENS
@@ -286,6 +297,8 @@ def plan_training_and_exams(
     exam_tokens = ANSWER_SHARE * exam.max_tokens
     longer = LONGER_ANSWERS if rule.is_checked else 1
     per_prompt = PAIRS_PER_PROMPT if rule.is_everywhere or not rule.is_checked else 1
+    if rule.is_replaced:
+        per_prompt = REPLACED_SHARE * (1 + config.search.own_answers)
     pairs = int(prompts.targets * per_prompt)
     pair_tokens = int(longer * TRAINED_SHARE * config.probe.max_tokens * pairs)
     whole_anchors = prompts.others + int(LATER_SHARE * prompts.asked_again)
