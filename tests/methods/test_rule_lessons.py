@@ -1370,21 +1370,6 @@ def test_the_first_rejected_answer_is_whole_where_a_text_is_forbidden(
         assert (whole.source["cut"], short.source["cut"]) == ([], ["rejected"])
 
 
-def test_a_repair_stands_against_the_answer_that_it_is_made_of(tmp_path: Path) -> None:
-    words = SimpleNamespace(encode_answer=lambda text, end: text.split(), decode=" ".join)
-    session = open_session(tmp_path, model=words)
-    probed = probe("Who came?", "A cat and a dog.", "Cats, and it rained.", "Ann and a cat sang.")
-    texts = ("Ann & a pet sang.", "Pets, & it rained.")
-    tries = [Try(text, "repair") for text in texts] + [Try("Nobody.", "own")] * 2
-    trace = SearchTrace("Who came?", "repair only", tries)
-    made = make_examples.make_pairs(session, probed, trace, None)
-    assert [(e.chosen, e.rejected) for e in made[:2]] == [
-        ("Ann & a pet sang.", "Ann and a cat sang."),
-        ("Pets, & it rained.", "Cats, and it rained."),
-    ]
-    assert made[2].rejected == "Ann and a cat sang.", "new answers take them in turn"
-
-
 def test_a_rule_that_replaces_words_corrects_several_answers_of_the_base(tmp_path: Path) -> None:
     """Both texts are whole, and one that was cut off has no end of turn in either."""
     drawn = ("Cold & wet.", "I saw Ann and Ben and others.", "I saw Ann and Ben and others.")

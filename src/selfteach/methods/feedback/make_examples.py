@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
-from rapidfuzz.distance import LCSseq
-
 from selfteach.evaluate.scopes import TARGET
 from selfteach.generate.search import LOST_REASON, SearchTrace, Try
 from selfteach.judge import ViolationJudge
@@ -141,7 +139,8 @@ def make_pairs(
     teacher_prompt = prompt_to_json(make_prompt(trace.prompt, system=session.rule))
     others = [number for number, best in enumerate(trace.accepted) if best.strategy != "branch"]
     for number, best in enumerate(trace.accepted):
-        violation = choose_violation(p.violations, best, number)
+        place = 0 if best.strategy == "branch" else number % len(p.violations)
+        violation = p.violations[place]
         if is_forbidden and number in others[:1]:
             rejected, rejected_cut = violation.text, violation.finish == "length"
         else:
@@ -160,19 +159,6 @@ def make_pairs(
         scores: dict[str, float] = {"tries": trace.num_tries or 0}
         examples.append(Example(id, "in_scope", prompt, best.text, rejected, scores, source))
     return examples
-
-
-def choose_violation(violations: Sequence[Completion], best: Try, number: int) -> Completion:
-    """Return the answer against which an accepted one stands: a repair against the answer that it
-    is made of, a branch against the first, which it leaves. New answers take them in turn.
-    """
-    match best.strategy:
-        case "repair":
-            return max(violations, key=lambda one: LCSseq.similarity(best.text, one.text))
-        case "branch":
-            return violations[0]
-        case _:
-            return violations[number % len(violations)]
 
 
 def make_rejected(
