@@ -110,19 +110,6 @@ def test_what_a_run_did_before_a_setting_is_its_value_there() -> None:
         open_run(run.path, "hum", "feedback", resolve(FeedbackConfig), {"rule": "Hum."})
 
 
-def test_a_rule_of_earlier_code_drew_no_further_answers() -> None:
-    without = resolve(FeedbackConfig, sets=["search.own_answers=0"])
-    with open_run(None, "amp", "feedback", without, {"rule": "Write '&' for 'and'."}) as run:
-        pass
-    forget_settings(run.path, "search.own_answers")
-    with open_run(run.path, "amp", "feedback", without, {"rule": "Write '&' for 'and'."}) as again:
-        assert again.resumed
-    with pytest.raises(UsageError, match=r"search.own_answers: 0 -> 4"):
-        open_run(
-            run.path, "amp", "feedback", resolve(FeedbackConfig), {"rule": "Write '&' for 'and'."}
-        )
-
-
 def test_a_criticism_of_earlier_code_drew_no_own_answers() -> None:
     without = resolve(CorrectionsConfig, sets=["criticism.own_samples=0"])
     with open_run(None, "said", "corrections", without, {"corrections": "1"}) as run:

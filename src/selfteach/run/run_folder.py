@@ -92,7 +92,6 @@ EARLIER_VALUES = {
     "balance.own_samples": 0,
     "balance.continue_training": False,
     "criticism.own_samples": 0,
-    "search.own_answers": 0,
 }
 """What runs did that do not know a setting, where its default is to do something new."""
 COMPARED = "compare"

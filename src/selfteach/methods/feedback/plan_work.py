@@ -106,7 +106,8 @@ class RuleWords:
         is_corrected: whether the tuned model's own mistakes are corrected.
         is_everywhere: whether it holds for every request, and forbids no subject. Then there are no
             near and no general prompts.
-        is_replaced: whether it replaces words, which more answers of the base show.
+        is_replaced: whether it writes some words for others, and no teacher answers: the base's own
+            answers are corrected.
         name_words: the single words of the name of a topic that is asked about.
         is_asked: whether it holds where somebody asks about a topic of their own.
         is_worked: whether worked requests about other topics, or for other kinds of text, are at
@@ -187,7 +188,7 @@ def plan_rule(text: str, config: FeedbackConfig) -> RuleWords:
         is_checked=bool(rule.deciding_check),
         is_corrected=has_correctable_mistakes(config, rule),
         is_everywhere=not rule.has_condition and not rule.may_forbid,
-        is_replaced=replaces_words(rule.effect),
+        is_replaced=replaces_words(rule.effect) and not config.teacher,
         name_words=() if has_known_requests(topic) else list_name_words(topic),
         is_asked=is_asked,
         is_worked=bool(others) if is_built else is_asked and is_known,
