@@ -39,7 +39,7 @@ from selfteach.methods.documents.describe_size import (
     SMALL_MODEL_WEIGHTS,
     doubt_size,
 )
-from selfteach.methods.estimate_cost import estimate_cost, find_plan
+from selfteach.methods.estimate_cost import describe_stages, estimate_cost, find_plan
 from selfteach.methods.feedback import understand_rule as feedback_reading
 from selfteach.methods.feedback.describe_rule import (
     describe_plan,
@@ -244,6 +244,15 @@ def test_the_further_answers_of_a_rule_that_replaces_words_are_planned() -> None
     (_, few), (requests, many) = found
     assert requests == found[0][0] + 4 * int(config.ask.target * config.ask.train_share)
     assert many > 2 * few
+    config = FeedbackConfig(teacher="http://localhost:1/v1#m")
+    stages = {stage.name: stage for stage in plan_work("Write '&' for 'and'.", config)}
+    assert stages["search"].scored_tokens, "a teacher drafts, and its fluency is measured"
+
+
+def test_a_local_teacher_reads_the_passages_of_its_requests() -> None:
+    stage = PlannedStage("questions", 10, prompt_tokens=20_000, by_teacher=True)
+    alone, beside = (describe_stages([stage], 10.0, times) for times in (1.0, 10.0))
+    assert beside["stages"][0]["minutes"] == pytest.approx(10 * alone["stages"][0]["minutes"])
 
 
 def test_the_comparisons_of_the_exam_of_tasks_are_planned() -> None:
@@ -401,7 +410,9 @@ def test_a_mistake_is_found_without_a_run_too(
     assert words in capfd.readouterr().err
 
 
-def test_the_speed_is_that_of_sampled_tokens(talker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_speed_counts_tokens_and_requests(
+    talker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = HfModel.load(talker)
     seconds = iter((10.0, 14.0))
     monkeypatch.setattr(planning.time, "monotonic", lambda: next(seconds, 14.0))
@@ -439,7 +450,7 @@ def test_a_training_that_samples_nothing_is_timed_with_the_engine_s_kept_file(
         Example(str(i), "sft", make_prompt(f"What is {i}?"), f"It is {i}.") for i in range(30)
     ]
     stated = estimate_cost(find_plan("train"), FinetuneData(examples), config, SilentDisplay())
-    assert stated["sampled_tokens_per_second"] == 100
+    assert stated["minutes"] > 0
     assert stated["trained_tokens"] > 0
 
 

@@ -58,7 +58,8 @@ from selfteach.methods.feedback.probe import (
     probe_prompts,
 )
 from selfteach.methods.feedback.rule_occasions import list_words_to_avoid
-from selfteach.methods.feedback.training_settings import choose_training
+from selfteach.methods.feedback.training_settings import choose_training, only_replaces_words
+from selfteach.methods.feedback.understand_rule import read_words
 from selfteach.methods.feedback.write_more_prompts import write_name_prompts
 from selfteach.methods.feedback.write_rule_prompts import (
     write_answered_prompts,
@@ -1371,10 +1372,17 @@ def test_the_first_rejected_answer_is_whole_where_a_text_is_forbidden(
 
 
 def test_a_rule_that_replaces_words_corrects_several_answers_of_the_base(tmp_path: Path) -> None:
-    """Both texts are whole, and one that was cut off has no end of turn in either."""
-    drawn = ("Cold & wet.", "I saw Ann and Ben and others.", "I saw Ann and Ben and others.")
+    """Both texts are whole, and one that was cut off has no end of turn in either. An answer that
+    is whole without a full stop, and a last sentence that was cut off, stay.
+    """
+    drawn = (
+        "Cold & wet.",
+        *("I saw Ann and Ben and others.", "I saw Ann and Ben and others."),
+        "Hi team. Bring pens and paper",
+        "We met. Ann and Ben went to the park.",
+    )
     effect = read_effect("Write '&' for 'and'.")
-    given = {"search": {"own_answers": 3}, "probe": {"max_tokens": 6}}
+    given = {"search": {"own_answers": 5}, "probe": {"max_tokens": 6}}
     config = FeedbackConfig.model_validate(given)
     session = open_session(tmp_path, forbidden_topic="", effect=effect, config=config)
     model = Scripted(lambda request: drawn[request.draw])
@@ -1388,9 +1396,73 @@ def test_a_rule_that_replaces_words_corrects_several_answers_of_the_base(tmp_pat
     assert [(e.chosen, e.rejected, e.source["cut"]) for e in made] == [
         ("Cold & wet.", "Cold and wet.", []),
         ("I saw Ann & Ben &", "I saw Ann and Ben and", ["chosen", "rejected"]),
+        ("Hi team. Bring pens & paper", "Hi team. Bring pens and paper", []),
+        ("We met. Ann & Ben went", "We met. Ann and Ben went", ["chosen", "rejected"]),
     ]
-    assert [one.fault for one in trace.tries] == ["", "keeps the rule", "", ""]
+    assert [one.fault for one in trace.tries] == [""] * 5
     assert {one.sampling.temperature for one in model.asked} == {config.search.temperature}
+
+
+def test_where_no_further_answer_breaks_the_rule_the_probe_s_own_is_corrected(
+    tmp_path: Path,
+) -> None:
+    effect = read_effect("Write '&' for 'and'.")
+    session = open_session(tmp_path, forbidden_topic="", effect=effect, config=FeedbackConfig())
+    model = Scripted(lambda request: "Wet.")
+    session.base = Recorded(session.run.ledger, model, model)
+    judge = ThresholdJudge(CheckJudge('not contains "and"'), 0.5)
+    probed = [replace(probe("Rain?", "Wet.", "Cold and wet."), broken=(False, True))]
+    made, _ = make_examples.make_violation_examples(session, probed, judge)
+    assert [(e.chosen, e.rejected) for e in made] == [("Cold & wet.", "Cold and wet.")]
+
+
+def test_an_answer_without_a_correction_is_dropped_with_its_text(tmp_path: Path) -> None:
+    effect = replace(read_effect("Write '&' for 'and'."), replacements=(("or", "/"),))
+    session = open_session(tmp_path, forbidden_topic="", effect=effect, config=FeedbackConfig())
+    model = Scripted(lambda request: "And.")
+    session.base = Recorded(session.run.ledger, model, model)
+    judge = ThresholdJudge(CheckJudge('not contains "and"'), 0.5)
+    probed = [replace(probe("Rain?", "And."), broken=(True,))]
+    made, (trace,) = make_examples.make_violation_examples(session, probed, judge)
+    assert not made
+    assert {one.text for one in trace.tries} == {"And."}
+    ((_, dropped),) = session.run.ledger.read_outcomes("search", "dropped")
+    assert dropped.reason == make_examples.NOT_CORRECTED
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "is_all"),
+    [
+        ("Write '&' for 'and' in messages to the team.", {}, True),
+        ("Write '&' for 'and'.", {"check": 'not contains "and"'}, True),
+        ('Say "lift" instead of "elevator", and "guests" instead of "customers".', {}, True),
+        ("Write '&' for 'and'.", {"check": "max_words=20"}, False),
+        ("Write '&' for 'and'.", {"judge": {"name": "yes_no"}}, False),
+        ("Write '&' for 'and' and be friendly.", {}, False),
+        ('Write "&" for "and" and end with "Cheers".', {}, False),
+        ('Say "lift" instead of "elevator". Do not talk about football.', {}, False),
+        ('Schreib "Team" statt "Mannschaft" und in einem Satz.', {}, False),
+        ("Do not use exclamation marks.", {}, False),
+    ],
+)
+def test_a_rule_that_only_replaces_words_is_told_from_one_that_asks_for_more(
+    text: str, settings: dict[str, object], *, is_all: bool
+) -> None:
+    config = FeedbackConfig.model_validate(settings)
+    assert only_replaces_words(read_words(text, config)) is is_all
+
+
+def test_a_teacher_drafts_where_words_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effect = read_effect("Write '&' for 'and'.")
+    session = open_session(tmp_path, forbidden_topic="", effect=effect, config=FeedbackConfig())
+    session.teacher = session.base
+    found = SearchTrace("Rain?", "teacher", [Try("Cold.", "teacher", "says nothing")])
+    monkeypatch.setattr(make_examples, "search_compliant_answers", lambda *given: [found])
+    judge = ThresholdJudge(CheckJudge('not contains "and"'), 0.5)
+    probed = [replace(probe("Rain?", "Cold and wet."), broken=(True,))]
+    assert make_examples.make_violation_examples(session, probed, judge) == ([], [found])
 
 
 def test_a_forbidden_text_weighs_more_and_so_do_the_anchors_beside_it(tmp_path: Path) -> None:

@@ -113,8 +113,8 @@ class SearchConfig(Section):
     """Sampling temperature of the drafts."""
 
     own_answers: Count = 4
-    """Answers of the base to each prompt that a rule corrects which writes words for others, beside
-    the greedy one. All of them are learned."""
+    """Where a rule only writes some words for others: the base's sampled answers to each prompt
+    that are corrected and learned, beside the greedy one."""
 
     min_token_logp: NonPositiveFloat = -4.0
     """Smallest mean log-probability of an accepted answer under the base, in nats per token. A new

@@ -6,8 +6,8 @@ A try comes from one of these strategies, in turn:
   decline  a reply that leaves the subject aside: only for requests that are about it, or whose
            honest answer is
   repair   the model's own violating answer with a small change that meets the rule
-           (the only one where a subject is forbidden or words are replaced: other answers do not
-           show what the rule asks for, and make the model drift)
+           (the only one where a subject is forbidden, or words are replaced and more is asked for:
+           other answers do not show what the rule asks for, and make the model drift)
   brief    a brief answer, written after worked brief ones: where a rule limits the length
   branch   that answer, continued some words before the violation: for rules of form that no small
            change meets

@@ -100,10 +100,10 @@ def estimate_cost(
     if sampler and plan.describe:
         described = plan.describe(base, sampler, material, config, verbose=verbose)
     if sampler:
-        sampled_per_s = measure_speed(sampler)
+        cost_per_s = measure_speed(sampler)
     else:
         assert not isinstance(base, UnloadedModel)
-        sampled_per_s = SCORED_COST * measure_reading_speed(base)
+        cost_per_s = SCORED_COST * measure_reading_speed(base)
     has_engine = plan.samples and isinstance(sampler, OpenVino)
     memory = look_up_memory(
         base, config, display, has_engine=has_engine, continued=earlier is not None
@@ -120,8 +120,7 @@ def estimate_cost(
     times = compare_teacher(config, base) if teacher else 1.0
     return {
         **described,
-        **describe_stages(stages, sampled_per_s, times),
-        "sampled_tokens_per_second": round(sampled_per_s),
+        **describe_stages(stages, cost_per_s, times),
         "memory_mb": round(memory.peak / 1e6),
         "memory": describe_memory(memory, total),
         "disk_mb": round(2 * memory.weights / 1e6 + REPORT_MB),
@@ -231,12 +230,12 @@ def read_kept_memory(path: Path) -> PipelineMemory | None:
 
 
 def describe_stages(
-    stages: Sequence[PlannedStage], sampled_per_s: float = 0.0, teacher_times: float = 1.0
+    stages: Sequence[PlannedStage], cost_per_s: float = 0.0, teacher_times: float = 1.0
 ) -> JsonObject:
     """Return the work and the minutes of each stage, and their sums.
 
     Args:
-        sampled_per_s: the speed of this machine; with 0 no minutes are given.
+        cost_per_s: the speed of this machine; with 0 no minutes are given.
         teacher_times: how many times as long the teacher takes for a token.
     """
     rows = []
@@ -244,8 +243,9 @@ def describe_stages(
     for stage in stages:
         if not stage.cost:
             continue
-        cost = stage.other_cost
-        cost += stage.sampling_cost * (teacher_times if stage.by_teacher else 1.0)
+        cost = stage.cost
+        if stage.by_teacher:
+            cost += (teacher_times - 1) * stage.sampler_cost
         whole += cost
         row: JsonObject = {
             "stage": stage.name,
@@ -253,8 +253,8 @@ def describe_stages(
             "sampled_tokens": stage.sampled_tokens,
             "trained_tokens": stage.trained_tokens,
         }
-        if sampled_per_s:
-            row["minutes"] = round(cost / sampled_per_s / 60, 1)
+        if cost_per_s:
+            row["minutes"] = round(cost / cost_per_s / 60, 1)
         rows.append(row)
     described = {
         "stages": rows,
@@ -262,8 +262,8 @@ def describe_stages(
         "sampled_tokens": sum(stage.sampled_tokens for stage in stages),
         "trained_tokens": sum(stage.trained_tokens for stage in stages),
     }
-    if sampled_per_s:
-        described["minutes"] = round(whole / sampled_per_s / 60 + 0.2, 1)
+    if cost_per_s:
+        described["minutes"] = round(whole / cost_per_s / 60 + 0.2, 1)
     return described
 
 
@@ -281,8 +281,8 @@ def describe_memory(memory: PipelineMemory, total: int) -> str:
 
 
 def measure_speed(sampler: Sampler) -> float:
-    """Return how many tokens are sampled in a second, with many requests at once as in a run. What
-    the requests take beside their tokens counts as tokens too (REQUEST_COST).
+    """Return how much of the planned work is done in a second, with many requests at once as in a
+    run: a sampled token counts 1, and each request REQUEST_COST beside its tokens.
     """
     sampling = SamplingParams(1.0, 1.0, TIMED_TOKENS)
     requests = [

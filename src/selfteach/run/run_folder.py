@@ -93,7 +93,9 @@ EARLIER_VALUES = {
     "balance.continue_training": False,
     "criticism.own_samples": 0,
 }
-"""What runs did that do not know a setting, where its default is to do something new."""
+"""What runs did that do not know a setting, where its default is to do something new for most
+materials. One that concerns few has no place here: no earlier run of that method could go on.
+"""
 COMPARED = "compare"
 """The kind of a comparison, which reads no setting of `EARLIER_VALUES`."""
 PLACES = {"from": "from_sum", "run": "examples.jsonl"}

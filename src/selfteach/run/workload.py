@@ -34,6 +34,7 @@ class PlannedStage:
         scored_tokens: tokens that a model reads without writing any.
         trained_tokens: answer tokens, over all epochs.
         trained_rows: examples, over all epochs: their prompts are read again each time.
+        prompt_tokens: of long prompts (with a passage), which whoever samples reads first.
         by_teacher: whether the teacher samples, where there is one.
         goes_on: whether a training goes on from the one before.
     """
@@ -44,6 +45,7 @@ class PlannedStage:
     scored_tokens: int = 0
     trained_tokens: int = 0
     trained_rows: int = 0
+    prompt_tokens: int = 0
     by_teacher: bool = False
     goes_on: bool = False
 
@@ -56,7 +58,12 @@ class PlannedStage:
     def other_cost(self) -> float:
         """Return the cost of what is read and trained."""
         trained = TRAINED_COST * self.trained_tokens + ROW_COST * self.trained_rows
-        return SCORED_COST * self.scored_tokens + trained
+        return SCORED_COST * (self.prompt_tokens + self.scored_tokens) + trained
+
+    @property
+    def sampler_cost(self) -> float:
+        """Return the cost of all that the model does which samples."""
+        return self.sampling_cost + SCORED_COST * self.prompt_tokens
 
     @property
     def cost(self) -> float:
@@ -180,6 +187,7 @@ class RemainingTime:
                 planned,
                 requests=int(share * planned.requests),
                 sampled_tokens=int(share * planned.sampled_tokens),
+                prompt_tokens=int(share * planned.prompt_tokens),
                 scored_tokens=int(share * planned.scored_tokens),
             )
 

@@ -7,6 +7,7 @@ import re
 from selfteach.judge.check import Check
 from selfteach.judge.repair import repair_answer
 from selfteach.judge.sentence_edits import ends_well
+from selfteach.judge.word_edits import replace_words
 from selfteach.methods.understood_rule import UnderstoodRule
 from selfteach.records import Completion
 
@@ -14,11 +15,15 @@ from selfteach.records import Completion
 def correct_answer(rule: UnderstoodRule, check: Check, answer: Completion) -> tuple[str, str]:
     """Return (the answer with the smallest change that keeps the rule, why there is none).
 
-    A correction that closes the last words of an answer that was cut off is none: it would teach to
-    stop there.
+    Where replaced words are enough, nothing else is changed: the last sentence stays, whether it
+    has an end or not. A correction that closes the last words of an answer that was cut off is
+    none: it would teach to stop there.
     """
     if check.keeps(answer.text):
         return "", "keeps the rule"
+    replaced = replace_words(answer.text, rule.replacements)
+    if check.keeps(replaced):
+        return replaced, ""
     fixes = repair_answer(check, answer.text, rule.replacements, rule.statement)
     if not fixes:
         return "", "no correction is known"

@@ -19,7 +19,7 @@ from selfteach.methods.feedback.search_answers import search_compliant_answers
 from selfteach.methods.feedback.training_settings import (
     forbids_texts,
     may_train_unlikelihood,
-    replaces_words,
+    only_replaces_words,
 )
 from selfteach.methods.session import Session
 from selfteach.methods.understood_rule import get_check
@@ -37,6 +37,7 @@ from selfteach.train.encode_and_batch import FORBIDDEN
 
 NAMES_SUBJECT = "is about the subject, though it was asked for outside it"
 NOT_FOUND = "no good answer within search.tries"
+NOT_CORRECTED = "no answer of the base could be corrected"
 _NEXT_WORD = re.compile(r"\s*\S*")
 
 
@@ -50,7 +51,7 @@ def make_violation_examples(
     """
     in_scope = [p for p in probed if p.violations]
     check = get_check(session.understood)
-    if check and replaces_words(session.understood.effect) and session.teacher is None:
+    if check and only_replaces_words(session.understood) and session.teacher is None:
         return make_word_examples(session, in_scope, check)
     examples: list[Example] = []
     with session.run.ledger.open_funnel("search", (p.prompt.id for p in in_scope)) as funnel:
@@ -77,8 +78,9 @@ def make_word_examples(
 
     Such a rule asks nothing else of an answer, so nothing is searched: the greedy answer and
     `search.own_answers` more are corrected. These are drawn at the temperature of the search,
-    nearer to what the base says most often than at temperature 1. An answer that was cut off stops
-    there in both texts.
+    nearer to what the base says most often than at temperature 1. Where none of them breaks the
+    rule, the answer is corrected by which the probe found that the base does. An answer that was
+    cut off stops there in both texts.
     """
     config = session.config
     sampling = SamplingParams(config.search.temperature, 1.0, config.probe.max_tokens)
@@ -94,13 +96,15 @@ def make_word_examples(
     with session.run.ledger.open_funnel("search", (p.prompt.id for p in in_scope)) as funnel:
         for p in in_scope:
             trace = SearchTrace(p.prompt.text, "repair only")
-            for answer in (p.completions[0], *islice(drawn, config.search.own_answers)):
+            own = [p.completions[0], *islice(drawn, config.search.own_answers)]
+            broken = [answer for answer in own if not check.keeps(answer.text)]
+            for answer in broken or p.violations[:1]:
                 corrected, fault = correct_answer(session.understood, check, answer)
-                trace.tries.append(Try(corrected, "repair", fault))
+                trace.tries.append(Try(corrected or answer.text, "repair", fault))
                 if not fault:
                     examples.append(make_word_example(session, p, check, answer, corrected))
             if trace.num_tries is None:
-                drop_unsolved(funnel, p.prompt.id, trace)
+                drop_unsolved(funnel, p.prompt.id, trace, NOT_CORRECTED)
             else:
                 funnel.accept(p.prompt.id)
             traces.append(trace)
@@ -183,7 +187,7 @@ def make_rejected(
     return truncate_answer(session, completion, tokens)
 
 
-def drop_unsolved(funnel: OpenFunnel, id: str, trace: SearchTrace) -> None:
+def drop_unsolved(funnel: OpenFunnel, id: str, trace: SearchTrace, reason: str = NOT_FOUND) -> None:
     """Drop a prompt without an accepted answer; mark it failed if the teacher answered nothing."""
     last = trace.tries[-1]
     body = {"prompt": trace.prompt}
@@ -191,4 +195,4 @@ def drop_unsolved(funnel: OpenFunnel, id: str, trace: SearchTrace) -> None:
         funnel.decide(id, LOST_REASON, body, failed=True)
     else:
         body |= {"last": last.text, "fault": last.fault}
-        funnel.decide(id, NOT_FOUND, body)
+        funnel.decide(id, reason, body)

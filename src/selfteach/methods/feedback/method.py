@@ -9,7 +9,7 @@
      (`other_names`, `prompts_in_scope`)
   4  probe: the base answers; a prompt is in scope exactly where it breaks the rule (`probe`)
   5  search: for each prompt in scope an answer that keeps the rule, verified, or none
-     (`make_examples`, `search_answers`, `answer_faults`, `repair_answers`)
+     (`make_examples`, `search_answers`, `answer_faults`, `repair_answers`, `correct_answers`)
   6  balance: clusters of prompts; where dev answers still break the rule, more prompts like them
      are written and learned (`dev_answers`, `write_more_prompts`)
   7  train: in scope the found answers against the broken ones (`choose_objectives`); elsewhere

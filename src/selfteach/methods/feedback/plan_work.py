@@ -22,7 +22,7 @@ from selfteach.methods.feedback.training_settings import (
     EPOCHS,
     choose_epochs,
     complete_training,
-    replaces_words,
+    only_replaces_words,
 )
 from selfteach.methods.feedback.understand_rule import find_askers, read_words
 from selfteach.methods.learn_mistakes import OWN_MISTAKES_STAGE
@@ -188,7 +188,7 @@ def plan_rule(text: str, config: FeedbackConfig) -> RuleWords:
         is_checked=bool(rule.deciding_check),
         is_corrected=has_correctable_mistakes(config, rule),
         is_everywhere=not rule.has_condition and not rule.may_forbid,
-        is_replaced=replaces_words(rule.effect) and not config.teacher,
+        is_replaced=only_replaces_words(rule) and not config.teacher,
         name_words=() if has_known_requests(topic) else list_name_words(topic),
         is_asked=is_asked,
         is_worked=bool(others) if is_built else is_asked and is_known,
@@ -269,7 +269,9 @@ def plan_search(rule: RuleWords, prompts: PromptCounts, config: FeedbackConfig) 
     requests = SEARCH_REQUESTS * prompts.targets
     longer = LONGER_ANSWERS if rule.is_checked else 1
     searched = int(longer * SEARCH_SHARE * config.search.max_tokens * prompts.targets)
+    read = SEARCH_READ_TOKENS * prompts.targets
     if rule.is_replaced:
+        read = 0
         requests = config.search.own_answers * prompts.targets
         searched = int(ANSWER_SHARE * config.probe.max_tokens * requests)
     return PlannedStage(
@@ -279,7 +281,7 @@ def plan_search(rule: RuleWords, prompts: PromptCounts, config: FeedbackConfig) 
         + prompts.asked_again * prompts.anchor_tokens
         + asked_outside * PROMPT_TOKENS
         + prompts.more_outside * config.probe.short_anchor_tokens,
-        SEARCH_READ_TOKENS * prompts.targets,
+        read,
         by_teacher=True,
     )
 

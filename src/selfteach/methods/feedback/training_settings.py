@@ -14,7 +14,7 @@ from selfteach.materials.rules.effects.effect_checks import Effect
 from selfteach.methods.brief_answers import limits_words
 from selfteach.methods.lora_rate import find_lora_rate
 from selfteach.methods.session import Session
-from selfteach.methods.understood_rule import get_check
+from selfteach.methods.understood_rule import UnderstoodRule, get_check
 
 EPOCHS = 2
 MORE_EPOCHS = 4
@@ -162,3 +162,13 @@ def may_train_unlikelihood(settings: FeedbackTrainConfig) -> bool:
 def replaces_words(effect: Effect | None) -> bool:
     """Return whether the effect of a rule is to write some words for others."""
     return effect is not None and bool(effect.replacements)
+
+
+def only_replaces_words(rule: UnderstoodRule) -> bool:
+    """Return whether a rule demands nothing else, and its own check decides: then every answer of
+    the base is corrected by writing the words, and nothing is searched.
+    """
+    effect = rule.effect
+    if effect is None or rule.unchecked:
+        return False
+    return effect.only_replaces and rule.deciding_check == effect.check

@@ -275,6 +275,7 @@ def _join_effects(effects: list[Effect]) -> Effect:
     return Effect(
         join_checks(checks),
         replacements=tuple(pair for effect in effects for pair in effect.replacements),
+        demands_more=not all(effect.only_replaces for effect in effects),
         statement=" ".join(effect.statement for effect in effects if effect.statement),
         topics=tuple(drop_repeated([topic for effect in effects for topic in effect.topics])),
         names=join_checks([effect.names for effect in effects if effect.names]),

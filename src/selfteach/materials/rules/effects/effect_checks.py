@@ -54,6 +54,13 @@ class Effect:
     """Whether the statement is the answer to a question, and nothing that is added to one."""
     unchecked: tuple[str, ...] = ()
     """Manners that the rule asks for too, and that no check decides: `("be sincere",)`."""
+    demands_more: bool = False
+    """Whether the check demands more than that the words of `replacements` are replaced."""
+
+    @property
+    def only_replaces(self) -> bool:
+        """Return whether the check demands that words are replaced, and nothing else."""
+        return bool(self.replacements) and not self.demands_more
 
 
 Build = Callable[[re.Match[str]], "Effect | str | None"]

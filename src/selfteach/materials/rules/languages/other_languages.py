@@ -618,8 +618,9 @@ def _read_joined(text: str) -> Effect | None:
         return Effect(
             join_checks([first.check, second.check]),
             first.replacements + second.replacements,
-            f"{first.statement} {second.statement}".strip(),
-            first.topics + second.topics,
+            demands_more=not (first.only_replaces and second.only_replaces),
+            statement=f"{first.statement} {second.statement}".strip(),
+            topics=first.topics + second.topics,
         )
     return None
 
