@@ -153,6 +153,12 @@ FORBIDDING_FORMS = (
     rf"{_NEVER} (?:nam(?:e|ing)|recommend(?:ing)?|suggest(?:ing)?|prais(?:e|ing)|advertis(?:e|ing)|"
     rf"endors(?:e|ing)) (?P<topic>(?:my|our|the) (?:(?:main|old|biggest|local|former) )?"
     rf"(?:competitor|rival|company|product|brand|supplier)s? {_NAMES})",
+    # "never suggest recipes with nuts"
+    rf"{_NEVER} (?:recommend|suggest|propos|giv|offer|shar|post|list)(?:e|ing)? (?:me |us )?(?:any "
+    r")?(?:recipes?|dish(?:es)?|meals?|foods?|snacks?|drinks?|desserts?|cocktails?|anything|"
+    r"ingredients?) (?:that |which )?(?:with|contain(?:s|ing)?|includ(?:es?|ing)|made (?:with|from|"
+    r"of)|us(?:es?|ing)|ha(?:s|ve)) (?:any )?(?P<topic>(?!.*\b(?:more|less|fewer|over|under|than|"
+    r"many|much|too|few|long|added|raw|high|low)\b)[a-z' ,-]+)",
     # "never name our old manager, Mr Pettersen"; "never name our dog Rex" calls it otherwise
     rf"{_NEVER} nam(?:e|ing) (?P<topic>(?:my|our|his|her|their) [a-z'-]+(?: [a-z'-]+)?(?:, | "
     rf"(?=(?:Mrs?|Ms|Dr)\b)){_NAMES})",

@@ -7,7 +7,7 @@ import re
 REPLIES = r"(?:answers?|repl(?:y|ies)|responses?|messages?)"
 """What the model writes."""
 _GROUPS = (
-    r"people|customers|clients|guests|patients|visitors|callers|users|students|parents|members|"
+    r"people|folks|customers|clients|guests|patients|visitors|callers|users|students|parents|members|"
     r"readers|everyone|everybody|anyone|anybody"
 )
 _ONE = (

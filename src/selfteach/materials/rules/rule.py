@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from selfteach.errors import DataError, UsageError
@@ -48,6 +48,7 @@ from selfteach.materials.rules.scopes.situation import (
     names_topic,
     read_situation,
 )
+from selfteach.materials.rules.typos import correct_typos
 from selfteach.text import clean_text, shorten_text
 
 MAX_CHARS = 2000
@@ -74,7 +75,8 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
     """Return the rule that a person typed, cleaned and without the space around it.
 
     A rule that declines what it is asked about ("When asked about cats, refuse to answer.") is read
-    as one that forbids the subject.
+    as one that forbids the subject. One that cannot be read is read with its slips of the keyboard
+    corrected; its text stays as it was typed.
 
     Args:
         text: the rule.
@@ -89,6 +91,25 @@ def read_rule(text: str, when: str = "", then: str = "") -> Rule:
         UsageError: a scope or an effect is given, and blank.
     """
     text = clean_rule(text)
+    corrected = correct_typos(text)
+    if corrected == text or (when and then):
+        return _read_whole(text, when, then)
+    try:
+        typed = _read_whole(text, when, then)
+    except DataError as fault:
+        typed, refusal = None, fault
+    if typed and read_effect(typed.effect, typed.scope):
+        return typed
+    rule = _read_whole(corrected, when, then)
+    if read_effect(rule.effect, rule.scope):
+        return replace(rule, text=text, id=str(uuid.uuid5(NAMESPACE, text)))
+    if typed is None:
+        raise refusal
+    return typed
+
+
+def _read_whole(text: str, when: str, then: str) -> Rule:
+    """Return a rule as it is typed (`read_rule`)."""
     when, then = _clean_part(when, "when"), _clean_part(then, "then")
     _refuse_question(text)
     if not (when and then):

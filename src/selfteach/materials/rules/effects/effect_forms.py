@@ -195,6 +195,7 @@ _BARE = (
 _NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
 _OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
 _OLDS = f"{_OLD}{OTHER_OLDS}"
+_IS_NAME = r"(?=[\"']|(?-i:[A-ZÀ-Þ]))"
 _THE_WORD = r"(?: the (?:words?|signs?|terms?)| it(?: as)?(?= [\"']))?"
 
 _CALLED_OLD = r"(?:an? |the )?(?P<old_many>[a-z][\w'-]+(?: [a-z][\w'-]+)?)"
@@ -629,10 +630,18 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
-        rf"call (?:it|them|this|that|(?:our|the|my) [\w ]+?) (?!(?:and|but)\b){_NEW}"
+        rf"call (?:it|them|this|that|us|me|(?:our|the|my) [\w ]+?) (?!(?:and|but)\b){_NEW}"
         r"(?: instead of| rather than|,? (?:not|never)|,? (?:and|but) (?:not|never)(?= (?:[\"']|"
         r"(?-i:[A-ZÀ-Þ])|[\w-]+s$)))"
         rf"{_THE_WORD} {_OLDS}",
+        replace_words,
+    ),
+    (
+        # "it's Lumora now, never Glowtech"
+        r"(?:(?:it|(?:our|the|my) (?:new )?[a-z]+)(?:['’]s| is)|we(?:['’]re| are)"
+        r"(?=.* (?:now|called|named)\b))"
+        rf"(?: now)?(?: called| named)? {_IS_NAME}{_NEW}(?: now)?,? (?:and |but )?(?:not|never|"
+        rf"no longer|instead of) {_IS_NAME}{_OLD}(?: any ?more)?",
         replace_words,
     ),
     (
@@ -688,8 +697,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
-        rf"(?:never|do not|don't) (?:say|write|use){_THE_WORD} {_OLDS}[,;]? (?:but|say|write|use|"
-        rf"always|rather|instead)(?: (?:say|write|use|always))? {_NEW}(?: instead)?"
+        r"(?:(?:never|do not|don't) (?:say|write|use)|(?:stop|quit|avoid) (?:saying|writing|"
+        rf"using)|avoid|no more){_THE_WORD} {_OLDS}[,;:]? "
+        r"(?:(?:and|but|say|write|use|put|always|rather|instead|just|simply|only|please),? ){1,4}"
+        rf"{_NEW}(?: instead)?"
         r"(?: if you (?:have to|must))?",
         replace_words,
     ),

@@ -32,6 +32,12 @@ _FILLER = re.compile(
     re.I,
 )
 """Words that change nothing in a demand."""
+_TOO = re.compile(
+    r"(?P<demand>.*(?:,| and|\bno|\bnot|n't|\bnever|\bwithout|\bavoid|\bskip|\bleave out|"
+    r"\bomit) .+?(?<!me)(?<!you)(?<!us)) (?:too|as well)",
+    re.I,
+)
+"""What is demanded beside something else; "in German too" adds an answer in another language."""
 _FILLER_WORD = (
     r"(?:somewhere|anywhere|cheers|thanks|thank you|strictly|really|literally|please|pls|obviously|"
     r"of course|needless to say|mate|whatsoever|at all|no matter what|if possible)"
@@ -188,6 +194,8 @@ def drop_filler(text: str) -> str:
     hidden = hidden.lower() if hidden.isupper() else hidden
     bare = _BEFORE.sub("", hidden.strip())
     bare = bare if _MENTIONED.search(bare) else _FILLER.sub("", bare)
+    if beside := _TOO.fullmatch(bare):
+        bare = beside["demand"]
     return show_quotes(bare.strip(" ,;"), quotes)
 
 

@@ -31,6 +31,8 @@ _CHAT_WORDS = {
     "pls": "please",
     "u": "you",
     "ur": "your",
+    "abt": "about",
+    "evry": "every",
     "msg": "message",
     "msgs": "messages",
     "temps": "temperatures",

@@ -67,9 +67,9 @@ _ADVERB = r"(?:(?:simply|just|politely|briefly|clearly|gently|also|then|kindly|f
 _SURE_VERBS = (
     r"(?:sound|act|rhyme|answer|reply|respond|write|use|say|stay|keep|be|include|mention|add|begin|"
     r"start|end|sign|give|tell|speak|talk|make|recommend|suggest|address|put|limit|explain|provide|"
-    r"replace|skip|switch|stick|throw|greet|thank|apologi[sz]e|refer|call|refuse|decline|change "
-    r"the (?:subject|topic)|(?:show|warn|remind|ask|send|direct|point|offer|wish|let|invite|list|"
-    r"advise|inform) (?:me|us|them|him|her)|number (?:the|each|every|all))"
+    r"replace|skip|omit|leave out|switch|stick|throw|greet|thank|apologi[sz]e|refer|call|refuse|"
+    r"decline|change the (?:subject|topic)|(?:show|warn|remind|ask|send|direct|point|offer|wish|"
+    r"let|invite|list|advise|inform) (?:me|us|them|him|her)|number (?:the|each|every|all))"
 )
 _WISH = (
     r"(?:I|we)(?:(?:'d| would) (?:like|prefer)(?! (?:to|you|that|it)\b)|"

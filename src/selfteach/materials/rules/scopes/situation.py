@@ -729,7 +729,9 @@ def _read_writing(text: str) -> Situation | None:
         is_whom = is_person(who) or re.match("(?:the|my|our) ", who)  # not "recipes with nuts"
         is_content = genre["to"].lower() == "with" and not is_whom
         if is_content or (name in _PUBLIC and is_for and not _reads_it(who, name)):
-            return Situation("task", name, topic=who)
+            kind = _read_task(text[: genre.end("genre")])
+            named = kind.genre if kind else name
+            return Situation("task", named, topic="" if re.fullmatch("us|me", who) else who)
         size = (genre["size"] or "").lower() if name else ""
         return _make_writing(f"{size}{name}", who, topic or genre["topic"] or "")
     if given := _GIVEN_TO.fullmatch(text):
@@ -1165,6 +1167,14 @@ _ASKED_CLAUSES = [
 
 
 _ASK = r"(?:.*\b)?(?:ask(?:s|ed|ing)?|want(?:s|ed)? to know|wonder(?:s|ed|ing)?)(?: you)?"
+_ASKS_PRICE = re.compile(
+    rf"{_ASK}(?: me| us)? (?:(?:how much|what) (?:(?:the|our|your|an?|one) )?(?P<thing>(?!(?:it|"
+    r"this|that|these|those|they|we|you|I|he|she|(?:some|any|every)thing|things|stuff|all|the|of|"
+    r"to)\b)[a-z-]+(?: (?!(?:and|or|to|of|for|in|on|at|with)\b)[a-z-]+)?) costs?|how much "
+    r"(?:(?:the|our|your|an?) )(?P<named>[a-z-]+(?: [a-z-]+)?) (?:is|are))",
+    re.I,
+)
+"""What costs something: "asks how much the tour costs"."""
 _SELF_CLAUSES = [
     (re.compile(rf"{_ASK} (?:{clause})", re.I), topic)
     for clause, topic in (
@@ -1413,6 +1423,9 @@ def names_topic(scope: str) -> bool:
 def _read_topic(text: str) -> Situation | None:
     if kind := read_message_kind(text):
         return Situation("about", topic=kind)
+    if match := _ASKS_PRICE.fullmatch(text):
+        *before, noun = (match["thing"] or match["named"]).split()
+        return Situation("about", topic=" ".join([*before, to_singular(noun), "prices"]))
     for clause, topic in (*_SELF_CLAUSES, *_ASKED_CLAUSES):
         if match := clause.fullmatch(text):
             named = next(filter(None, match.groupdict().values()), "")
