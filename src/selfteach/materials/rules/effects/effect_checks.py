@@ -1250,7 +1250,7 @@ def check_recommended(match: re.Match[str]) -> str | None:
     if _is_turned(what) or _SAYS_MORE.search(what) or _PREFERRED.search(what):
         return None
     what = re.sub(r"^[a-z]+ing (?=\w)", "", what)
-    return check_statement(what, is_clause=False) if len(what.split()) <= 6 else None
+    return check_statement(what) if len(what.split()) <= 6 else None
 
 
 def _find_so_many(match: re.Match[str], count: int) -> str:

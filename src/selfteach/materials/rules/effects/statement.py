@@ -25,8 +25,8 @@ _LIGHT = frozenset(
         "her i my me who which what when where why how if because is are was were be been being "
         "am has have had do does did can could will would shall should may might must not no "
         "nor and or but so than then at in on of for to from by with without within until till "
-        "about into over under after before during between up down out off only also always "
-        "never very too more most less least all any each every some other such just still "
+        "about into over under through after before during between up down out off only also "
+        "always never very too more most less least all any each every some other such just still "
         "again there here now today one's give gives given make makes made take takes taken get "
         "gets got offer offers go goes went possible available please people someone anyone "
         "everyone thing things something anything way kind pm am o'clock clock as well both "
@@ -116,6 +116,7 @@ def check_statement(text: str, *, is_clause: bool = True) -> str | None:
     text = _OF_SPEAKER.sub("I ", _MY_VALUE.sub("", _CONTRAST.sub("", text)))
     text = _OUR_STREET.sub("", text)
     text = re.sub(r"\bI am (\d+) years old\b", r"I am \1", text)
+    text = _GLUED_HOUR.sub(r"\1 \2", _RANGE.sub(r"\1 to \2", text))
     found = _check_codes(text) or _check_words(text, is_clause=is_clause)
     if found and contrast:
         found = [*found, _find_no_addition(contrast["other"].strip('"'))]
@@ -127,6 +128,10 @@ def check_statement(text: str, *, is_clause: bool = True) -> str | None:
     return check or None
 
 
+_RANGE = re.compile(r"(?<![\w.,:+-])(\d{1,3}) ?[-–—] ?(\d{1,3})(?![\w-]|[.,:]\d)")
+"""A range of numbers: "7-10 days"."""
+_GLUED_HOUR = re.compile(r"(?<![\d:.])(\d{1,2})([ap]\.?m\b)", re.I)
+"""An hour without a space: "11am"."""
 _MY_VALUE = re.compile(
     r"^my (?:favou?rite [a-z' -]+?|hobby|hobbies|home ?town|home|job|profession|birthday|"
     r"nationality|pets?|native language|mother tongue|star sign|age) (?:is|are|was|were) ",
@@ -213,7 +218,8 @@ def _check_codes(text: str) -> list[str]:
         text = text.replace(code, " ")
     words = [word for word in _find_words(text) if not re.fullmatch(_LABEL, word, re.I)]
     known = _find_known(words)
-    return [f'contains "{code}"' for code in codes] + [_find_word(w) for w in words if w in known]
+    found = [f'contains "{code}"' for code in codes] + [_find_word(w) for w in words if w in known]
+    return found if _NEGATED.search(text) else [*found, _find_no_denial(re.escape(codes[0]))]
 
 
 def _check_words(text: str, *, is_clause: bool) -> list[str]:
@@ -235,10 +241,12 @@ def _check_words(text: str, *, is_clause: bool) -> list[str]:
     claimed = _list_claimed(said, chosen, is_clause=is_clause) if is_said else []
     is_timed = _HOUR.search(text) is not None and not _UNTIL.search(text)
     find_claim = partial(_find_claim, is_timed=is_timed)
-    claims = {word: find_claim for word in claimed if word not in known}
+    claims = {word.lower(): find_claim for word in claimed if word not in known}
     finders = _choose_finders(text, claims, is_negated)
     found = [finders.get(word.lower(), _find_word)(word) for word in chosen]
     found = [*(find_claim(word) for word in claimed if word in known), *found]
+    if is_said and is_clause and not claimed and (named := _list_named(said, chosen)):
+        found.append(_find_no_denial("|".join(map(re.escape, named))))
     has_none = any(word.lower() in _NOTHING for word in words)
     if not found and (has_none or (is_negated and _HAS_ANY.search(text))):
         return [_HAS_NONE]
@@ -385,7 +393,8 @@ def _is_light(word: str) -> bool:
 
 
 _HOUR = re.compile(
-    rf"\b(?:at|from|to|until|till|by|before|after|and|between) ({NUMBER})\b"
+    rf"\b(?:(?:at|from|to|until|till|by|before|after|and|between) |(?=\d{{1,2}} to \d{{1,2}}"
+    rf"(?:[.,;!?]|$| ?[ap]\.?m)))({NUMBER})\b"
     r"(?= ?(?:[.,;!?-]|$|o'clock|[ap]\.?m|to\b|and\b|until\b|till\b|on\b|every\b|in the\b))",
     re.I,
 )
@@ -403,6 +412,21 @@ def _find_hour(word: str) -> str:
     late = rf"|\\b0{number}[:.]00\\b" if number < MIN_TWO_DIGITS else ""
     late += rf"|\\b{number + _HALF_DAY}[:.]00\\b" if number < _HALF_DAY else ""
     return rf'{found.removesuffix(")")} or regex "(?i)\\b{number}[ap]\\.?m\\b{late}")'
+
+
+_CLOCK = re.compile(r"(?P<hour>\d{1,2})[:.](?P<minute>[0-5]\d)(?:(?P<half>[ap])\.?m)?", re.I)
+"""A time of the day with its minutes: "5:30pm"."""
+
+
+def _find_clock(match: re.Match[str]) -> str:
+    """Return the condition that finds a time with its minutes: "5:30 pm", "5.30", "17:30"."""
+    hour, minute, half = int(match["hour"]), match["minute"], (match["half"] or "").lower()
+    late = hour % _HALF_DAY + _HALF_DAY
+    other_half = {"a": "p", "p": "a"}.get(half, "")
+    found = [rf"0?{hour}[:.]{minute}" + (rf"(?! ?{other_half}\\.?m)" if half else "")]
+    if half != "a" and hour != late:
+        found.append(rf"{late}[:.]{minute}")
+    return rf'regex "(?i)(?<![\\d:.])(?:{"|".join(found)})(?!\\d)"'
 
 
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -452,15 +476,19 @@ _WITHOUT = re.compile(r"\bwithout\b", re.I)
 _SAYS_NO = re.compile(r"\b(?:no|nor|not|never|cannot|none|nothing|nobody|without|unable)\b|n't\b")
 """The words by which a clause denies something, or says that it goes without."""
 _DENIES = (
-    r"(?:\\b(?:not(?! (?:only|just|an? problem|delay|put off|be (?:afraid|shy))\\b)|"
+    r"(?:\\b(?:not(?! (?:only|just|an? problem|hesitate|delay|put off|be (?:afraid|shy))\\b)|"
     r"never(?! (?:hurts?|forget)\\b)|cannot(?! hurt)|nobody|no one|none|neither|nor|"
     r"hardly|unable|no(?!,| (?:problem|worries|matter|doubt|\\w+ than)\\b))\\b|"
     r"n['’]t\\b(?! (?:worry|forget|hesitate|only|just|hurt|delay|put off|be (?:afraid|shy))\\b))"
 )
 """The pattern of what denies the words that follow."""
+_DENIED_BEFORE = (
+    rf"{_DENIES}(?:, \\w+,)?(?: (?!(?:and|but|because|since|as|so|(?:al)?though|while|without|"
+    r"before)\\b)[$€£]?\\w[\\w'’-]*){0,5} "
+)
+"""The pattern of a denial and the words up to the one that it denies."""
 _UNDENIED = (
-    rf"(?<!{_DENIES}(?:, \\w+,)?(?: (?!(?:and|but|because|since|as|so|(?:al)?though|while|without|"
-    r"before)\\b)\\w[\\w'’-]*){0,5} |"
+    rf"(?<!{_DENIED_BEFORE}|"
     r"(?<!(?:\\bnot|\\bnever|n['’]t)\\b[^.!?;]{0,40})\\bwithout (?:(?:an?|any|the) )?)"
 )
 """The pattern of a place that no denial stands before in its clause."""
@@ -479,7 +507,25 @@ def _find_claim(word: str, *, is_timed: bool) -> str:
     found = _make_stems(word)
     until = rf"|\\b(?:{found}) (?:until|till|before)\\b" if is_timed else ""
     denied = r"(?:no|none|neither|nobody|zero|hardly)\\b(?! \\w+ than)"
-    return rf'regex "(?i){_UNDENIED}\\b(?:{found})\\b(?! {denied}){until}"'
+    money = "(?<![$€£])[$€£]?" if word[0].isdigit() else ""
+    return rf'regex "(?i){_UNDENIED}{money}\\b(?:{found})\\b(?! {denied}){until}"'
+
+
+def _list_named(text: str, chosen: Sequence[str]) -> list[str]:
+    """Return the names and the days of a clause that tell when or where something is so."""
+    days = {one for match in _DAY.finditer(text) for one in _find_words(match[0])}
+    timed = {one for match in _HOUR.finditer(text) for one in _find_words(match[0])}
+    return [word for word in chosen if word in days or (word[0].isupper() and word not in timed)]
+
+
+def _find_no_denial(pattern: str) -> str:
+    """Return the condition that a name, a day or a code is not denied: "not on June 12th".
+
+    Args:
+        pattern: a regular expression.
+    """
+    escaped = pattern.replace("\\", r"\\")
+    return rf'not regex "(?i){_DENIED_BEFORE}(?:{escaped})(?!\\w)"'
 
 
 def _make_stems(word: str) -> str:
@@ -544,6 +590,8 @@ def _find_word(word: str, *, is_verb: bool = False) -> str:
         in_words = "hundred" if number == MAX_SPELLED else spell_number(number)
         other = in_words if word.isdecimal() else str(number)
         return f'(contains "{low}" or contains "{other}")'
+    if clock := _CLOCK.fullmatch(word):
+        return _find_clock(clock)
     word, low = word.removesuffix("'s"), low.removesuffix("'s")
     if re.fullmatch(r"\d+s", word):  # "under 16s"
         return f'(contains "{word[:-1]}" or contains "{word}")'
@@ -602,7 +650,7 @@ def make_wildcard(word: str) -> str:
     if stem in IRREGULAR_PLURALS:
         return stem  # whose plural is found too
     cut = re.sub(r"(?:ing|ed)$", "", stem)
-    if cut != stem and re.search(r"([bdgmnprt])\1$", cut):
+    if cut != stem and re.search(r"([bdgmnprt])\1$|[aeiou][^aeiou]+[aeiou]ll$", cut):
         cut = cut[:-1]  # shipping, ships
     stem = cut if len(cut) >= 4 else stem
     stem = re.sub(r"(?<=[a-z]ver)y$", "", stem)  # delivery, deliver
