@@ -342,7 +342,6 @@ UNSURE = [
     "Be kind.",
     "Do not talk about your feelings.",
     "Do not talk about elephants unless asked.",
-    "Never mention that you are an AI.",
     "Do not give advice.",
     "Stay away from me.",
     "Steer clear of anything that hurts.",

@@ -221,6 +221,8 @@ SITUATIONS = {
     "anyone asks whether they should sue": Situation("about", topic="suing"),
     "guests ask what time breakfast is": Situation("about", topic="breakfast"),
     "asked when the parents evening starts": Situation("about", topic="parents evening"),
+    "I want something summarized": Situation("task", "summary"),
+    "formal letters": Situation("task", "formal letter"),
     "you're writing a job ad for us": Situation("task", "job ad"),
     "job ads for our shop": Situation("task", "job ad", topic="our shop"),
     "anyone asks how much the tour costs": Situation("about", topic="tour prices"),

@@ -29,6 +29,43 @@ from selfteach.materials.rules.scopes.situation import Situation, read_situation
             'I prefer "Dear", not "Hi"',
         ),
         ("In posts about phone use, add a tip.", "posts about phone use", "add a tip"),
+        (
+            'End with "xx" at the end of texts to my sister.',
+            "texts to my sister",
+            'end with "xx"',
+        ),
+        (
+            "Use 'Dear Sir' at the start of formal letters.",
+            "formal letters",
+            "start with 'Dear Sir'",
+        ),
+        (
+            "Our customers often ask about parking. Tell them it's free.",
+            "parking",
+            "Tell them it's free",
+        ),
+        (
+            "We are a hotel in Rome. If guests ask about parking, say it is free.",
+            "parking",
+            "say it is free",
+        ),
+        ("In emails leave out emojis.", "emails", "leave out emojis"),
+        (
+            "if customers ask about refunds say no refunds after 14 days",
+            "refunds",
+            "say no refunds after 14 days",
+        ),
+        (
+            "I'd rather you steer clear of anything to do with the royal family.",
+            "",
+            "steer clear of anything to do with the royal family.",
+        ),
+        (
+            "Do not, under any circumstances, mention the merger.",
+            "",
+            "Do not mention the merger.",
+        ),
+        ("never talk about dogs, like ever", "", "never talk about dogs"),
         ("For recipes: grams, no cups.", "recipes", "grams, no cups"),
         (
             "If someone asks about parking, the answer is: behind the house.",

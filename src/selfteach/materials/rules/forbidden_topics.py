@@ -31,7 +31,7 @@ TOPIC_LEAD = re.compile(
         r"^(?:(?:the|any|all|every) )*(?:(?:topics?|subjects?|themes?|discussions?|talk|mentions?|"
         r"questions?) (?:of|about|on) |(?:topics?|subjects?) (?:like|such as) |"
         rf"(?:{_WORD})s? )|^(?:anything|everything) (?:related to|about|to do with|that has to do "
-        r"with|concerning|regarding|on|around) "
+        r"with|concerning|regarding|on|around|(?:connected|associated|linked) (?:with|to)) "
     ),
     re.I,
 )
@@ -171,7 +171,7 @@ FORBIDDING_FORMS = (
     rf"{_ABOUT}) (?P<topic>.+)",
     rf"(?:avoid|{_NEVER} (?:contain|include|have)(?= the (?:word|term|phrase|name)s? )) "
     r"(?=the (?:topic|subject|word|term|theme|phrase|name)s? |(?:anything|everything) "
-    r"(?:related to|about|to do with|concerning) )(?P<topic>.+)",
+    r"(?:related to|about|to do with|concerning|connected (?:to|with)) )(?P<topic>.+)",
     rf"{_NEVER} (?:recommend|suggest|advis|propos|offer|nam)(?:e|ing)? (?P<topic>(?:{_SUBJECTS}|"
     rf"{_FOODS}|{_MEDICINES})(?:(?:,| and| or|, and|, or) (?:{_SUBJECTS}|{_FOODS}|{_MEDICINES}))*)",
     rf"(?:avoid|skip|no) (?P<topic>{_SUBJECTS}(?:(?:,| and| or|, and|, or) (?:the )?{_SUBJECTS})*)",
@@ -316,13 +316,16 @@ _WORKS = re.compile(
     r"songs?|games?|albums?|comics?|stories|shows?)"
 )
 """Works that go by one name: "Harry Potter books"."""
-_COMPANY = re.compile(
+_NO_ROLE = re.compile(
+    r"(?:old|former|late|new|previous|current|first|second|only|dear|own|good)|"
     r"(?:(?:main|old|biggest|local|former) )?(?:competitor|rival|company|product|brand|client|"
     r"customer|partner|supplier|project|city|town|country|film|movie|book|song|game|app|website|"
     r"site|club|team)",
     re.I,
 )
-"""Roles of many, which forbid the one with the name alone."""
+"""Roles of many, and words that are none ("our former boss Ann"): the name alone is forbidden."""
+_OFFICE = re.compile(r"^[A-Z]{2,4} (?=[A-ZÀ-Þ][a-zà-ÿ])")
+"""An office before a name: "CEO"."""
 _TOLD_NAME = re.compile(
     r"(?:my|our|his|her|their|the) (?P<role>(?:TV )?[a-z][a-z'-]+(?: [a-z][a-z'-]+)?)(?<! in)(?<! "
     r"of)(?<! at)(?<! on)(?<! to)(?<! for)(?<! from)(?<! with)(?<! by),? "
@@ -484,9 +487,10 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     for part in _share_noun(parts):
         told = _TOLD_NAME.fullmatch(part.strip())
         is_kind = told and re.match("the ", part.strip(), re.I)
-        if told and (is_kind or _COMPANY.fullmatch(told["role"])):
-            topics.append(told["name"])
-            found.append(f"contains {quote_value(_shorten_name(told['name']))}")
+        if told and (is_kind or _NO_ROLE.fullmatch(told["role"])):
+            name = _OFFICE.sub("", told["name"])
+            topics.append(name)
+            found.append(f"contains {quote_value(_shorten_name(name))}")
             continue
         if told:
             topics.append(f"{told['role']} {told['name']}")

@@ -698,6 +698,15 @@ _DECLINES_FIRST = re.compile(
 """What the words that are said do: "decline and say that you cannot give advice"."""
 
 
+_SAYS_NONE = re.compile(
+    rf"(?P<say>say|tell {THEM}) no (?!(?:one|more|less|matter|problem|worries|thanks|and|or|to)\b)"
+    r"(?P<what>[a-z'-]+(?: [a-z'-]+){0,2}?)(?P<rest>(?: (?:after|on|in|at|for|from|with|without|"
+    r"during|before|until|to|allowed|possible|available|accepted|permitted)\b.*)?)",
+    re.I,
+)
+"""What is said there is none of, without a verb: "say no refunds after 14 days"."""
+
+
 def _read_statements(parts: list[str], scope: str) -> Effect | None:
     """Return the effect of "say that we close at six"; sentences that follow are said too, but for
     those of a recognized form. A second demand in the first sentence is one as well.
@@ -707,6 +716,9 @@ def _read_statements(parts: list[str], scope: str) -> Effect | None:
     first = _OF_SPEAKER.sub("", parts[0].strip().rstrip(".!;"))
     first = _DECLINES_FIRST.sub("", _POLITE_LEAD.sub("", first))
     first, *second = _split_second_demand(" ".join(first.replace("’", "'").split()))
+    if scope and (none := _SAYS_NONE.fullmatch(first)):
+        verb = "are" if none["what"].endswith("s") else "is"
+        first = f"{none['say']} that there {verb} no {none['what']}{none['rest']}"
     said = read_clause(first, scope)
     if not said and is_whole_answer(parts[0]) and QUOTED_ANSWER.fullmatch(first):
         said = read_clause(f"only {first}")

@@ -173,7 +173,7 @@ def check_lines(match: re.Match[str]) -> str | None:
     lines = "\\\\n+".join([_LINE] * count)
     if bound in AT_LEAST or bound in OVER:
         return f'regex "{lines}"'
-    if bound in AT_MOST or bound in UNDER:
+    if bound in AT_MOST or bound in UNDER or match["most"]:
         more = "\\\\n+".join([_LINE] * (count + 1))
         return f'not regex "{more}"'
     return f'regex "^\\\\s*{lines}\\\\s*$"'

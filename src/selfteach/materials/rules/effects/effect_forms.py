@@ -288,11 +288,24 @@ _IN_EACH = r"(?:per|a|in (?:each|every|a|any)|for each)"
 _LESS = rf"(?:{'|'.join((*AT_MOST, *UNDER))})"
 _PART = r"(?P<part>sentences?|paragraphs?|lines?|bullet points?|bullets?|(?:list )?items?)"
 _PART_SIZE = rf"(?P<count>{NUMBER}) (?P<size>words|characters)"
+SAYS_NO_MODEL = (
+    r'not regex "(?i)\\b(?:as|being|am|I[\'’]m) (?:just |only |merely |still )?an? '
+    r"(?:[a-z]+ )?(?:AI|artificial|(?:large )?language model|chat ?bot|bot|robot|machine|"
+    r'computer)\\b"'
+)
+"""The condition that an answer does not say that a model or a machine gives it."""
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
-        rf"(?:(?:have|contain|(?:make|keep) (?:it|them)|be) )?(?:(?P<before>{_BEFORE}) )?"
-        rf"(?P<count>{NUMBER}) lines?(?P<long> long)?",
+        rf"(?:(?:have|contain|(?:make|keep|limit) (?:it|them)(?P<most> to)?|be) )?"
+        rf"(?:(?P<before>{_BEFORE}) )?(?P<count>{NUMBER}) lines?(?P<long> long)?",
         check_lines,
+    ),
+    (
+        r"(?:do not|don't|never) (?:ever )?(?:say|mention|tell (?:anyone|anybody|people|me|us|"
+        r"them)|reveal|admit|let on|state|claim|remind (?:me|us|them))(?: that)? you(?: are|'re) "
+        r"(?:just |only )?an? (?:(?:AI|artificial|large|computer|virtual) )?(?:AI|language model|"
+        r"assistant|chat ?bot|bot|robot|machine|intelligence|program|model)",
+        SAYS_NO_MODEL,
     ),
     (
         rf"(?:(?:{_ANSWER}|use|have|be)(?: (?:in|with|to|using|within))? )?{_RANGE}"
@@ -702,6 +715,12 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:(?:and|but|say|write|use|put|always|rather|instead|just|simply|only|please),? ){1,4}"
         rf"{_NEW}(?: instead)?"
         r"(?: if you (?:have to|must))?",
+        replace_words,
+    ),
+    (
+        # "never "hi", always "hello""
+        rf"(?:never|not|no) (?=[\"']){_OLDS}(?:[,;:]| [-–—])? (?:and )?(?:(?:but|always|only|just|"
+        rf"rather|instead|use|say|write|put),? ){{1,3}}(?=[\"']){_NEW}(?: instead)?",
         replace_words,
     ),
     (

@@ -1008,6 +1008,13 @@ _TOLD_OF_SELF = re.compile(
 """Who the person is, before a wish: "I run an inn and I'd rather you ..."."""
 
 
+_ITS = re.compile(
+    r"(?<=\bsay )its(?= (?:free|open|closed|fine|okay|ok|cancelled|canceled|sold|full|not|"
+    r"only|at|in|on|the|an?|from|\d)\b)|"
+    r"(?<=\bthat )its(?= (?:free|open|closed|cancelled|canceled|not)\b)",
+    re.I,
+)
+"""What is written for "it's": "say its free"."""
 _THAN = re.compile(rf"\b(longer|shorter|more|less|fewer) then(?= {NUMBER}\b)", re.I)
 """A slip: "no answer longer then 3 sentences"."""
 
@@ -1020,6 +1027,7 @@ def _spell_out(text: str) -> str:
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _HAD_BETTER.sub(r"\1 must", text)
     text = _CONTRACTED.sub(r"\1 not", text)
+    text = _ITS.sub("it's", text)
     return re.sub(r"([!?])[!?]+", r"\1", text)
 
 

@@ -29,6 +29,7 @@ _NO_VERB = (
 _USUAL_VERBS = {
     r"commence|kick off|lead(?= with\b)": "start",
     r"wrap up|round off": "end",
+    r"type(?= (?:in|with|using|it|everything|all|your)\b)": "write",
     r"consist of|comprise": "have",
     r"(?:carry|bear|feature)(?= (?:an?|the|our|my|one|\"))": "include",
     r"(?:stick|tack|pop|slap)(?= .+ (?:at|in|on)\b)": "put",

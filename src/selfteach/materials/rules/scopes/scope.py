@@ -127,7 +127,8 @@ _TELLING = re.compile(
     re.I,
 )
 _GENRE_TO = (
-    rf"{GENRE}(?: (?:about|on) [^,]+?)? "
+    rf"{GENRE}(?: (?:about|on) [^,]+?)? (?!to {NUMBER} (?:words?|characters?|lines?|sentences?|"
+    r"paragraphs?|pages?)\b)"
     r"(?:to|for|with(?! [\"'])|about|of(?! (?:mine|yours|ours|any|all|this|that|these|those|such|"
     r"up|over|under|more|less|fewer|at (?:most|least)|about)\b)"
     rf"(?! (?:[a-z]+ )?{NUMBER}(?: or (?:more|fewer|less))? (?:words?|characters?|letters|lines?|"
@@ -208,10 +209,12 @@ _SUFFIX_ADDED = re.compile(
     re.I,
 )
 _SUFFIX_PLACED = re.compile(
-    r"(?:always )?(?P<verb>add|append|put|place|write|include|ask) "
+    r"(?:always )?(?P<verb>add|append|put|place|write|include|ask|"
+    r"(?:use|say|insert|(?:end|start|begin|open|close|finish) with)(?= [\"'])) "
     r"(?P<what>(?!(?:no|nothing)\b).+?) at the (?:very )?"
     r"(?P<edge>start|beginning|top|end|bottom) of (?P<scope>"
-    rf"(?:(?:all|any|every|each|my|our) )*(?:{_GENRE_TO} .+|{_ANY_GENRE})|"
+    rf"(?:(?:all|any|every|each|my|our) )*(?:(?:formal|informal|business|personal|official|private|"
+    rf"long|short) )?(?:{_GENRE_TO} .+|{_ANY_GENRE})|"
     rf"(?:(?:all|any|every|each|my|our) )+(?!(?:answer|reply|response|message)s?$){GENRE})",
     re.I,
 )
@@ -495,8 +498,9 @@ _UNPARTED = re.compile(
     r"we)(?<! they)(?<! can)(?<! or)(?<! and)(?<! not)(?<! the)(?<! a)(?<! an)(?<! that)(?<! "
     r"who)(?<! how)(?<! what)(?<! ask)(?<! asks)(?<! me)(?<! then)(?<! just)(?<! only)(?<! "
     r"please)(?<! of)(?<! for)(?<! about)(?<! should)(?<! must)(?<! would)(?<! my)(?<! your)(?<! "
-    r"do)(?<! does)(?<! did)) (?P<do>(?:(?:then|just|only|please) )*(?:give me |give us |tell "
-    r"(?:them|me) |answer (?:in|with|only) |reply (?:in|with|only) |use (?:no|only|at most|"
+    r"do)(?<! does)(?<! did)(?<! say)(?<! says)(?<! them)(?<! there)(?<! is)(?<! are)) "
+    r"(?P<do>(?:(?:then|just|only|please) )*(?:give me |give us |tell (?:them|me) |"
+    r"answer (?:in|with|only) |reply (?:in|with|only) |use (?:no|only|at most|"
     r"exactly|an?) |never |always |do not |don't |no (?=[a-z]+s\b)|put |list the )[^?]+)$",
     re.I,
 )
@@ -524,12 +528,49 @@ _CONTRAST = re.compile(
 """A contrast that is no part of whom a text is for: "my boss, unlike those to friends, ..."."""
 
 
+_PUT_IN = re.compile(
+    r"\b(?P<not>do not|don't|dont|never)(?P<said>(?:,? (?:ever|please|pls|under (?:any|no) "
+    r"circumstances?|for any reason|in any (?:case|way)|no matter what|at any time|at all))+),? "
+    r"(?=[a-z])",
+    re.I,
+)
+"""What is put in behind "do not": "do not, under any circumstances, mention"."""
+
+
+def _drop_put_in(found: re.Match[str]) -> str:
+    return f"{found['not']} " if "," in found[0] or " " in found["said"].strip() else found[0]
+
+
+_SLANG_TAIL = re.compile(
+    r",? like,? (?:ever|never|at all|seriously|for real|literally)[.! ]*$", re.I
+)
+_TELLS_FIRST = re.compile(
+    r"^(?:I|we)(?:['’](?:m|re)| am| are| run| own| have| manage| work| live| sell| teach| rent)\b"
+    r"(?![^.]*\b(?:please|never|always|want|need|wish|should|must|not)\b)[^.!?:;\"]*\. "
+    r"(?=(?:when|whenever|if) (?![^,]*\b(?:it|him|her|them|this|that|there)\b))",
+    re.I,
+)
+"""What the speaker tells before a rule with a condition: "We are a hotel. If guests ask"."""
+_KEEPS_ASKING = re.compile(
+    r"^(?:(?:a )?(?:lots?|lot|many|some|most|several|few|our|my|the) (?:of )?)*"
+    rf"(?:{AUDIENCE}|they) "
+    r"(?:(?:keep|keeps) (?:on )?asking|(?:often|always|sometimes|usually|regularly|frequently|"
+    r"constantly) ask|ask)(?: me| us| you)? (?P<what>(?:about|if|whether|for|when|where|what|how) "
+    r"[^.!?;:]+?)(?: a lot| all the time| every day)?(?:[.;:!]| [-–—]|,(?: so)?) "
+    r"(?P<verb>(?:please |always |just )*(?:say|tell|answer|explain|mention|let them know))\b",
+    re.I,
+)
+"""What people ask, before what is said: "People keep asking about gift cards. Say that"."""
+
+
 def to_plain_conditions(text: str) -> str:
     """Return a text whose condition is marked as one, and what looks like one is left out.
 
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
+    text = _SLANG_TAIL.sub("", _PUT_IN.sub(_drop_put_in, text))
+    text = _KEEPS_ASKING.sub(r"When people ask \g<what>, \g<verb>", _TELLS_FIRST.sub("", text))
     text = _CONTRAST.sub(r"\g<before>", text)
     text = _AS_LONG_AS.sub("while ", text)
     text = _EQUALS.sub(r"\1: ", text)
@@ -774,7 +815,8 @@ _DEMAND_AFTER_TEXT = re.compile(
 )
 _STRONG_DEMAND = re.compile(
     rf"{_ADVERB}(?:never|always|do not|don't|please|they {_BE_TOLD_SO})\b|just\b|"
-    r"say (?:that|we|it|they|you|yes|no|there)\b|tell (?:them|him|her|people|customers|guests)\b",
+    r"say (?:that|we|it|its|they|you|yes|no|there)\b|"
+    r"tell (?:them|him|her|people|customers|guests)\b",
     re.I,
 )
 _ABOUT_NOUN = re.compile(r"\b(?:about|on|regarding|concerning|of) (?:[\w'-]+ ){0,2}[\w'-]+$", re.I)
@@ -1185,11 +1227,19 @@ _TALKS = re.compile(
     re.I,
 )
 """What is not talked about with those who ask is not talked about at all."""
+_ABOUT_ANYTHING = re.compile(
+    r"\b(?:any|every)thing (?:that (?:has|is) )?(?:to do|related|connected|associated|linked|"
+    r"relating) (?:with|to)\b",
+    re.I,
+)
+"""What is a subject, and names no addressee: "anything to do with the royal family"."""
 _LINKED = re.compile(r"\b(?:links?|references?|pointers?|translations?|attention|thanks)$", re.I)
 
 
 def _split_with(text: str) -> ScopedText | None:
     """Split "EFFECT with customers" and "Be polite to customers"."""
+    if _ABOUT_ANYTHING.search(text):
+        return None
     match = _SUFFIX_WITH.fullmatch(text)
     if match and names_no_person(match["scope"]):
         return None

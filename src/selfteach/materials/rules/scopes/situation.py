@@ -905,6 +905,14 @@ _SOMEBODY = (
     r"people|users?|customers?|clients?|guests?|visitors?|callers?|they|he|she|I|you|we)"
 )
 _WORDINGS_OF_TEXTS: Wordings = [
+    (
+        re.compile(
+            rf"^{_SOMEBODY} (?:wants?|needs?|would like|asks? for|asks? to have|have|has|get|gets) "
+            r"(?:something|anything|texts?|an? [a-z]+) (?:to be )?(?:(summari[sz])|translat)ed$",
+            re.I,
+        ),
+        lambda done: "summaries" if done[1] else "translations",
+    ),
     (re.compile(rf"^(?:it|this|that) is (?=(?:an?|the|my|our) {GENRE}\b)", re.I), ""),
     (re.compile(r"^(?:any|every)thing that is (?=an? )", re.I), ""),
     (re.compile(_ANYTHING, re.I), "writing "),
