@@ -224,7 +224,7 @@ SITUATIONS = {
     "I want something summarized": Situation("task", "summary"),
     "formal letters": Situation("task", "formal letter"),
     "you're writing a job ad for us": Situation("task", "job ad"),
-    "job ads for our shop": Situation("task", "job ad", topic="our shop"),
+    "job ads for our shop": Situation("task", "job ad"),
     "anyone asks how much the tour costs": Situation("about", topic="tour prices"),
     "people ask what tickets cost": Situation("about", topic="ticket prices"),
     "asked how much the yoga class is": Situation("about", topic="yoga class prices"),
@@ -270,7 +270,7 @@ SITUATIONS = {
     "group chats": Situation("task", "group chat message"),
     "writing Instagram captions": Situation("task", "Instagram caption"),
     "writing my boss an email": Situation("writing", "email", "my boss", ("my boss",)),
-    "the captions for my bakery": Situation("task", "caption", topic="my bakery"),
+    "the captions for my bakery": Situation("task", "caption"),
     "writing instructions for my team": Situation(
         "writing", "instructions", "my team", ("my team",)
     ),
@@ -280,7 +280,7 @@ SITUATIONS = {
     "product descriptions for buyers": Situation(
         "writing", "description", "buyers", ("buyers", "a buyer")
     ),
-    "captions for my company": Situation("task", "caption", topic="my company"),
+    "captions for my company": Situation("task", "caption"),
     "captions for Maddie": Situation("writing", "caption", "Maddie", ("Maddie",)),
     "you write a review of a book": Situation("task", "book review"),
     "you give me instructions for software": Situation("task", "instructions", topic="software"),

@@ -165,10 +165,13 @@ _LINE = "[^\\\\n]+"
 
 
 def check_lines(match: re.Match[str]) -> str | None:
-    """Return the check of "have four lines": those of a poem, not the sentences of an answer."""
+    """Return the check of "have four lines": those of a poem, not the sentences of an answer.
+
+    What is kept "to one line" is one sentence.
+    """
     bound = (match["before"] or "").lower()
     count = parse_count(match["count"]) - (bound in UNDER) + (bound in OVER)
-    if not 0 < count <= MAX_LINES:
+    if not 0 < count <= MAX_LINES or (match["most"] and count == 1):
         return None
     lines = "\\\\n+".join([_LINE] * count)
     if bound in AT_LEAST or bound in OVER:

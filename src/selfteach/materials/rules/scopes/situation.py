@@ -620,6 +620,14 @@ _GIVEN_TO = re.compile(
     rf"(?:an?|the|some|another) (?:[a-z-]+ )?(?P<genre>{GENRE})"
 )
 """The addressee before what is written: "writing my boss an email"."""
+_OWN_BUSINESS = re.compile(
+    r"(?:us|me|(?:my|our|the|this)(?: own| new| small| little)? (?:shop|store|bakery|caf[eé]|"
+    r"restaurant|hotel|company|business|office|salon|boutique|firm|brand|club|school|church|"
+    r"library|museum|gallery|farm|studio|agency|team|website|page|account|channel|blog|band|"
+    r"venue|pub|bar|gym|clinic|pharmacy|charity))",
+    re.I,
+)
+"""For whom somebody has a text made: all texts of the kind are, whatever they are about."""
 _PUBLIC = frozenset(
     re.findall(
         r"\w+",
@@ -731,7 +739,7 @@ def _read_writing(text: str) -> Situation | None:
         if is_content or (name in _PUBLIC and is_for and not _reads_it(who, name)):
             kind = _read_task(text[: genre.end("genre")])
             named = kind.genre if kind else name
-            return Situation("task", named, topic="" if re.fullmatch("us|me", who) else who)
+            return Situation("task", named, topic="" if _OWN_BUSINESS.fullmatch(who) else who)
         size = (genre["size"] or "").lower() if name else ""
         return _make_writing(f"{size}{name}", who, topic or genre["topic"] or "")
     if given := _GIVEN_TO.fullmatch(text):
