@@ -313,9 +313,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         check_range,
     ),
     (
-        rf"(?:{_ANSWER} |say |start with |only )*(?:with )?(?:only |just |either )*"
+        rf"(?:{_ANSWER} |say |start with |only |just )*(?:with )?(?:only |just |either )*"
         r"[\"']?yes[\"']? or [\"']?no[\"']?"
-        r"(?: only| first)?(?:,? (?:and |before )?then (?P<more>.+))?",
+        r"(?: only| first|,? (?:and )?nothing (?:else|more))?"
+        r"(?:,? (?:and |before )?then (?P<more>.+))?",
         check_yes_or_no,
     ),
     (
@@ -650,6 +651,18 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
+        # "the right word is "bookings", so don't use "reservations""
+        rf"(?:the|our) (?:right|correct|proper|preferred) (?:word|term|name|spelling) is {_NEW}"
+        rf"[,;]?(?: (?:so|and))?(?: please)? (?:do not|don't|never|avoid) (?:(?:use|say|write|"
+        rf"using|saying|writing) )?{_OLDS}",
+        replace_words,
+    ),
+    (
+        rf"(?:please )?(?:do not|don't|never) (?:use|say|write) {_OLD}[,;]? (?:the|our) (?:right|"
+        rf"correct|proper|preferred) (?:word|term|name|spelling) is {_NEW}",
+        replace_words,
+    ),
+    (
         # "it's Lumora now, never Glowtech"
         r"(?:(?:it|(?:our|the|my) (?:new )?[a-z]+)(?:['’]s| is)|we(?:['’]re| are)"
         r"(?=.* (?:now|called|named)\b))"
@@ -725,7 +738,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:refer to|speak of|write about) (?P<old>{_NAMED_THING}) as [\"']?"
-        rf"(?P<new>(?!{_NO_NOUN})[\w'’&-]+(?: [\w'’&-]+){{0,3}})[\"']?",
+        rf"(?P<new>(?!{_NO_NOUN})[\w'’&.-]+(?: [\w'’&.-]+){{0,3}})[\"']?",
         rename,
     ),
     (

@@ -1008,6 +1008,18 @@ _TOLD_OF_SELF = re.compile(
 """Who the person is, before a wish: "I run an inn and I'd rather you ..."."""
 
 
+_JUST_YES = re.compile(
+    r"\bjust ((?:say|answer|reply|respond)(?: with)?) (?=[\"']?yes[\"']? or )"
+    r"(?!.*\b(?:first|then)\b)",
+    re.I,
+)
+"""What must be all of the answer."""
+_THE_TOPIC = re.compile(
+    r"\b(?:avoid|drop|skip|leave|stay off|stay away from|keep off|steer clear of) "
+    r"(?:the|that|this) (?:topic|subject)(?: (?:altogether|entirely|completely|alone))?(?=[.! ]*$)",
+    re.I,
+)
+"""What was named before: "she is terrified of spiders, avoid the topic"."""
 _ITS = re.compile(
     r"(?<=\bsay )its(?= (?:free|open|closed|fine|okay|ok|cancelled|canceled|sold|full|not|"
     r"only|at|in|on|the|an?|from|\d)\b)|"
@@ -1027,7 +1039,9 @@ def _spell_out(text: str) -> str:
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _HAD_BETTER.sub(r"\1 must", text)
     text = _CONTRACTED.sub(r"\1 not", text)
-    text = _ITS.sub("it's", text)
+    text = _THE_TOPIC.sub("do not mention it", _ITS.sub("it's", text))
+    text = _JUST_YES.sub(r"\1 only ", text)
+    text = re.sub(r"(?<=\bsay )im\b|(?<=\bthem )im\b|(?<=\bthat )im\b", "I'm", text)
     return re.sub(r"([!?])[!?]+", r"\1", text)
 
 

@@ -22,6 +22,12 @@ _HANDED = re.compile(
     r"[a-z' -]+?)[:,]? (?P<value>\S*\d\S*(?: .+)?|\S+@\S+|\S+\.\S{2,}|\"[^\"]+\")(?: to .+)?",
     re.I,
 )
+_SAID_NUMBER = re.compile(
+    r"(?:say|state) (?P<what>(?:our|my|the) [a-z' -]*(?:number|hotline|line|code))[:,]? "
+    r"(?P<value>\+?\d[\d ()/-]*\d)",
+    re.I,
+)
+"""A number that is only said: "say our phone number 555-0134"."""
 _MEASURED = re.compile(
     r"\S+ (?:words?|sentences?|lines?|points?|options?|items?|steps?|examples?|bullets?|"
     r"paragraphs?|characters?|reasons?|facts?|tips|ideas|things|parts|ways)\b",
@@ -87,9 +93,10 @@ SAY_THAT = re.compile(
     r"(?P<bare>(?:(?:we|you|they|it|there)['’](?:re|s|ve|ll)|(?:I|you|we)(?:['’]d| would) "
     r"(?:rather|prefer|like|love)|we|they|it is|it's|(?:it|this|that|he|she) (?!(?:as|in|like|"
     r"with|to|from|by|for|using|without|briefly|simply|again)\b)[a-z]+|there is|there are|you "
-    r"(?:can|can't|can not|are|were|have|do not|don't|cannot|won't)|you're|"
+    r"(?:can|can't|can not|are|were|have|do not|don't|cannot|won't|must|should|need|may)|you're|"
+    r"I['’]m|I am|"
     r"(?:(?-i:[A-ZÀ-Þ])\w+['’]s [a-z]+|(?!(?:who|what|which|where|when|why|how|whether|"
-    r"if)\b)[a-z]+(?: [a-z]+)?) (?:(?:is|are)(?:n['’]t)?|starts?|opens?|closes?|ends?|costs?|"
+    r"if)\b)[a-z-]+(?: [a-z-]+)?) (?:(?:is|are)(?:n['’]t)?|starts?|opens?|closes?|ends?|costs?|"
     r"takes?)|(?:the|our|my|your) .+ (?:is|are|will|can|closes?|opens?|starts?|costs?|takes?|has|"
     r"have)) .+))",
     re.I,
@@ -135,7 +142,7 @@ def read_clause(text: str, scope: str = "") -> str:
         return f"please {'do not ' if match['not'] else ''}{what}"
     if match := _SAY_DO.fullmatch(text):
         return f"please {match['what']}"
-    match = _HANDED.fullmatch(text)
+    match = _SAID_NUMBER.fullmatch(text) or _HANDED.fullmatch(text)
     if match and not _MEASURED.match(match["value"]) and not _UNFINISHED.search(match["what"]):
         return f"{match['what']} is {match['value']}"
     if match := _HANDED_BARE.fullmatch(text):

@@ -541,6 +541,12 @@ def _drop_put_in(found: re.Match[str]) -> str:
     return f"{found['not']} " if "," in found[0] or " " in found["said"].strip() else found[0]
 
 
+_INTRODUCED = re.compile(
+    r"\b(?:introduce|present) yourself as [\"']?(?P<name>(?-i:[A-ZÀ-Þ])[\w'’-]*(?:\.? "
+    r"(?-i:[A-ZÀ-Þ])[\w'’-]+)*)[\"']?(?:(?= (?:when|if|whenever) )|(?<=[\w\"'])(?=[.!]?$))",
+    re.I,
+)
+"""How the model is called: "introduce yourself as Dr. Paws when asked who you are"."""
 _SLANG_TAIL = re.compile(
     r",? like,? (?:ever|never|at all|seriously|for real|literally)[.! ]*$", re.I
 )
@@ -569,6 +575,8 @@ def to_plain_conditions(text: str) -> str:
     "Texting Ben? Use no capitals." -> "When texting Ben, Use no capitals."
     """
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
+    if re.search(r"\b(?:when|if|whenever)\b", text, re.I):
+        text = _INTRODUCED.sub(r"say that your name is \g<name>", text)
     text = _SLANG_TAIL.sub("", _PUT_IN.sub(_drop_put_in, text))
     text = _KEEPS_ASKING.sub(r"When people ask \g<what>, \g<verb>", _TELLS_FIRST.sub("", text))
     text = _CONTRAST.sub(r"\g<before>", text)
