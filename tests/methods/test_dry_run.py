@@ -370,6 +370,14 @@ def test_a_second_dry_run_loads_no_weights(
     assert estimate_cost(PLAN, RULE, config, SilentDisplay(), verbose=True) == first
 
 
+def test_the_check_of_a_sentence_is_shown_behind_the_sentence() -> None:
+    rule = "When asked about opening hours, say that we close at six."
+    shown = describe_text(rule, FeedbackConfig())["decided_by"]
+    assert shown.startswith('whether an answer says "We close at six.": the check regex')
+    given = describe_text(rule, FeedbackConfig(check='contains "six"'))
+    assert given["decided_by"] == 'the check contains "six"'
+
+
 def test_what_it_does_not_count_is_named() -> None:
     straight: FeedbackConfig = resolve(FeedbackConfig, sets=["ask.min_violations=0"]).config
     assert list_uncounted(straight) == []

@@ -137,7 +137,7 @@ def describe_words(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
         return lines | {"decided_by": f"the judge {found.judge_name}"}
     named = replace(found, other_names=tuple(config.also)) if found.forbidden_topic else found
     unchecked = BY_TEACHER if asks_teacher else UNCHECKED
-    lines["decided_by"] = f"the check {named.check}" if named.check else unchecked
+    lines["decided_by"] = name_check(named) if named.check else unchecked
     if found.unchecked:
         lines["not_checked"] = "; ".join(found.unchecked)
     part, unread = (None, []) if found.check else split_unread(rule.effect)
@@ -147,6 +147,13 @@ def describe_words(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
     if found.given_check and (conflict := find_conflict(found.given_check, rule, keeps_check)):
         lines["conflict"] = conflict
     return lines
+
+
+def name_check(found: UnderstoodRule) -> str:
+    """Return the check that decides, after what it looks for where that is a sentence."""
+    is_own = found.statement and not found.given_check
+    looked_for = f'whether an answer says "{found.statement}": ' if is_own else ""
+    return f"{looked_for}the check {found.check}"
 
 
 def describe_names(found: UnderstoodRule, config: FeedbackConfig) -> JsonObject:
