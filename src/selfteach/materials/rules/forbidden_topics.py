@@ -146,7 +146,8 @@ FORBIDDING_FORMS = (
     r"particulars|technicalit(?:y|ies)|nitty-gritty|arguments?|trouble|debates?|discussions?|"
     r"explanations?|stories|rambling|jargon|tangents?|depth|weeds|habits?)\b).+)",
     rf"{_NEVER} let (?:me|us) (?:hear|read|see) (?:anything |a word )?{_ABOUT} (?P<topic>.+)",
-    rf"(?:{_NEVER} (?:quot|stat|giv|nam|show|includ|list|reveal)(?:e|ing)?|leave out|omit) "
+    rf"(?:{_NEVER} (?:quot|stat|giv|nam|show|includ|list|reveal)(?:e|ing)?(?: out| away)?|"
+    r"leave out|omit) "
     r"(?P<topic>(?:any |all |the |our )*(?:[a-z]+ )?(?:prices?|fees|costs))",
     rf"(?:{_NEVER} (?:recommend|suggest|nam|includ|list|propos|cit)"
     rf"(?:e|ing)?|leave out|omit|exclude) (?P<topic>{_NAMES})",
@@ -411,6 +412,8 @@ _TAKES_WITH = re.compile(
 )
 """A subject that has another side: "our deal with competitors"."""
 _TELLING = re.compile(r"\b(?:talk|speak|discuss|chat)\b", re.I)
+_TO_ANYBODY = re.compile(r" to (?:anyone|anybody)$", re.I)
+"""To whom nothing is said of a subject, which is no part of it either."""
 """What is done with somebody: "discuss prices with competitors"; one mentions it to them."""
 _BOTH = re.compile(r"both .+ and .+", re.I)
 """What is forbidden together only: "both Rex and Tom"."""
@@ -471,7 +474,7 @@ def split_topics(text: str, sentence: str) -> ForbiddenTopics | None:
     """
     if _KIND_BY_NAME.search(text) or _BOTH.fullmatch(text) or _ALLOWED.match(text):
         return None
-    text = _SECOND_VERB.sub("", _TAIL.sub("", text.strip()))
+    text = _TO_ANYBODY.sub("", _SECOND_VERB.sub("", _TAIL.sub("", text.strip())))
     listeners = _LISTENERS.search(text)
     is_told = _TELLING.search(sentence) is not None
     if listeners and is_told and not _TAKES_WITH.search(text[: listeners.start()]):

@@ -26,8 +26,9 @@ _CRIES = re.compile(
     re.I,
 )
 _CALLS = re.compile(
-    r"(?:(?:ugh|omg|hey|hi|hello|ok|okay|right|so|look|listen|honestly|oh|btw|by the way|and|also|"
-    r"pls|please|just|remember|note|kindly|sir|ma'am|madam|sir/ma'am|dear|friend|buddy|"
+    r"(?:(?:ugh|omg|hey|hi|hello|basically|ok|okay|right|so|look|listen|honestly|oh|btw|"
+    r"by the way|and|also|pls|please|just|remember|note|kindly|sir|ma'am|madam|sir/ma'am|dear|"
+    r"friend|buddy|"
     r"abeg)[,!:]? )+",
     re.I,
 )

@@ -97,8 +97,10 @@ def read_effect(text: str, scope: str = "") -> Effect | None:
     """
     text = unify_letters(text)
     parts = drop_repeated(split_rule_sentences(text))
-    if len(parts) > MAX_SENTENCES or any(map(asks_for_member, parts)):
+    if len(parts) > MAX_SENTENCES:
         return None
+    if any(map(asks_for_member, parts)):
+        return _read_bare_statement(text) if scope and _SAYS_AMOUNT.fullmatch(text) else None
     if stated := _read_statements(parts, scope):
         return stated
     demands = [*parts[:1], *(part for part in parts[1:] if not _adds_nothing(part))]
@@ -112,7 +114,40 @@ def read_effect(text: str, scope: str = "") -> Effect | None:
         return found
     straight = straighten_quotes(text)
     plain = say_quoted_demand(straight) or say_counted_demand(straight)
-    return _read_plain(plain) if plain else None
+    effect = _read_plain(plain) if plain else None
+    if effect is None and scope and len(parts) == 1:
+        return _read_bare_statement(straight)
+    return effect
+
+
+_SAYS_BARE = re.compile(
+    rf"(?:please |just |always )*(?:say|tell {THEM}):? "
+    r"(?P<said>(?!(?:it|so|as|how|what|whether|why|"
+    r"where|who|which|something|nothing|anything|everything|hello|hi|hey|thanks|thank|sorry|please|"
+    r"yes|no|goodbye|only|at|in|with|a|an|the (?:word|words|phrase|term|name|truth|same|answer)|"
+    rf"to|about|your|my|less|more|very|not)\b)[^\"']*\b(?:{NUMBER}|is|are|was|were|can|cannot|can't|"
+    r"must|may|should|will|won't|need|needs|have|has|do|does|don't|doesn't|costs?|takes?|opens?|"
+    r"closes?|starts?|ends?|stops?|leaves?|eats?|gets?|pays?|comes?|goes|runs?|works?)\b[^\"']*)",
+    re.I,
+)
+"""What is said in few words where something is asked: "say kids under 5 eat free"."""
+
+
+_SAYS_AMOUNT = re.compile(
+    rf"(?:just )?(?:say|tell {THEM}) (?:about )?{NUMBER} (?:years?|months?|weeks?|days?|hours?|"
+    r"minutes?|euros?|dollars?|pounds?|percent|miles?|kilomet(?:re|er)s?|km)[.! ]*",
+    re.I,
+)
+"""An amount that is said, and no so many things of a kind."""
+
+
+def _read_bare_statement(text: str) -> Effect | None:
+    """Return the effect of a sentence that is said, where no other form is recognized."""
+    match = _SAYS_BARE.fullmatch(text.rstrip(" .!"))
+    check = check_statement(match["said"]) if match else None
+    if match is None or check is None:
+        return None
+    return Effect(check, statement=make_sentence(match["said"]), is_answer=True)
 
 
 def has_check(text: str) -> bool:
@@ -627,6 +662,7 @@ _POLITE_LEAD = re.compile(
     r"moreover|finally|lastly|next)|(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|"
     r"responses?|length|style|format|language):|please|kindly|always|only ever|(?:only )?then|"
     r"just|simply|whatever (?:happens|you do|(?:i|they|people|somebody) asks?(?: you| about)?)|"
+    r"it(?:['’]s| is) (?:very |really |so )?(?:important|essential|crucial|vital) (?:to|that you)|"
     r"from now on|only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b(?! yes or "
     r"no)(?!.* at the (?:start|beginning|top|end|bottom)\b))|try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "

@@ -296,6 +296,11 @@ SAYS_NO_MODEL = (
 """The condition that an answer does not say that a model or a machine gives it."""
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
+        r"(?:use|prefer|write) (?:numbered lists?|numbers)(?: in lists)? (?:instead of|rather than|"
+        r"not|never|over) (?:bullets|bullet points|dashes|bulleted lists?)",
+        NO_BULLETS,
+    ),
+    (
         rf"(?:(?:have|contain|(?:make|keep|limit) (?:it|them)(?P<most> to)?|be) )?"
         rf"(?:(?P<before>{_BEFORE}) )?(?P<count>{NUMBER}) lines?(?P<long> long)?",
         check_lines,
@@ -728,6 +733,41 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         r"(?:(?:and|but|say|write|use|put|always|rather|instead|just|simply|only|please),? ){1,4}"
         rf"{_NEW}(?: instead)?"
         r"(?: if you (?:have to|must))?",
+        replace_words,
+    ),
+    (
+        # "we don't say "staff", we say "team"", "we never say "users", it's "members""
+        r"(?:we|people here) (?:do not|don't|never) "
+        r"(?:say|use|write|have|do|call (?:it|them|him|her|people))(?: the (?:word|term))? "
+        rf"(?=[\"']){_OLDS}(?: here)?[,;:]? (?:but |instead )?(?:(?:we|it|they)(?:['’](?:s|re)| is|"
+        r" are)?(?: always| prefer to)? ?(?:say|use|write|have|do|"
+        rf"call (?:it|them|him|her|people))? ?)?(?=[\"']){_NEW}(?: instead)?",
+        replace_words,
+    ),
+    (
+        rf"there are no (?=[\"']){_OLDS}[,;]? (?:only|just) (?=[\"']){_NEW}",
+        replace_words,
+    ),
+    (
+        # "refer to people as "people with diabetes" and not "diabetics""
+        rf"(?:refer to|speak of|describe|call) (?!(?:our|my|the|your)\b){_NAMED_THING} "
+        rf"(?:as )?(?=[\"']){_NEW},? "
+        rf"(?:and |but )?(?:not|never|instead of|rather than)(?: as)? (?=[\"']){_OLDS}",
+        replace_words,
+    ),
+    (
+        r"call (?:it|them|him|her|this|that|us) an? "
+        rf"(?=[\"']){_NEW},? (?:and |but )?(?:not|never|instead of|rather than) (?:an? )?"
+        rf"(?=[\"']){_OLDS}",
+        replace_words,
+    ),
+    (
+        rf"(?:we )?prefer the (?:word|term) {_NEW} (?:to|over|instead of){_THE_WORD} {_OLDS}",
+        replace_words,
+    ),
+    (
+        # "its Mum not Mom"
+        rf"it(?:['’]?s| is) {_IS_NAME}{_NEW},? (?:and |but )?(?:not|never) {_IS_NAME}{_OLD}",
         replace_words,
     ),
     (

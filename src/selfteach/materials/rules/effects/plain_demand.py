@@ -990,12 +990,19 @@ _PARENTHESIS = re.compile(
     r"[^()]*(?:and so on|etc\.?|and the like|\.\.\.))\)"
 )
 """An example in parentheses: "no em dashes (—)"."""
+_CONTRARY = re.compile(
+    r" \(((?:not|never|and not|instead of|rather than) (?:\"[^\"]+\"|'[^']+')(?:(?:,| or|, or) "
+    r"(?:\"[^\"]+\"|'[^']+'))*)\)",
+    re.I,
+)
+"""What is wrong, in parentheses: "say "children" (never "kids")"."""
 _DRAWN_SMILEY = re.compile(r"\b(smileys?|smiley faces?|emoticons?) [:;]-?[)D(P*](?!\w)", re.I)
 
 
 def drop_parentheses(text: str) -> str:
     """Return a text without the examples in parentheses: "no em dashes (—)", "a smiley :)"."""
-    return _DRAWN_SMILEY.sub(r"\1", _PARENTHESIS.sub("", text))
+    text = _CONTRARY.sub(r", \1", _PARENTHESIS.sub("", text))
+    return _DRAWN_SMILEY.sub(r"\1", text)
 
 
 _TOLD_OF_SELF = re.compile(
@@ -1035,6 +1042,9 @@ def _spell_out(text: str) -> str:
     """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
     text = _CHAT.sub(lambda match: _CHAT_WORDS.get(match[0].lower(), match[0]), text)
     text = re.sub(r"^lets\b", "let's", text, flags=re.I)
+    text = re.sub(
+        r"^its (?=(?:very )?(?:important|essential|crucial|vital)\b)", "it is ", text, flags=re.I
+    )
     text = _THAN.sub(r"\1 than", text)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _HAD_BETTER.sub(r"\1 must", text)

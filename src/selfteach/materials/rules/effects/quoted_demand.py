@@ -94,6 +94,12 @@ _CONTAINS = re.compile(
 _GOES_ON = re.compile(
     r"\b(?:and|or|plus|also)\b(?! (?:that's|nothing|(?:not|never|no)(?=\W*$))\b)", re.I
 )
+_MORE = re.compile(
+    r"[,;.]? (?:and |but |also |plus )+(?:no|not|never|do not|don't|keep|avoid|use|be|add|start|"
+    r"end|answer|write|make|always|without|stay|skip|leave)\b",
+    re.I,
+)
+"""Another demand behind the quotations."""
 _IN_PART = re.compile(
     r"\b(?:in|into|within) (?:the|your|its|each|every) (?:first|last|second|opening|closing|final|"
     r"title|subject|heading|paragraph|sentence|line)",
@@ -191,7 +197,7 @@ def _name_edge(edge: re.Match[str]) -> str:
 
 def _say_several(lead: str, gaps: list[str], tail: str) -> str:
     """Return the plain demand about several quotations: all are banned, or one is said instead."""
-    if _EDGE.search(f"{lead} {tail} {' '.join(gaps)}"):
+    if _EDGE.search(f"{lead} {tail} {' '.join(gaps)}") or _MORE.match(tail):
         return ""
     parting = [place for place, gap in enumerate(gaps) if not _LISTS.fullmatch(gap)]
     if not parting:

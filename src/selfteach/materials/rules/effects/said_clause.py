@@ -13,7 +13,7 @@ _WHOM_SAID = rf" (?:to )?(?!her\b){THEM}"
 _TELLING = r"(?:say|tell|answer|reply|respond|inform|write|add|state|mention)"
 DIRECTIONS = re.compile(
     rf"(?:(?:tell|ask|advise|remind|encourage|invite|instruct|warn)(?P<whom>{_WHOM_TOLD})|say) "
-    r"(?P<not>not )?to (?P<what>.+)",
+    r"(?P<not>(?:not|never) )?to (?P<what>.+)",
     re.I,
 )
 _HANDED = re.compile(
@@ -132,6 +132,8 @@ def read_clause(text: str, scope: str = "") -> str:
     """
     if match := SAY_THAT.fullmatch(text):
         clause = match["clause"] or match["bare"]
+        if _TOLD_ME.match(text) or _OUGHT.match(clause):
+            clause = speak_to_speaker(clause)
         if _TELLS_THEM.match(text):
             clause = _speak_to_user(clause, scope)
         return speak_as_model(clause, scope)
@@ -139,7 +141,8 @@ def read_clause(text: str, scope: str = "") -> str:
         what = re.sub(r"\btheir\b", "your", match["what"])
         if (match["whom"] or "").strip().lower() in ("me", "us"):
             what = re.sub(r"\b(?:my|our)\b", "your", what)
-        return f"please {'do not ' if match['not'] else ''}{what}"
+        forbidden = "do not " if (match["not"] or "").lower() == "not " else match["not"] or ""
+        return f"please {forbidden}{what}"
     if match := _SAY_DO.fullmatch(text):
         return f"please {match['what']}"
     match = _SAID_NUMBER.fullmatch(text) or _HANDED.fullmatch(text)
@@ -217,6 +220,37 @@ def _speak_to_user(clause: str, scope: str) -> str:
 def _to_plural(verb: str) -> str:
     """Return "needs" as "need"."""
     return re.sub("^( need| get)s$", r"\1", verb)
+
+
+_TOLD_ME = re.compile(r"(?:tell|remind|inform|warn|let) (?:me|us)\b", re.I)
+"""How what is said to the speaker of the rule begins."""
+_OUGHT = re.compile(r"I (?:should|must|need to|have to|ought to)\b")
+"""What the speaker of the rule has to do, and not the model."""
+_TO_YOU = {
+    "i": "you",
+    "me": "you",
+    "my": "your",
+    "mine": "yours",
+    "myself": "yourself",
+    "i'm": "you're",
+    "i am": "you are",
+    "i was": "you were",
+    "i'd": "you'd",
+    "i'll": "you'll",
+    "i've": "you've",
+}
+
+
+def speak_to_speaker(clause: str) -> str:
+    """Return what the speaker of a rule wants to be told as the model says it: "I should call my
+    doctor" -> "you should call your doctor".
+    """
+    return re.sub(
+        r"\bI (?:am|was)\b|\bI['’](?:m|d|ll|ve)\b|\b(?:I|me|my|mine|myself)\b",
+        lambda word: _TO_YOU[word[0].lower().replace("’", "'")],
+        clause,
+        flags=re.I,
+    )
 
 
 def speak_as_model(clause: str, scope: str) -> str:

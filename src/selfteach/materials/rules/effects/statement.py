@@ -120,12 +120,59 @@ def check_statement(text: str, *, is_clause: bool = True) -> str | None:
     found = _check_codes(text) or _check_words(text, is_clause=is_clause)
     if found and contrast:
         found = [*found, _find_no_addition(contrast["other"].strip('"'))]
+    if found and is_clause:
+        found = [*found, *_find_particles(text), *_find_no_opposites(text)]
     if found and _ONLY.search(text):
         found = [*found, SAYS_ONLY]
     check = " and ".join(dict.fromkeys(found))
     if is_clause and len(check) > MAX_LENGTH:
         return check_statement(text, is_clause=False)
     return check or None
+
+
+_PARTICLE = re.compile(
+    r"\b(?P<verb>[a-z]+ed|sold|shut|worn|put) (?P<particle>out|up|off|on|down|away)"
+    r"(?=[.,;!?]|$| (?:at|in|from|until|till|by|for|before|after|during|on|with)\b)",
+    re.I,
+)
+"""A verb that means another thing without the word behind it: "sold out"."""
+_OPPOSITES = {
+    "over": "under|below|less than|fewer than|younger than",
+    "above": "under|below|less than|fewer than",
+    "under": "over|above|more than|at least|older than",
+    "below": "over|above|more than|at least",
+    "before": "after",
+    "after": "before",
+}
+_SIDE = re.compile(rf"\b(?P<side>{'|'.join(_OPPOSITES)}) (?:the )?[$€£]?(?P<what>[\w]+)", re.I)
+"""On which side of something: "over 18", "before meals"."""
+
+
+def _find_particles(text: str) -> list[str]:
+    """Return the conditions that find verbs with the word behind them."""
+    found = []
+    for match in _PARTICLE.finditer(text):
+        stem = make_wildcard(match["verb"].lower()).rstrip("*")
+        between = r"(?: [\\w'’]+){0,3} "
+        found.append(rf'regex "(?i)\\b{stem}\\w*{between}{match["particle"].lower()}\\b"')
+    return found
+
+
+def _find_no_opposites(text: str) -> list[str]:
+    """Return the conditions that the other side is not said in place of the right one: "under 18"
+    for "over 18".
+    """
+    found = []
+    for match in _SIDE.finditer(text):
+        what = match["what"]
+        if _is_light(what) and not what.isdigit():
+            continue
+        side = match["side"].lower()
+        hour = r"(?: ?[ap]\\.?m)?" if what.isdigit() else ""
+        end = rf" (?:the )?[$€£]?(?:{_make_stems(what)}){hour}\\b"
+        right, wrong = (rf"(?i)\\b(?:{words}){end}" for words in (side, _OPPOSITES[side]))
+        found.append(f'(regex "{right}" or not regex "{wrong}")')
+    return found
 
 
 _RANGE = re.compile(r"(?<![\w.,:+-])(\d{1,3}) ?[-–—] ?(\d{1,3})(?![\w-]|[.,:]\d)")

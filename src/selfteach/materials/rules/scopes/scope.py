@@ -547,6 +547,20 @@ _INTRODUCED = re.compile(
     re.I,
 )
 """How the model is called: "introduce yourself as Dr. Paws when asked who you are"."""
+_WORDS = r"(?:\"[^\"]+\"|(?<!\w)'[^']+'|[\w-]+)"
+_WHEN_MEANT = re.compile(
+    rf"(?P<lead>\b(?:say|use|write) {_WORDS}) (?:when(?:ever)?|if|where(?:ver)?) you(?: (?:mean|"
+    r"want to say|are tempted to say)|(?:['’]d| would)(?: otherwise| normally| usually)? "
+    rf"(?:say|write|use)(?: otherwise)?) (?P<old>{_WORDS})(?=[.! ]*$)",
+    re.I,
+)
+"""What is written for another word: "say "handbag" when you mean "purse""."""
+_ITS_CALLED = re.compile(
+    r"^(?P<scope>(?:when|whenever|if|in|for|on) [^,\"]+), it(?:['’]s| is) (?=[\"'][^\"']+[\"'],? "
+    r"(?:and |but )?(?:not|never)\b)",
+    re.I,
+)
+"""How something is called: "when talking about our staff, it's "partners", not "employees""."""
 _SLANG_TAIL = re.compile(
     r",? like,? (?:ever|never|at all|seriously|for real|literally)[.! ]*$", re.I
 )
@@ -577,6 +591,8 @@ def to_plain_conditions(text: str) -> str:
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
     if re.search(r"\b(?:when|if|whenever)\b", text, re.I):
         text = _INTRODUCED.sub(r"say that your name is \g<name>", text)
+    text = _WHEN_MEANT.sub(r"\g<lead> instead of \g<old>", text)
+    text = _ITS_CALLED.sub(r"\g<scope>, use ", text)
     text = _SLANG_TAIL.sub("", _PUT_IN.sub(_drop_put_in, text))
     text = _KEEPS_ASKING.sub(r"When people ask \g<what>, \g<verb>", _TELLS_FIRST.sub("", text))
     text = _CONTRAST.sub(r"\g<before>", text)
@@ -721,7 +737,8 @@ _DEMANDS = re.compile(r"\b(?:never|always|do not|don't|please|not)$", re.I)
 _WHOLE_CLAUSE = re.compile(
     r"\b(?:reach|contact|call|find|visit|phone|ring|e-?mail|join|pay|tell|thank|greet|thanks|"
     r"greets|hold of|touch with|talk to|speak to|about|help|like|to|for) (?:us|me|you|them)$|"
-    r"\bgoodbye$|\b(?:who|what|where|how(?: \w+)?) (?:you|we|they|I|it|(?:the|our|your|my) \w+) "
+    r"\bgoodbye$|\bwho (?:made|built|created|trained|developed|owns|runs) (?:you|us|it|this)$|"
+    r"\b(?:who|what|where|how(?: \w+)?) (?:you|we|they|I|it|(?:the|our|your|my) \w+) "
     r"(?:is|are)$",
     re.I,
 )
@@ -1235,6 +1252,12 @@ _TALKS = re.compile(
     re.I,
 )
 """What is not talked about with those who ask is not talked about at all."""
+_WHO_CHATS = re.compile(
+    rf"{AUDIENCE}|(?:my|our|the) (?:pupils?|students?|kids?|child(?:ren)?|sons?|daughters?|"
+    r"patients?|clients?|customers?|guests?|users?|residents?|members?|visitors?)",
+    re.I,
+)
+"""Those who ask, also as the speaker of a rule names them: "with my pupils"."""
 _ABOUT_ANYTHING = re.compile(
     r"\b(?:any|every)thing (?:that (?:has|is) )?(?:to do|related|connected|associated|linked|"
     r"relating) (?:with|to)\b",
@@ -1251,7 +1274,7 @@ def _split_with(text: str) -> ScopedText | None:
     match = _SUFFIX_WITH.fullmatch(text)
     if match and names_no_person(match["scope"]):
         return None
-    if match and _TALKS.match(match["effect"]) and re.fullmatch(AUDIENCE, match["scope"], re.I):
+    if match and _TALKS.match(match["effect"]) and _WHO_CHATS.fullmatch(match["scope"]):
         return None
     if match and not _RELATIONAL.search(match["effect"]) and _is_scope(match["scope"]):
         return ScopedText(match["scope"], match["effect"])
