@@ -497,15 +497,18 @@ def check_emoji(match: re.Match[str]) -> str | None:
     if len(names) > 1 and any(map(_ANY_MARK.fullmatch, names)):
         return None  # "an exclamation mark and an emoji"
     names = [_KIND_OF_SMILE.sub("", name) for name in names]
+    counted = next(filter(None, map(_COUNTED.fullmatch, names)), None)
     names = [name for name in names if name not in _ANY_PICTURE and not _COUNTED.fullmatch(name)]
-    return check_pictures([*drawn, *names], edge, MANY.get(groups.get("many", "").lower(), 1))
+    found = check_pictures([*drawn, *names], edge, MANY.get(groups.get("many", "").lower(), 1))
+    count = parse_count(counted["count"]) if counted and not (drawn or names) else 1
+    return f'{found} and regex "{repeat_emoji(count)}"' if found and edge and count > 1 else found
 
 
 _ANY_MARK = re.compile(rf"(?:(?:an?|{NUMBER}) )?(?:{'|'.join(MARKS)})s?", re.I)
 _KIND_OF_SMILE = re.compile(r"^(?:an?|the|some|one) (?=smile$)|(?<=\w) smile$", re.I)
 """What is left out of "a smile" and "happy smile", which is of the kind "happy"."""
 _ANY_PICTURE = ("a", "an", "some", "cute", "funny", "silly", "nice", "single", "a single", "more")
-_COUNTED = re.compile(rf"(?:exactly |just |only )?{NUMBER}(?: more)?", re.I)
+_COUNTED = re.compile(rf"(?:exactly |just |only )?(?P<count>{NUMBER})(?: more)?", re.I)
 """What a number says of an emoji names no picture."""
 
 
