@@ -44,7 +44,7 @@ def test_what_is_no_slip_stays(text: str) -> None:
 
 def test_a_refusal_is_that_of_the_rule_as_it_is_typed() -> None:
     with pytest.raises(DataError) as plain:
-        read_rule("When, be brief.")
+        read_rule("Answer in French and in German.")
     with pytest.raises(DataError) as slipped:
-        read_rule("When, be brief alwys.")
-    assert str(plain.value).partition(":")[0] == str(slipped.value).partition(":")[0]
+        read_rule("Answer in French and in German, alwys.")
+    assert str(plain.value) == str(slipped.value)

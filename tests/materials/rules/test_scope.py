@@ -299,3 +299,24 @@ def test_a_condition_that_goes_on_with_a_demand_is_refused(text: str) -> None:
 def test_a_condition_is_read_up_to_its_end(text: str, scope: str, effect: str) -> None:
     rule = read_rule(text)
     assert (rule.scope, rule.effect) == (scope, effect)
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "effect"),
+    [
+        ("Say sorry when you mean it.", "you mean it", "Say sorry"),
+        ("Use emojis when you want to say hello.", "you want to say hello", "Use emojis"),
+        ("When asked about the shop, say its full name.", "the shop", "say its full name"),
+        ("When I say stop, leave the topic.", "I say stop", "leave the topic"),
+        (
+            "Use formal language in everything to do with customers.",
+            "customers",
+            "Use formal language in everything to do",
+        ),
+        ("Never write what I don't like at all.", "", "Never write what I don't like at all."),
+        ("It's essential to know: no emojis.", "", "no emojis."),
+    ],
+)
+def test_what_only_looks_like_a_common_turn_stays(text: str, scope: str, effect: str) -> None:
+    rule = read_rule(text)
+    assert (rule.scope, rule.effect) == (scope, effect)

@@ -155,11 +155,13 @@ FORBIDDING_FORMS = (
     rf"endors(?:e|ing)) (?P<topic>(?:my|our|the) (?:(?:main|old|biggest|local|former) )?"
     rf"(?:competitor|rival|company|product|brand|supplier)s? {_NAMES})",
     # "never suggest recipes with nuts"
-    rf"{_NEVER} (?:recommend|suggest|propos|giv|offer|shar|post|list)(?:e|ing)? (?:me |us )?(?:any "
-    r")?(?:recipes?|dish(?:es)?|meals?|foods?|snacks?|drinks?|desserts?|cocktails?|anything|"
-    r"ingredients?) (?:that |which )?(?:with|contain(?:s|ing)?|includ(?:es?|ing)|made (?:with|from|"
-    r"of)|us(?:es?|ing)|ha(?:s|ve)) (?:any )?(?P<topic>(?!.*\b(?:more|less|fewer|over|under|than|"
-    r"many|much|too|few|long|added|raw|high|low)\b)[a-z' ,-]+)",
+    rf"{_NEVER} (?:recommend|suggest|propos|giv|offer|shar|post)(?:e|ing)? (?:me |us )?(?:any )?"
+    r"(?:(?:recipes?|dish(?:es)?|meals?|foods?|snacks?|desserts?|cocktails?) (?:that |which )?"
+    r"(?:with|contain(?:s|ing)?|made (?:with|from|of)|ha(?:s|ve))|"
+    r"anything (?:containing|made (?:with|from|"
+    r"of))) (?:any )?(?P<topic>(?!.*\b(?:more|less|fewer|over|under|than|many|much|too|few|long|"
+    r"added|raw|high|low|love|care|one|two|three|four|five|six|names?|layers?|steps?)\b)"
+    r"(?-i:[a-z' ,-]+))",
     # "never name our old manager, Mr Pettersen"; "never name our dog Rex" calls it otherwise
     rf"{_NEVER} nam(?:e|ing) (?P<topic>(?:my|our|his|her|their) [a-z'-]+(?: [a-z'-]+)?(?:, | "
     rf"(?=(?:Mrs?|Ms|Dr)\b)){_NAMES})",
@@ -398,7 +400,9 @@ _KIND_BY_NAME = re.compile(r"^(?:(?:the|our|my|any|your) )?[a-z][a-z -]* by name
 _LISTENERS = re.compile(
     r" with (?:(?:my|our|the|any|other) )*(?:competitors|rivals|journalists|reporters|outsiders|"
     r"colleagues|coworkers|co-workers|neighbou?rs|suppliers|partners|employees|applicants|tourists|"
-    r"teenagers|the (?:press|media)|third parties|nobody|no one)$",
+    r"teenagers|pupils?|students?|kids?|child(?:ren)?|sons?|daughters?|patients?|clients?|"
+    r"customers?|guests?|users?|residents?|members?|visitors?|the (?:press|media)|third "
+    r"parties|nobody|no one)$",
     re.I,
 )
 """With whom a subject is not talked about, which is no part of it: "our prices with rivals"."""
@@ -412,9 +416,9 @@ _TAKES_WITH = re.compile(
 )
 """A subject that has another side: "our deal with competitors"."""
 _TELLING = re.compile(r"\b(?:talk|speak|discuss|chat)\b", re.I)
+"""What is done with somebody: "discuss prices with competitors"; one mentions it to them."""
 _TO_ANYBODY = re.compile(r" to (?:anyone|anybody)$", re.I)
 """To whom nothing is said of a subject, which is no part of it either."""
-"""What is done with somebody: "discuss prices with competitors"; one mentions it to them."""
 _BOTH = re.compile(r"both .+ and .+", re.I)
 """What is forbidden together only: "both Rex and Tom"."""
 _ALLOWED = re.compile(

@@ -70,7 +70,7 @@ def _keep_out(match: re.Match[str]) -> str:
     if _NO_TOPIC.search(what) or not (is_everywhere or _TEXTS.fullmatch(where)):
         return match[0]
     what = _ROLE.sub("", what)
-    if re.match(r"[A-Z][a-z]+s(?= (?:and|or|nor) |,|$)", what):
+    if re.fullmatch(r"[A-Z][a-z]+s(?:(?:,| and| or| nor) [^A-Z]*)?", what):
         what = what[0].lower() + what[1:]  # the first word of a sentence
     is_form = _FORM_WORDS.fullmatch(what)
     if is_form is None and _PART_OF_TEXT.search(what) and not re.search("[\"']", what):

@@ -26,15 +26,14 @@ _WORDS = frozenset(
 )
 _OTHERS = frozenset(
     """
-    abort abut allays anythings capitol capitols character described describes discus discuses
+    abort abut allays capitol capitols character described describes discus discuses
     exclamations explains finis germane greening greetings included includes italic languages
     massage massages mentions passwords pease pleas pleased pleases sentience sentenced
-    someones staring starring startling stating starving smarting starling subjects wherever
+    staring starring startling stating starving smarting starling subjects wherever
     """.split()  # noqa: SIM905
 )
 """English words that are one slip away from these."""
-_MIN_LETTERS = 5
-_WORD = re.compile(rf"\b[a-z]{{{_MIN_LETTERS - 1},}}\b")
+_WORD = re.compile(r"\b[a-z]{4,}\b")
 
 
 def correct_typos(text: str) -> str:

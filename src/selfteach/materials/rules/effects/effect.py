@@ -100,7 +100,11 @@ def read_effect(text: str, scope: str = "") -> Effect | None:
     if len(parts) > MAX_SENTENCES:
         return None
     if any(map(asks_for_member, parts)):
-        return _read_bare_statement(text) if scope and _SAYS_AMOUNT.fullmatch(text) else None
+        return (
+            _read_bare_statement(text)
+            if scope and _SAYS_AMOUNT.fullmatch(text.rstrip(" .!"))
+            else None
+        )
     if stated := _read_statements(parts, scope):
         return stated
     demands = [*parts[:1], *(part for part in parts[1:] if not _adds_nothing(part))]
@@ -121,21 +125,23 @@ def read_effect(text: str, scope: str = "") -> Effect | None:
 
 
 _SAYS_BARE = re.compile(
-    rf"(?:please |just |always )*(?:say|tell {THEM}):? "
-    r"(?P<said>(?!(?:it|so|as|how|what|whether|why|"
-    r"where|who|which|something|nothing|anything|everything|hello|hi|hey|thanks|thank|sorry|please|"
-    r"yes|no|goodbye|only|at|in|with|a|an|the (?:word|words|phrase|term|name|truth|same|answer)|"
-    rf"to|about|your|my|less|more|very|not)\b)[^\"']*\b(?:{NUMBER}|is|are|was|were|can|cannot|can't|"
-    r"must|may|should|will|won't|need|needs|have|has|do|does|don't|doesn't|costs?|takes?|opens?|"
-    r"closes?|starts?|ends?|stops?|leaves?|eats?|gets?|pays?|comes?|goes|runs?|works?)\b[^\"']*)",
+    rf"(?:please |just |always )*(?:say|tell {THEM}):? (?P<said>"
+    r"(?!(?:it|so|as|how|what|whether|why|where|who|which|something|nothing|anything|everything|"
+    r"hello|hi|hey|thanks|thank|sorry|please|yes|no|goodbye|bye|only|at|in|with|a|an|to|about|your|"
+    r"my|less|more|very|not|the (?:word|words|phrase|term|name|truth|same|answer)|"
+    r"(?:[a-z]+ )?(?:words|sentences|facts|jokes|things))\b)"
+    r"(?!.*\b(?:that|which|if|unless|when|and (?:do not|don't|never|ask|be|then|add|use))\b)"
+    r"(?!.* times$)[^\"']+? (?:can|cannot|can't|must|may|should|will|won't|needs?|do not|don't|"
+    r"does not|doesn't|costs?|takes?|opens?|closes?|starts?|ends?|stops?|leaves?|eats?|gets?|pays?|"
+    r"comes?|goes|runs?|works?) [^\"']+)",
     re.I,
 )
 """What is said in few words where something is asked: "say kids under 5 eat free"."""
 
 
 _SAYS_AMOUNT = re.compile(
-    rf"(?:just )?(?:say|tell {THEM}) (?:about )?{NUMBER} (?:years?|months?|weeks?|days?|hours?|"
-    r"minutes?|euros?|dollars?|pounds?|percent|miles?|kilomet(?:re|er)s?|km)[.! ]*",
+    rf"(?:just )?(?:say|tell {THEM}) (?P<said>(?:about )?{NUMBER} (?:years?|months?|weeks?|days?|"
+    r"hours?|minutes?|euros?|dollars?|pounds?|percent|miles?|kilomet(?:re|er)s?|km))",
     re.I,
 )
 """An amount that is said, and no so many things of a kind."""
@@ -143,7 +149,8 @@ _SAYS_AMOUNT = re.compile(
 
 def _read_bare_statement(text: str) -> Effect | None:
     """Return the effect of a sentence that is said, where no other form is recognized."""
-    match = _SAYS_BARE.fullmatch(text.rstrip(" .!"))
+    said = text.rstrip(" .!")
+    match = _SAYS_AMOUNT.fullmatch(said) or _SAYS_BARE.fullmatch(said)
     check = check_statement(match["said"]) if match else None
     if match is None or check is None:
         return None
@@ -662,7 +669,8 @@ _POLITE_LEAD = re.compile(
     r"moreover|finally|lastly|next)|(?:(?:all|your|my|the) )*(?:note|rule|answers?|repl(?:y|ies)|"
     r"responses?|length|style|format|language):|please|kindly|always|only ever|(?:only )?then|"
     r"just|simply|whatever (?:happens|you do|(?:i|they|people|somebody) asks?(?: you| about)?)|"
-    r"it(?:['’]s| is) (?:very |really |so )?(?:important|essential|crucial|vital) (?:to|that you)|"
+    r"it(?:['’]s| is) (?:very |really |so )?(?:important|essential|crucial|vital) (?:to|that you)"
+    r"(?! (?:know|note|me)\b)|"
     r"from now on|only(?= (?:use|answer|reply|respond|write|speak|talk|start|end)\b(?! yes or "
     r"no)(?!.* at the (?:start|beginning|top|end|bottom)\b))|try to|remember to|"
     r"you (?:must|should|shall|are to|need to|have to)(?! not)|make sure "
@@ -735,7 +743,8 @@ _DECLINES_FIRST = re.compile(
 
 
 _SAYS_NONE = re.compile(
-    rf"(?P<say>say|tell {THEM}) no (?!(?:one|more|less|matter|problem|worries|thanks|and|or|to)\b)"
+    rf"(?P<say>say|tell {THEM}) no (?!(?:one|more|less|matter|problem|worries|thanks|and|or|to|way|"
+    r"right|every|each|first|with|without|in|at|on|for|unless|if|when|because|by|words|[a-z]+ly)\b)"
     r"(?P<what>[a-z'-]+(?: [a-z'-]+){0,2}?)(?P<rest>(?: (?:after|on|in|at|for|from|with|without|"
     r"during|before|until|to|allowed|possible|available|accepted|permitted)\b.*)?)",
     re.I,

@@ -741,7 +741,7 @@ def check_yes_or_no(match: re.Match[str]) -> str | None:
     """Return the check of "answer yes or no", and of "answer with only yes or no"."""
     if _ASKS_MORE.search(match["more"] or ""):
         return None
-    if re.search(r"\b(?:only|just|nothing but)\b", match.string, re.I):
+    if re.search(r"\b(?:only|just|nothing (?:but|else|more))\b", match.string, re.I):
         return r'regex "(?i)^\\W*(?:yes|no)\\W*$"'
     return 'starts "Yes" or starts "No"'
 

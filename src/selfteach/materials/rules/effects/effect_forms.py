@@ -195,6 +195,7 @@ _BARE = (
 _NEW = rf"""(?:["'](?P<new>{_INNER})["']|(?P<new_bare>{_BARE}))"""
 _OLD = rf"""(?:["'](?P<old>{_INNER})["']|(?P<old_bare>{_BARE}))"""
 _OLDS = f"{_OLD}{OTHER_OLDS}"
+_FILLERS = r"(?:just|simply|only|please|but|always|rather|instead)"
 _IS_NAME = r"(?=[\"']|(?-i:[A-ZÀ-Þ]))"
 _THE_WORD = r"(?: the (?:words?|signs?|terms?)| it(?: as)?(?= [\"']))?"
 
@@ -288,16 +289,20 @@ _IN_EACH = r"(?:per|a|in (?:each|every|a|any)|for each)"
 _LESS = rf"(?:{'|'.join((*AT_MOST, *UNDER))})"
 _PART = r"(?P<part>sentences?|paragraphs?|lines?|bullet points?|bullets?|(?:list )?items?)"
 _PART_SIZE = rf"(?P<count>{NUMBER}) (?P<size>words|characters)"
+_MODEL = (
+    r"(?:[a-z]+ )?(?:AI|artificial intelligence|(?:large )?language model|chat ?bot|bot|robot|"
+    r"machine|computer|(?:computer )?program|assistant|model)\\b"
+    r"(?! (?:science|scientist|operator|engineer|student|railway|train))"
+)
 SAYS_NO_MODEL = (
-    r'not regex "(?i)\\b(?:as|being|am|I[\'’]m) (?:just |only |merely |still )?an? '
-    r"(?:[a-z]+ )?(?:AI|artificial|(?:large )?language model|chat ?bot|bot|robot|machine|"
-    r'computer)\\b"'
+    r'not regex "(?i)\\bI(?:[\'’]m| am)(?: just| only| merely| still| not)? an? '
+    rf'{_MODEL}|(?:^|[.!?,:;]\\s+)(?:as|being) an? {_MODEL}(?=[,.]|\\s(?:I|language|model)\\b)"'
 )
 """The condition that an answer does not say that a model or a machine gives it."""
 _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:use|prefer|write) (?:numbered lists?|numbers)(?: in lists)? (?:instead of|rather than|"
-        r"not|never|over) (?:bullets|bullet points|dashes|bulleted lists?)",
+        r"not|never) (?:bullets|bullet points|dashes|bulleted lists?)",
         NO_BULLETS,
     ),
     (
@@ -659,7 +664,7 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         # "the right word is "bookings", so don't use "reservations""
         rf"(?:the|our) (?:right|correct|proper|preferred) (?:word|term|name|spelling) is {_NEW}"
         rf"[,;]?(?: (?:so|and))?(?: please)? (?:do not|don't|never|avoid) (?:(?:use|say|write|"
-        rf"using|saying|writing) )?{_OLDS}",
+        rf"using|saying|writing) )?{_IS_NAME}{_OLDS}",
         replace_words,
     ),
     (
@@ -668,8 +673,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         replace_words,
     ),
     (
-        # "it's Lumora now, never Glowtech"
-        r"(?:(?:it|(?:our|the|my) (?:new )?[a-z]+)(?:['’]s| is)|we(?:['’]re| are)"
+        # "it's Lumora now, never Glowtech", "its Mum not Mom"
+        r"(?:(?:it|(?:our|the|my) (?:new )?(?:name|company|shop|store|brand|business|product|app|"
+        r"town|team|street|school|firm))(?:['’]?s| is)|we(?:['’]re| are)"
         r"(?=.* (?:now|called|named)\b))"
         rf"(?: now)?(?: called| named)? {_IS_NAME}{_NEW}(?: now)?,? (?:and |but )?(?:not|never|"
         rf"no longer|instead of) {_IS_NAME}{_OLD}(?: any ?more)?",
@@ -730,8 +736,9 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     (
         r"(?:(?:never|do not|don't) (?:say|write|use)|(?:stop|quit|avoid) (?:saying|writing|"
         rf"using)|avoid|no more){_THE_WORD} {_OLDS}[,;:]? "
-        r"(?:(?:and|but|say|write|use|put|always|rather|instead|just|simply|only|please),? ){1,4}"
-        rf"{_NEW}(?: instead)?"
+        rf"(?:and )?(?:(?:{_FILLERS},? ){{0,3}}(?:say|write|use|put|but|always|rather|instead)"
+        rf"(?: the (?:word|term))? |(?:{_FILLERS},? ){{1,3}}(?=[\"']))"
+        rf"(?!(?:nothing|none|it|them|that|this)\b){_NEW}(?: instead)?"
         r"(?: if you (?:have to|must))?",
         replace_words,
     ),
@@ -739,9 +746,10 @@ _PATTERNS: list[tuple[str, Build | str]] = [
         # "we don't say "staff", we say "team"", "we never say "users", it's "members""
         r"(?:we|people here) (?:do not|don't|never) "
         r"(?:say|use|write|have|do|call (?:it|them|him|her|people))(?: the (?:word|term))? "
-        rf"(?=[\"']){_OLDS}(?: here)?[,;:]? (?:but |instead )?(?:(?:we|it|they)(?:['’](?:s|re)| is|"
-        r" are)?(?: always| prefer to)? ?(?:say|use|write|have|do|"
-        rf"call (?:it|them|him|her|people))? ?)?(?=[\"']){_NEW}(?: instead)?",
+        rf"(?=[\"']){_OLDS}(?: here)?[,;:]? (?:(?:but|instead|just) |(?:but |instead )?"
+        r"(?:(?:we|it|they)(?:['’](?:s|re)| is| are)?(?: always| prefer to)? "
+        r"(?:(?:say|use|write|have|do|call (?:it|them|him|her|people)) )?))"
+        rf"(?=[\"']){_NEW}(?: instead)?",
         replace_words,
     ),
     (
@@ -763,11 +771,6 @@ _PATTERNS: list[tuple[str, Build | str]] = [
     ),
     (
         rf"(?:we )?prefer the (?:word|term) {_NEW} (?:to|over|instead of){_THE_WORD} {_OLDS}",
-        replace_words,
-    ),
-    (
-        # "its Mum not Mom"
-        rf"it(?:['’]?s| is) {_IS_NAME}{_NEW},? (?:and |but )?(?:not|never) {_IS_NAME}{_OLD}",
         replace_words,
     ),
     (

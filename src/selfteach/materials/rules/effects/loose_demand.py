@@ -33,6 +33,7 @@ _FILLER = re.compile(
 )
 """Words that change nothing in a demand."""
 _TOO = re.compile(
+    r"(?!.*\bin (?-i:[A-Z])\w+ (?:too|as well)$)"
     r"(?P<demand>.*(?:,| and|\bno|\bnot|n't|\bnever|\bwithout|\bavoid|\bskip|\bleave out|"
     r"\bomit) .+?(?<!me)(?<!you)(?<!us)) (?:too|as well)",
     re.I,

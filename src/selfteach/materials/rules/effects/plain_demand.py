@@ -1017,7 +1017,7 @@ _TOLD_OF_SELF = re.compile(
 
 _JUST_YES = re.compile(
     r"\bjust ((?:say|answer|reply|respond)(?: with)?) (?=[\"']?yes[\"']? or )"
-    r"(?!.*\b(?:first|then)\b)",
+    r"(?!.*(?:\b(?:first|then|before|followed|and|with)\b|at the (?:start|beginning)))",
     re.I,
 )
 """What must be all of the answer."""
@@ -1027,10 +1027,16 @@ _THE_TOPIC = re.compile(
     re.I,
 )
 """What was named before: "she is terrified of spiders, avoid the topic"."""
+_NAMES_BEFORE = re.compile(r"(?!(?:when|whenever|if|while|once)\b)\S+ \S+ \S+", re.I)
+"""A clause before it that may name it, and is no condition."""
+_ITS_IMPORTANT = re.compile(
+    r"^its (?=(?:very )?(?:important|essential|crucial|vital) (?:to|that)\b)", re.I
+)
 _ITS = re.compile(
-    r"(?<=\bsay )its(?= (?:free|open|closed|fine|okay|ok|cancelled|canceled|sold|full|not|"
-    r"only|at|in|on|the|an?|from|\d)\b)|"
-    r"(?<=\bthat )its(?= (?:free|open|closed|cancelled|canceled|not)\b)",
+    r"(?:(?<=\bsay )|(?<=\bthat ))its"
+    r"(?= (?:(?:free|open|closed|fine|okay|ok|cancelled|canceled|sold out)"
+    r"(?=[.,;!]|$| (?:at|in|on|for|from|until|till|after|before|to|all|every|per|an?|with|during)"
+    r"\b)|never|always|from|at|on the|\d))",
     re.I,
 )
 """What is written for "it's": "say its free"."""
@@ -1042,14 +1048,14 @@ def _spell_out(text: str) -> str:
     """Return a text without the short forms of chats: "dont" -> "don't", "pls" -> "please"."""
     text = _CHAT.sub(lambda match: _CHAT_WORDS.get(match[0].lower(), match[0]), text)
     text = re.sub(r"^lets\b", "let's", text, flags=re.I)
-    text = re.sub(
-        r"^its (?=(?:very )?(?:important|essential|crucial|vital)\b)", "it is ", text, flags=re.I
-    )
+    text = _ITS_IMPORTANT.sub("it is ", text)
     text = _THAN.sub(r"\1 than", text)
     text = _NO_APOSTROPHE.sub(r"\1n't", text)
     text = _HAD_BETTER.sub(r"\1 must", text)
     text = _CONTRACTED.sub(r"\1 not", text)
-    text = _THE_TOPIC.sub("do not mention it", _ITS.sub("it's", text))
+    text = _ITS.sub("it's", text)
+    if (topic := _THE_TOPIC.search(text)) and _NAMES_BEFORE.match(text[: topic.start()]):
+        text = _THE_TOPIC.sub("do not mention it", text)
     text = _JUST_YES.sub(r"\1 only ", text)
     text = re.sub(r"(?<=\bsay )im\b|(?<=\bthem )im\b|(?<=\bthat )im\b", "I'm", text)
     return re.sub(r"([!?])[!?]+", r"\1", text)

@@ -14,7 +14,7 @@ from selfteach.number_words import NUMBER, parse_number, spell_number, spell_ord
 MAX_WORDS = 3
 """So many words, beside numbers and names, must be found."""
 _NUMBER = re.compile(NUMBER, re.I)
-MAX_LENGTH = 1500
+MAX_LENGTH = 2200
 """In a longer check, which few rules have, a denial of common words is not looked for."""
 MAX_SPELLED = 100
 """Numbers up to it are found in words as well as in digits."""
@@ -116,7 +116,7 @@ def check_statement(text: str, *, is_clause: bool = True) -> str | None:
     text = _OF_SPEAKER.sub("I ", _MY_VALUE.sub("", _CONTRAST.sub("", text)))
     text = _OUR_STREET.sub("", text)
     text = re.sub(r"\bI am (\d+) years old\b", r"I am \1", text)
-    text = _GLUED_HOUR.sub(r"\1 \2", _RANGE.sub(r"\1 to \2", text))
+    text = _GLUED_HOUR.sub(r"\1 \2", _RANGE.sub(_say_range, text))
     found = _check_codes(text) or _check_words(text, is_clause=is_clause)
     if found and contrast:
         found = [*found, _find_no_addition(contrast["other"].strip('"'))]
@@ -131,12 +131,20 @@ def check_statement(text: str, *, is_clause: bool = True) -> str | None:
 
 
 _PARTICLE = re.compile(
-    r"\b(?P<verb>[a-z]+ed|sold|shut|worn|put) (?P<particle>out|up|off|on|down|away)"
+    r"\b(?P<verb>sold|booked|turned|switched|called) (?P<particle>out|up|off|on|down|away)"
     r"(?=[.,;!?]|$| (?:at|in|from|until|till|by|for|before|after|during|on|with)\b)",
     re.I,
 )
 """A verb that means another thing without the word behind it: "sold out"."""
-_OPPOSITES = {
+_SAME_SIDE = {
+    "over": "over|above|more than|older than|from|at least",
+    "above": "over|above|more than|at least",
+    "under": "under|below|less than|fewer than|younger than|up to",
+    "below": "under|below|less than|fewer than|up to",
+    "before": "before|prior to|ahead of",
+    "after": "after|from|past",
+}
+_OTHER_SIDE = {
     "over": "under|below|less than|fewer than|younger than",
     "above": "under|below|less than|fewer than",
     "under": "over|above|more than|at least|older than",
@@ -144,7 +152,9 @@ _OPPOSITES = {
     "before": "after",
     "after": "before",
 }
-_SIDE = re.compile(rf"\b(?P<side>{'|'.join(_OPPOSITES)}) (?:the )?[$€£]?(?P<what>[\w]+)", re.I)
+_SIDE = re.compile(
+    rf"\b(?<!or )(?P<side>{'|'.join(_OTHER_SIDE)}) (?:the )?[$€£]?(?P<what>(?!or\b)\w+)", re.I
+)
 """On which side of something: "over 18", "before meals"."""
 
 
@@ -153,7 +163,7 @@ def _find_particles(text: str) -> list[str]:
     found = []
     for match in _PARTICLE.finditer(text):
         stem = make_wildcard(match["verb"].lower()).rstrip("*")
-        between = r"(?: [\\w'’]+){0,3} "
+        between = r"(?: [\\w'’]+){0,5} "
         found.append(rf'regex "(?i)\\b{stem}\\w*{between}{match["particle"].lower()}\\b"')
     return found
 
@@ -169,14 +179,27 @@ def _find_no_opposites(text: str) -> list[str]:
             continue
         side = match["side"].lower()
         hour = r"(?: ?[ap]\\.?m)?" if what.isdigit() else ""
-        end = rf" (?:the )?[$€£]?(?:{_make_stems(what)}){hour}\\b"
-        right, wrong = (rf"(?i)\\b(?:{words}){end}" for words in (side, _OPPOSITES[side]))
+        any_one = "(?:(?:the|your|their|our|each|every|any|an?) )?"
+        end = rf" {any_one}[$€£]?(?:{_make_stems(what)}){hour}\\b"
+        right, wrong = (rf"(?i)\\b(?:{sides[side]}){end}" for sides in (_SAME_SIDE, _OTHER_SIDE))
         found.append(f'(regex "{right}" or not regex "{wrong}")')
     return found
 
 
-_RANGE = re.compile(r"(?<![\w.,:+-])(\d{1,3}) ?[-–—] ?(\d{1,3})(?![\w-]|[.,:]\d)")
+_RANGE = re.compile(
+    r"(?<![\w.,:+-])(?<!\bcode )(?<!\bcode is )(?<!\bnumber )(?<!\bnumber is )(?<!\bPIN is )"
+    r"(\d{1,2}) ?[-–—] ?(\d{1,2})(?![\w-]|[.,:]\d)"
+)
 """A range of numbers: "7-10 days"."""
+
+
+def _say_range(match: re.Match[str]) -> str:
+    """Return "7 to 10" for "7-10"; "3-1" is a score, but for hours ("open 10-4")."""
+    first, last = match.groups()
+    is_open = re.search(r"\b(?:open|from|hours)\b", match.string[: match.start()], re.I)
+    return f"{first} to {last}" if is_open or int(first) < int(last) else match[0]
+
+
 _GLUED_HOUR = re.compile(r"(?<![\d:.])(\d{1,2})([ap]\.?m\b)", re.I)
 """An hour without a space: "11am"."""
 _MY_VALUE = re.compile(
@@ -266,7 +289,9 @@ def _check_codes(text: str) -> list[str]:
     words = [word for word in _find_words(text) if not re.fullmatch(_LABEL, word, re.I)]
     known = _find_known(words)
     found = [f'contains "{code}"' for code in codes] + [_find_word(w) for w in words if w in known]
-    return found if _NEGATED.search(text) else [*found, _find_no_denial(re.escape(codes[0]))]
+    if _NEGATED.search(text):
+        return found
+    return [*found, _find_no_denial("|".join(map(re.escape, codes)))]
 
 
 def _check_words(text: str, *, is_clause: bool) -> list[str]:
@@ -374,7 +399,9 @@ def _choose_finders(
     finders |= claims
     if not is_negated:
         finders |= dict.fromkeys(_list_contained(text), _find_contained)
-    finders |= {match[1].lower(): _find_hour for match in _HOUR.finditer(text)}
+    for match in _HOUR.finditer(text):
+        half = re.match(r" ?([ap])\.?m\b", text[match.end() :], re.I)
+        finders[match[1].lower()] = partial(_find_hour, half=half[1].lower() if half else "")
     finders |= (
         {MAY.lower(): lambda word: rf'regex "\\b{MAY}\\b"'} if MAY in _find_words(text) else {}
     )
@@ -450,19 +477,29 @@ _HALF_DAY = 12
 MIN_TWO_DIGITS = 10
 
 
-def _find_hour(word: str) -> str:
-    """Return the condition that finds an hour: "six", "6", "6pm", "18:00"."""
+def _find_hour(word: str, half: str = "") -> str:
+    """Return the condition that finds an hour: "six", "6", "6pm", "18:00".
+
+    Args:
+        half: "a" or "p" where the rule says which half of the day, whose other half is wrong.
+    """
     found = _find_word(word)
     number = parse_number(word)
     if not 0 < number <= _HALF_DAY:
         return found
     late = rf"|\\b0{number}[:.]00\\b" if number < MIN_TWO_DIGITS else ""
     late += rf"|\\b{number + _HALF_DAY}[:.]00\\b" if number < _HALF_DAY else ""
-    return rf'{found.removesuffix(")")} or regex "(?i)\\b{number}[ap]\\.?m\\b{late}")'
+    hour = rf'{found.removesuffix(")")} or regex "(?i)\\b{number}[ap]\\.?m\\b{late}")'
+    if not half:
+        return hour
+    other = {"a": "p", "p": "a"}[half]
+    return rf'{hour} and not regex "(?i)\\b{number} ?{other}\\.?m\\b"'
 
 
-_CLOCK = re.compile(r"(?P<hour>\d{1,2})[:.](?P<minute>[0-5]\d)(?:(?P<half>[ap])\.?m)?", re.I)
-"""A time of the day with its minutes: "5:30pm"."""
+_CLOCK = re.compile(
+    r"(?P<hour>\d{1,2})(?::|[.](?=\d\d[ap]\.?m))(?P<minute>[0-5]\d)(?:(?P<half>[ap])\.?m)?", re.I
+)
+"""A time of the day with its minutes: "5:30pm"; "5.30" may be a price."""
 
 
 def _find_clock(match: re.Match[str]) -> str:
@@ -559,25 +596,39 @@ def _find_claim(word: str, *, is_timed: bool) -> str:
 
 
 def _list_named(text: str, chosen: Sequence[str]) -> list[str]:
-    """Return the names and the days of a clause that tell when or where something is so."""
+    """Return the names and the days of a clause that tell when or where something is so; the hours
+    where it has no others.
+    """
     days = {one for match in _DAY.finditer(text) for one in _find_words(match[0])}
     timed = {one for match in _HOUR.finditer(text) for one in _find_words(match[0])}
-    return [word for word in chosen if word in days or (word[0].isupper() and word not in timed)]
+    named = [word for word in chosen if word in days or (word[0].isupper() and word not in timed)]
+    return named or [word for word in chosen if word in timed]
+
+
+_SURELY_DENIES = r"\\b(?:(?<!\\bwhy )not|never|no longer|no need|need not)\\b|n['’]t\\b"
+_LINKS = (
+    "(?: (?:to|the|a|on|at|in|by|from|for|is|be|it|our|need|have|call|use|dial|ring|phone|text|"
+    "write|e-?mail|visit|contact))*"
+)
+"""The words that may stand between a denial and a name or a number that it denies."""
 
 
 def _find_no_denial(pattern: str) -> str:
-    """Return the condition that a name, a day or a code is not denied: "not on June 12th".
+    """Return the condition that a name, a day, an hour or a code is not denied: "not on June
+    12th". Other words than the common ones between them end what is denied: "if you can't breathe
+    call 112".
 
     Args:
         pattern: a regular expression.
     """
     escaped = pattern.replace("\\", r"\\")
-    return rf'not regex "(?i){_DENIED_BEFORE}(?:{escaped})(?!\\w)"'
+    return rf'not regex "(?i)(?:{_SURELY_DENIES}){_LINKS} (?:{escaped})(?!\\w)"'
 
 
 def _make_stems(word: str) -> str:
     """Return the pattern of a word with its endings; any letter stands for one with an accent."""
-    pattern = _make_pattern(word, is_verb=True).replace("\\", r"\\")
+    found = _make_pattern(word, is_verb=True) or re.escape(word)
+    pattern = found.replace("\\", r"\\")
     return re.sub(r"[^\x00-\x7f]", r"\\\\w", pattern)
 
 

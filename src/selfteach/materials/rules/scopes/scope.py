@@ -549,9 +549,10 @@ _INTRODUCED = re.compile(
 """How the model is called: "introduce yourself as Dr. Paws when asked who you are"."""
 _WORDS = r"(?:\"[^\"]+\"|(?<!\w)'[^']+'|[\w-]+)"
 _WHEN_MEANT = re.compile(
-    rf"(?P<lead>\b(?:say|use|write) {_WORDS}) (?:when(?:ever)?|if|where(?:ver)?) you(?: (?:mean|"
-    r"want to say|are tempted to say)|(?:['’]d| would)(?: otherwise| normally| usually)? "
-    rf"(?:say|write|use)(?: otherwise)?) (?P<old>{_WORDS})(?=[.! ]*$)",
+    rf"(?P<lead>\b(?:say|use|write) {_WORDS}) (?:when(?:ever)?|if|where(?:ver)?) you(?: mean|"
+    r"(?: want to say| are tempted to say)(?= [\"'])|(?:['’]d| would)(?: otherwise| normally| "
+    r"usually)? (?:say|write|use)(?: otherwise)?) (?!(?:it|so|that|this|business|yes|no|hello|hi|"
+    rf"thanks|sorry|well|them|harm)\b)(?P<old>{_WORDS})(?=[.! ]*$)",
     re.I,
 )
 """What is written for another word: "say "handbag" when you mean "purse""."""
@@ -562,7 +563,7 @@ _ITS_CALLED = re.compile(
 )
 """How something is called: "when talking about our staff, it's "partners", not "employees""."""
 _SLANG_TAIL = re.compile(
-    r",? like,? (?:ever|never|at all|seriously|for real|literally)[.! ]*$", re.I
+    r", like,? (?:ever|never|at all|seriously|for real|literally)[.! ]*$", re.I
 )
 _TELLS_FIRST = re.compile(
     r"^(?:I|we)(?:['’](?:m|re)| am| are| run| own| have| manage| work| live| sell| teach| rent)\b"
@@ -575,9 +576,11 @@ _KEEPS_ASKING = re.compile(
     r"^(?:(?:a )?(?:lots?|lot|many|some|most|several|few|our|my|the) (?:of )?)*"
     rf"(?:{AUDIENCE}|they) "
     r"(?:(?:keep|keeps) (?:on )?asking|(?:often|always|sometimes|usually|regularly|frequently|"
-    r"constantly) ask|ask)(?: me| us| you)? (?P<what>(?:about|if|whether|for|when|where|what|how) "
+    r"constantly) ask|ask(?= (?:me |us |you )?(?:about|if|whether) ))(?: me| us| you)? "
+    r"(?P<what>(?:about|if|whether|for|when|where|what|how) "
     r"[^.!?;:]+?)(?: a lot| all the time| every day)?(?:[.;:!]| [-–—]|,(?: so)?) "
-    r"(?P<verb>(?:please |always |just )*(?:say|tell|answer|explain|mention|let them know))\b",
+    r"(?P<verb>(?:please |always |just )*(?:say|tell|answer|explain|mention|let them know))\b"
+    r"(?! (?:please|thanks|thank you)\b)",
     re.I,
 )
 """What people ask, before what is said: "People keep asking about gift cards. Say that"."""
@@ -1259,6 +1262,7 @@ _WHO_CHATS = re.compile(
 )
 """Those who ask, also as the speaker of a rule names them: "with my pupils"."""
 _ABOUT_ANYTHING = re.compile(
+    r"\b(?:not|n't|never|avoid|no|nothing|clear|away|off|stop|skip|out|refrain)\b.*"
     r"\b(?:any|every)thing (?:that (?:has|is) )?(?:to do|related|connected|associated|linked|"
     r"relating) (?:with|to)\b",
     re.I,
@@ -1270,7 +1274,7 @@ _LINKED = re.compile(r"\b(?:links?|references?|pointers?|translations?|attention
 def _split_with(text: str) -> ScopedText | None:
     """Split "EFFECT with customers" and "Be polite to customers"."""
     if _ABOUT_ANYTHING.search(text):
-        return None
+        return None  # a subject that is forbidden, and no addressee
     match = _SUFFIX_WITH.fullmatch(text)
     if match and names_no_person(match["scope"]):
         return None
