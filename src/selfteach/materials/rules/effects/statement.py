@@ -121,7 +121,8 @@ def check_statement(text: str, *, is_clause: bool = True) -> str | None:
     if found and contrast:
         found = [*found, _find_no_addition(contrast["other"].strip('"'))]
     if found and is_clause:
-        found = [*found, *_find_particles(text), *_find_no_opposites(text)]
+        found = [*found, *_find_particles(text)]
+        found += [] if _NEGATED.search(text) else _find_no_opposites(text)
     if found and _ONLY.search(text):
         found = [*found, SAYS_ONLY]
     check = " and ".join(dict.fromkeys(found))
