@@ -100,11 +100,8 @@ def read_effect(text: str, scope: str = "") -> Effect | None:
     if len(parts) > MAX_SENTENCES:
         return None
     if any(map(asks_for_member, parts)):
-        return (
-            _read_bare_statement(text)
-            if scope and _SAYS_AMOUNT.fullmatch(text.rstrip(" .!"))
-            else None
-        )
+        is_amount = scope and _SAYS_AMOUNT.fullmatch(text.rstrip(" .!"))
+        return _read_bare_statement(text) if is_amount else None
     if stated := _read_statements(parts, scope):
         return stated
     demands = [*parts[:1], *(part for part in parts[1:] if not _adds_nothing(part))]
