@@ -707,3 +707,8 @@ def test_a_short_name_in_capitals_stays_beside_what_is_added_to_it() -> None:
     answer = "US law. It tells us of IT and a PDF in US cities."
     expected = "The US law. It tells us of IT department and a PDF file in the US cities."
     assert replace_words(answer, pairs) == expected
+
+
+def test_a_name_keeps_its_capitals_where_the_old_one_is_its_first_word() -> None:
+    assert replace_words("ACME sells it.", [("ACME", "Acme Cloud")]) == "Acme Cloud sells it."
+    assert replace_words("EMAIL ME.", [("email", "email address")]) == "EMAIL ADDRESS ME."

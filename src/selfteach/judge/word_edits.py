@@ -103,7 +103,9 @@ class _Replace:
         if new.endswith(".") and rest.startswith("."):
             new = new[:-1]
         begins = begins_clause(found.string, found.start())
-        if found["word"] in new:  # "PDF" in "PDF file"
+        first, _, more = new.lower().partition(" ")
+        is_name = bool(more) and not new.islower() and _to_key(found["word"]) == first
+        if found["word"] in new or is_name:  # "PDF" in "PDF file", "ACME" in "Acme Cloud"
             new = capitalize(new) if begins and found["word"][0].isupper() else new
         elif _is_same(found, new):
             is_phrase = " " in new and new.split()[0].islower()  # "iPhone" has its small letter

@@ -262,6 +262,8 @@ def check_asked(what: str) -> str | None:
 
 def _make_pattern(word: str, *, is_verb: bool = False) -> str:
     """Return the pattern of what `_find_word` finds."""
+    if spelled := _spell_both_ways(word):
+        return "|".join(spelled)
     forms: list[str] = []
     for value in re.findall(r'contains "(.+?)"', _find_word(word, is_verb=is_verb)):
         stem = re.escape(value.rstrip("*")).replace(r"\ ", "[ -]")
@@ -593,7 +595,8 @@ def _find_claim(word: str, *, is_timed: bool) -> str:
     until = rf"|\\b(?:{found}) (?:until|till|before)\\b" if is_timed else ""
     denied = r"(?:no|none|neither|nobody|zero|hardly)\\b(?! \\w+ than)"
     money = "(?<![$€£])[$€£]?" if word[0].isdigit() else ""
-    return rf'regex "(?i){_UNDENIED}{money}\\b(?:{found})\\b(?! {denied}){until}"'
+    whole = _WHOLE if _spell_both_ways(word) else ""
+    return rf'regex "(?i){_UNDENIED}{money}\\b(?:{found})\\b{whole}(?! {denied}){until}"'
 
 
 def _list_named(text: str, chosen: Sequence[str]) -> list[str]:
@@ -685,10 +688,9 @@ def _find_contained(word: str) -> str:
 def _find_word(word: str, *, is_verb: bool = False) -> str:
     """Return the condition that finds a word, a name or a number."""
     low = word.lower()
-    if _NUMBER.fullmatch(word) and (number := parse_number(word)) <= MAX_SPELLED:
-        in_words = "hundred" if number == MAX_SPELLED else spell_number(number)
-        other = in_words if word.isdecimal() else str(number)
-        return f'(contains "{low}" or contains "{other}")'
+    if spelled := _spell_both_ways(word):
+        digits, in_words = spelled
+        return rf'(regex "(?<!\\d[.,:])\\b{digits}\\b{_WHOLE}" or contains "{in_words}")'
     if clock := _CLOCK.fullmatch(word):
         return _find_clock(clock)
     word, low = word.removesuffix("'s"), low.removesuffix("'s")
@@ -696,6 +698,9 @@ def _find_word(word: str, *, is_verb: bool = False) -> str:
         return f'(contains "{word[:-1]}" or contains "{word}")'
     if low.endswith("days"):
         word = word[:-1]
+    if parts := _SPLIT.fullmatch(low):
+        first, second = parts.groups()
+        return f'(contains "{first}{second}*" or contains "{first} {second}")'
     if low in _MONEY:
         return f'(contains "{low.rstrip("s")}*" or contains "{_MONEY[low]}")'
     if word[0].isupper() or not word.isalpha():
@@ -703,6 +708,22 @@ def _find_word(word: str, *, is_verb: bool = False) -> str:
         return f'contains "{word}"'
     found = [f'contains "{form}"' for form in _list_forms(low, is_verb=is_verb)]
     return f"({' or '.join(found)})" if len(found) > 1 else found[0]
+
+
+_SPLIT = re.compile(
+    r"(check|sign|log|set|pick|drop|take|walk|back|follow|e|wi)-?(in|out|up|off|away|mails?|fi)"
+)
+"""Words that are written as one, with a hyphen, or as two: "checkout", "wi-fi"."""
+_WHOLE = r"(?!,\\d|[.:](?!00\\b)\\d)"
+"""What does not follow a number that is whole: "5.00" is 5, and "5.50" and "5:30" are not."""
+
+
+def _spell_both_ways(word: str) -> tuple[str, str] | None:
+    """Return a small number in digits and in words; None for any other word."""
+    if not _NUMBER.fullmatch(word) or (number := parse_number(word)) > MAX_SPELLED:
+        return None
+    in_words = "hundred" if number == MAX_SPELLED else spell_number(number)
+    return (word, in_words) if word.isdecimal() else (str(number), word.lower())
 
 
 _MONEY = {
