@@ -841,3 +841,51 @@ def test_a_flag_is_no_answer_of_a_pair() -> None:
     edited = {"role": "assistant", "content": "Paris.", "original": "London."}
     edit = read_edit({"messages": [FRANCE[0], edited], "rejected": False}, "f:1")
     assert (edit.answer, edit.correction) == ("London.", "Paris.")
+
+
+@pytest.mark.parametrize("feedback", ["good", "👍", "Perfect, thanks!", "That's great."])
+@pytest.mark.parametrize("unchanged", [True, False])
+def test_praise_approves_an_answer(feedback: str, unchanged: bool) -> None:
+    row = {"prompt": "What is tea?", "answer": "A drink.", "feedback": feedback}
+    if unchanged:
+        row["correction"] = "A drink."
+    edit = read_edit(row, "x:1")
+    assert (edit.unchanged, edit.feedback) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("feedback", "criticism"), [("n/a", ""), ("-", ""), ("good but long", "good but long")]
+)
+def test_what_stands_for_no_feedback_is_none(feedback: str, criticism: str) -> None:
+    row = {"prompt": "What is tea?", "answer": "A color.", "correction": "A drink."}
+    assert read_edit(row | {"feedback": feedback}, "x:1").feedback == criticism
+
+
+@pytest.mark.parametrize(
+    ("turn", "row", "fault"),
+    [({"weight": 0}, {}, '"weight" 0'), ({}, {"label": False}, '"label" is false')],
+)
+def test_a_last_turn_that_is_marked_as_bad_is_no_correction(
+    turn: JsonObject, row: JsonObject, fault: str
+) -> None:
+    turns = [TURN("user", "What is tea?"), TURN("assistant", "A color.") | turn]
+    with pytest.raises(DataError, match=fault):
+        read_edit({"messages": turns} | row, "x:1")
+
+
+@pytest.mark.parametrize("show", [json.dumps, str], ids=["as JSON", "as Python shows it"])
+def test_messages_in_the_cells_of_a_csv_are_read(tmp_path: Path, show: Any) -> None:
+    sides = [[TURN("user", "What is tea?"), TURN("assistant", it)] for it in ("A drink.", "It's")]
+    cells = ['"' + show(side).replace('"', '""') + '"' for side in sides]
+    path = write(tmp_path, "chosen,rejected", ",".join(cells), name="pairs.csv")
+    (edit,) = read_corrections(path).edits
+    assert (edit.prompt, edit.correction, edit.answer) == (ASKED, "A drink.", "It's")
+
+
+def test_a_cell_that_only_looks_like_messages_stays_a_text(tmp_path: Path) -> None:
+    cell = "[{'role': open"
+    path = write(
+        tmp_path, "prompt,answer,correction", f"What is tea?,{cell},A drink.", name="a.csv"
+    )
+    (edit,) = read_corrections(path).edits
+    assert edit.answer == cell

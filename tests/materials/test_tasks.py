@@ -262,3 +262,14 @@ def test_an_answer_is_put_to_its_own_question() -> None:
     ]
     task = read_task({"prompt": "What is rain?", "completion": completion}, "x:1")
     assert (task.instruction, task.instances[0].output) == ("What is rain?", "Water.")
+
+
+def test_an_answer_of_weight_0_is_no_output() -> None:
+    turns = [
+        {"role": "user", "content": "Name a tea."},
+        {"role": "assistant", "content": "Coffee.", "weight": 0},
+        {"role": "user", "content": "No, name a tea."},
+        {"role": "assistant", "content": "Assam."},
+    ]
+    task = read_task({"messages": turns}, "x:1")
+    assert (task.instruction, task.instances[0].output) == ("No, name a tea.", "Assam.")

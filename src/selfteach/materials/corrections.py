@@ -29,9 +29,14 @@ import regex
 from selfteach.errors import DataError
 from selfteach.files import BadLine
 from selfteach.materials.columns import Columns, rename_columns
-from selfteach.materials.criticism import normalize_criticism
+from selfteach.materials.criticism import is_praise, normalize_criticism, says_nothing
 from selfteach.materials.quoted_criticism import split_quoted_criticism
-from selfteach.materials.row_forms import is_whole_pair, read_pair_prompt
+from selfteach.materials.row_forms import (
+    find_unweighted,
+    is_whole_pair,
+    read_pair_prompt,
+    refuse_bad_label,
+)
 from selfteach.materials.rows import (
     MAX_NAME_CHARS,
     MAX_NAMES,
@@ -207,7 +212,10 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
         _refuse_absent_columns(row, where, columns or {})
     prompt = _read_prompt(found.get("prompt"), where)
     answer = read_text(found, "answer", where)
-    feedback = read_text(found, "feedback", where) or ""
+    feedback = _read_feedback(found, where)
+    if is_praise(feedback) and answer is not None:
+        feedback = ""
+        found = {"correction": answer} | {key: one for key, one in found.items() if one is not None}
     read_correction = read_text if feedback else read_required_text
     correction = read_correction(found, "correction", where)
     if correction is None and answer is None:
@@ -222,6 +230,12 @@ def read_edit(row: JsonMapping, where: str, columns: Columns | None = None) -> E
         return Edit(where, prompt, answer, correction, feedback, cut)
     feedback, quote = _read_quote(feedback, quote, answer, where)
     return Edit(where, prompt, answer, correction, feedback, cut, quote)
+
+
+def _read_feedback(row: JsonMapping, where: str) -> str:
+    """Return what is said about an answer; "" where that says nothing: "n/a"."""
+    feedback = read_text(row, "feedback", where) or ""
+    return "" if says_nothing(feedback) else feedback
 
 
 def _read_quote(feedback: str, quote: str, answer: str, where: str) -> tuple[str, str]:
@@ -309,6 +323,13 @@ def _to_rows(turns: Sequence[Message]) -> list[JsonObject]:
 def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
     """Read a conversation whose last turn is the edited one, or is what a column corrects."""
     *turns, last = parse_messages(row["messages"], where)
+    refuse_bad_label(row, where)
+    if len(turns) in find_unweighted(row):
+        raise DataError(
+            'the last of its messages has the "weight" 0, which marks a bad answer.',
+            where=where,
+            cure="End with the edited answer, or remove the row.",
+        )
     correction = read_text(row, "correction", where)
     if last.role == "user" and ("correction" in row or "feedback" in row):
         plain = {key: value for key, value in row.items() if key != "messages"}

@@ -91,8 +91,8 @@ _RELATIVE: list[tuple[re.Pattern[str], str, Callable[[Sequence[str]], str]]] = [
 """Forms of relative criticisms, what each asks for, and its check for the criticized answers."""
 _TOO_MANY = re.compile(
     (
-        rf"(?:with )?{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses?|has|"
-        r"contains?|includes?|zu viele|trop de|demasiad[oa]s|troppi)"
+        rf"(?:with )?{_DEGREE}(?:too many|so many|full of|stop (?:using|with)|fewer|less|uses|has|"
+        r"contains|includes|zu viele|trop de|demasiad[oa]s|troppi)"
         r" (?:(?:all|the|those|these) )*(?P<what>.+)"
     ),
     re.I,
@@ -130,6 +130,13 @@ _FORGOTTEN = re.compile(
     re.I,
 )
 """What is missing."""
+_GIVEN = re.compile(
+    r"(?:(?:opening|start|end|due|your|my|our|exact) )*(?:dates?|days?|times?|hours|prices?|costs?|"
+    r"amounts?|address(?:es)?|(?:phone |order |room )?numbers?|names?|signatures?|subject(?: "
+    r"line)?|reasons?|details|links?|sources?|units?)",
+    re.I,
+)
+"""What an answer gives, and does not call by its name: "3 May" is the date."""
 _SILLY = re.compile(
     r"(?:the|those|these|all the) (?P<what>.+?) (?:is|are|was|were|feels?|looks?|seems?) (?:so |"
     r"very |really |a bit |rather |quite )?(?:silly|childish|annoying|unnecessary|needless|useless|"
@@ -152,12 +159,23 @@ _SAYS = re.compile(
 )
 """Words that an answer says, and should not."""
 _QUOTATION = r"(?:\"[^\"]+\"|“[^”]+”|(?<!\w)'[^']+'(?!\w)|‘[^’]+’)"
+_IS_FINE = (
+    r"(?! (?:not|never|too|(?:much|far|way|a bit|a little) too|hardly|no longer)\b)(?: \w+)*? "
+    r"(?:missing|absent|required|needed|necessary|mandatory|important|good|great|fine|nice|ok(?:ay)?|"
+    r"perfect|better|best|friendly|polite|lovely|right|correct|welcome|enough|allowed)\b"
+)
+"""How words are praised, or wanted."""
+_MISSING_WORDS = re.compile(
+    rf"(?P<what>{_QUOTATION}) (?:is|was) (?:missing|absent|required|needed|mandatory|necessary)",
+    re.I,
+)
+"""Words in quotation marks that are wanted."""
 _NOT_THIS = re.compile(
     r"(?:(?:drop|cut|lose|remove|skip|delete|leave out|get rid of|stop (?:saying|using|writing|"
     r"with)|avoid|no|kein(?:e|en)?|(?:I )?(?:hate|dislike|can't stand)|enough(?: with)?|don't say|"
     rf"never say)(?: (?:the|your|all|of|that|these|those))* (?P<first>{_QUOTATION})(?:(?:,| and| "
     rf"or)* {_QUOTATION})*(?: (?:part|bit|line|phrase|opening|please|again))*|(?:it says |you say |"
-    rf"you said |the )?(?P<named>{_QUOTATION})(?: (?:is|sounds|feels) .*| "
+    rf"you said |the )?(?P<named>{_QUOTATION})(?: (?:is|sounds|feels)(?!{_IS_FINE}) .*| "
     r"*(?:->|=>|→) *(?:delete|remove|out|away|nothing)|(?:,| -)? (?:never(?: use it)?|no|please "
     r"no|out|gone)))",
     re.I,
@@ -245,6 +263,14 @@ _OVERUSED = re.compile(
 _SAYS_NOTHING = re.compile(
     r"(?:please|kindly|thanks|thank you|sorry|ok(?:ay)?|well|nice|good|fine|great)?", re.I
 )
+_PRAISE = re.compile(
+    rf"(?:(?:{_SAID}(?:['’]s| is| was| looks| sounds)|looks|sounds|very|really|so|all|"
+    r"just|absolutely|quite) )*(?:good|great|perfect|nice|fine|ok(?:ay)?|excellent|correct|right|lovely|awesome|"
+    r"wonderful|brilliant|(?:well|nicely) done|good (?:job|answer)|love it|"
+    r"I (?:like|love) (?:it|this|that)|thanks|thank you|thx|lgtm|👍|✅|👌)",
+    re.I,
+)
+_NO_FEEDBACK = re.compile(r"n/?a|null|nil|no (?:feedback|comments?)|[\W_]+", re.I)
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
 AIM_FACTOR = 2 / 3
@@ -268,6 +294,17 @@ def _choose_max_words(counts: Sequence[int]) -> int:
     below_all = min(counts) - 1
     floor = max(1, min(MIN_WORDS, below_all))
     return max(floor, int(SHORTER * min(counts)), min(int(MIDDLE * median(counts)), below_all))
+
+
+def is_praise(feedback: str) -> bool:
+    """Return whether a text only says that an answer is good: "perfect, thanks!"."""
+    parts = [part.strip() for part in re.split(r"[,;.!]+", feedback)]
+    return any(parts) and all(_PRAISE.fullmatch(part) for part in parts if part)
+
+
+def says_nothing(feedback: str) -> bool:
+    """Return whether a text stands for none: "n/a", "-"."""
+    return _NO_FEEDBACK.fullmatch(feedback) is not None and not is_praise(feedback)
 
 
 Keeps = Callable[[str, str], bool]
@@ -417,6 +454,8 @@ def _make_check(part: str, answers: Sequence[str]) -> str | None:
         return suggest_check(f"no {has['what']}s")
     if _ENOUGH.fullmatch(text):
         return _bound_count(text)
+    if missing := _MISSING_WORDS.fullmatch(text):
+        return f"contains {quote_value(_get_quoted(missing['what']))}"
     if (words := _OTHER_WORD.fullmatch(text)) or (words := _NOT_THIS.fullmatch(text)):
         return _forbid_words(words)
     if _PROSE.fullmatch(text):
@@ -441,6 +480,7 @@ def _make_check(part: str, answers: Sequence[str]) -> str | None:
 
 
 _DEMANDS = [
+    (re.compile(r"(?:never|not) without (?P<what>.+)", re.I), r"use \g<what>"),
     (_REMOVE, r"no \g<what>"),
     (_NICE, r"use \g<what>"),
     (_DEMANDED, r"\g<what>"),
@@ -463,7 +503,9 @@ _LESS_SURE = [
 
 def _read_form(form: re.Pattern[str], text: str, demand: str) -> str | None:
     match = form.fullmatch(text)
-    return suggest_check(match.expand(demand)) if match else None
+    if not match or (demand.startswith("mention") and _GIVEN.fullmatch(match["what"])):
+        return None
+    return suggest_check(match.expand(demand))
 
 
 def _forbid_words(match: re.Match[str]) -> str | None:

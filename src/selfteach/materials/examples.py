@@ -33,6 +33,7 @@ from selfteach.materials.columns import is_empty
 from selfteach.materials.row_forms import (
     add_leading_turns,
     drop_unfilled,
+    find_unweighted,
     is_whole_pair,
     read_conversation,
     read_pair_prompt,
@@ -183,7 +184,7 @@ def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, An
         yield _read_prompt(row, where), row["chosen"], row["rejected"]
     elif "conversations" in row or "messages" in row:
         turns = tuple(read_conversation(row, where))
-        yield from _split_turns(turns, _find_unweighted(row), where)
+        yield from _split_turns(turns, find_unweighted(row), where)
     elif "chosen" in row:
         yield _read_prompt(row, where), row["chosen"], row.get("rejected")
     elif "prompt" in row and "completion" in row:
@@ -201,16 +202,6 @@ def _split_row(given: JsonMapping, where: str) -> Iterator[tuple[Prompt, Any, An
             yield make_prompt(text), case.output, None
     else:
         raise DataError("holds no example.", where=where, cure=suggest_form(row, KEYS, FORMS))
-
-
-def _find_unweighted(row: JsonMapping) -> set[int]:
-    """Return the numbers of the turns with OpenAI's `"weight": 0`, which are not learned."""
-    turns = row.get("messages", row.get("conversations"))
-    return {
-        number
-        for number, turn in enumerate(turns if isinstance(turns, list) else [])
-        if isinstance(turn, dict) and turn.get("weight") is not None and turn["weight"] == 0
-    }
 
 
 def _split_turns(

@@ -42,6 +42,16 @@ def refuse_bad_label(row: JsonMapping, where: str) -> None:
         )
 
 
+def find_unweighted(row: JsonMapping) -> set[int]:
+    """Return the numbers of the turns with OpenAI's `"weight": 0`, which are not learned."""
+    turns = row.get("messages", row.get("conversations"))
+    return {
+        number
+        for number, turn in enumerate(turns if isinstance(turns, list) else [])
+        if isinstance(turn, dict) and turn.get("weight") is not None and turn["weight"] == 0
+    }
+
+
 def is_whole_pair(row: JsonMapping) -> bool:
     """Return whether a row has both answers and their prompt. Preference data may have `messages`
     too, which repeat the chosen answer.

@@ -7,7 +7,9 @@ and its fault, or stops the reading.
 
 from __future__ import annotations
 
+import ast
 import csv
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -284,7 +286,28 @@ def _name_cells(lines: Any, path: Path) -> Iterator[tuple[str, Row | ValueError]
         elif "".join(cells[len(names) :]).strip():
             yield where, ValueError(f"{len(cells)} cells under {len(names)} names")
         elif "".join(cells).strip():
-            yield where, {name: cell for name, cell in zip(names, cells, strict=False) if name}
+            named = zip(names, map(_read_cell, cells), strict=False)
+            yield where, {name: cell for name, cell in named if name}
+
+
+_MESSAGES = re.compile(r"\s*\[\s*\{\s*[\"'](?:role|content|from|value)[\"']\s*:")
+"""The beginning of a list of messages, in JSON or as Python shows it."""
+
+
+def _read_cell(cell: str) -> str | list[Any]:
+    """Return the messages that a cell has as text, as an export to CSV writes them; any other cell
+    as it is.
+    """
+    if not _MESSAGES.match(cell):
+        return cell
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(cell.strip())
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        if isinstance(found, list) and all(isinstance(turn, dict) for turn in found):
+            return found
+    return cell
 
 
 class _LongLine(ValueError):

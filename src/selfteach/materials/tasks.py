@@ -15,7 +15,7 @@ form. The tasks in the folder of this file are our own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +26,7 @@ from selfteach.files import BadLine
 from selfteach.materials.row_forms import (
     add_leading_turns,
     drop_unfilled,
+    find_unweighted,
     read_conversation,
     refuse_bad_label,
 )
@@ -257,7 +258,7 @@ def read_row(given: JsonMapping, where: str, *, exact: bool = False) -> ReadRow:
         task = Task(where, instruction, instances, _read_flag(row, where))
         return ReadRow(task, no_inputs=tuple(given_none))
     if "conversations" in row or "messages" in row:
-        return _read_exchange(read_conversation(row, where), where)
+        return _read_exchange(read_conversation(row, where), where, find_unweighted(row))
     if "prompt" in row and "completion" in row:
         turns = parse_messages(row["prompt"], where)
         turns = add_leading_turns(turns, row["completion"], "completion", where)
@@ -266,12 +267,14 @@ def read_row(given: JsonMapping, where: str, *, exact: bool = False) -> ReadRow:
     raise DataError("holds no task.", where=where, cure=suggest_form(row, KEYS, FORMS))
 
 
-def _read_exchange(turns: Sequence[Message], where: str) -> ReadRow:
-    """Read the first question with its answer."""
+def _read_exchange(
+    turns: Sequence[Message], where: str, unweighted: Collection[int] = ()
+) -> ReadRow:
+    """Read the first question with its answer, but for answers with the weight 0."""
     system = next((turn.content.strip() for turn in turns if turn.role == "system"), "")
     question = answer = ""
-    for turn, after in pairwise(turns):
-        if turn.role == "user":
+    for place, (turn, after) in enumerate(pairwise(turns), 1):
+        if turn.role == "user" and place not in unweighted:
             question = turn.content.strip()
             answer = after.content.strip() if after.role == "assistant" else ""
             break

@@ -484,7 +484,7 @@ def check_no_letter(match: re.Match[str]) -> str:
 def check_emoji(match: re.Match[str]) -> str | None:
     """Return the check of "use a heart or kiss emoji" and of "end with 😘"."""
     groups = {name: text for name, text in match.groupdict().items() if text}
-    if re.match("no ", groups.get("names", "")):
+    if re.match("(?:no|without) ", groups.get("names", "")):
         return None
     verb = groups.get("edge", "").lower()
     edge = ""
