@@ -44,8 +44,9 @@ END_CHARS = 60
 """The end of a text is looked for in so many characters."""
 
 _ALWAYS = (
-    r"Mrs?|Ms|Sra|Srta|Mme|Mlle|Dr|Prof|St|Mt|Gen|Gov|Sen|Rep|Rev|Hon|Capt|Cpt|Col|Lt|Sgt|vs|"
-    r"cf|approx|bzw|ca|e\.g|i\.e|z\. ?B|d\. ?h|[uv]\. ?a|u\. ?U|o\. ?[Ää]|d\. ?R|s\. ?[ou]|p\.ej"
+    r"Mrs?|Ms|Sra|Srta|Mme|Mlle|Dr|Prof|Mt|Gen|Gov|Sen|Rep|Rev|Hon|Capt|Cpt|Col|Lt|Sgt|vs|"
+    r"cf|approx|incl|excl|inkl|exkl|vgl|evtl|ggf|zzgl|abzgl|geb|bzw|ca|e\.g|i\.e|z\. ?B|"
+    r"d\. ?h|[uv]\. ?a|u\. ?U|o\. ?[Ää]|d\. ?R|s\. ?[ou]|p\.ej"
 )
 """Abbreviations that end no sentence."""
 _SPACED = regex.compile(
@@ -53,7 +54,8 @@ _SPACED = regex.compile(
 )
 """German abbreviations of several letters with spaces between them."""
 _BEFORE_NUMBERS = (
-    r"[Nn]os?|Nr|[Ff]igs?|[Vv]ol|pp?|Secs?|Art|Abs|Abb|Kap|Bd|[Cc]hs?|[Tt]el|[Ee]xt|"
+    r"[Nn]os?|Nr|[Ff]igs?|Eq|[Vv]ol|pp?|Secs?|[Aa]rt|Abs|Abb|Kap|Bd|[Cc]hs?|[Tt]el|[Ee]xt|"
+    r"[Pp]aras?|[Ss]ched|[Rr]eg|Ziff|Anm|est|env|mind|\w*[Ss]tr|"
     r"Mo|Di|Mi|Do|Fr|Sa|So"
 )
 """Abbreviations, some of them words, that end no sentence where a number follows."""
@@ -65,7 +67,10 @@ _BEFORE_SMALL = (
 """Abbreviations that end a sentence where a capital letter follows, unless it names a time."""
 _BEFORE_NOUNS = r"Mio|Mrd|Tsd"
 """German abbreviations that end a sentence where a word follows that begins many German ones."""
-_BEFORE_NAMES = r"Inc|Ltd|Corp|Co|Bros|Jr|Sr|Ph\.D|M\.Sc|B\.Sc|Ave|Blvd|Rd|(?:[A-Z]\.)+[A-Z]"
+_BEFORE_NAMES = (
+    r"St|al|[Dd]ept|[Aa]v|Inc|Ltd|Corp|Co|Bros|Jr|Sr|Ph\.D|M\.Sc|B\.Sc|Ave|Blvd|Rd|"
+    r"(?:[A-Z]\.)+[A-Z]"
+)
 """Abbreviations that end a sentence where a word follows that begins many."""
 _BEFORE = r"(?<![\w.])"
 _ALWAYS_OPEN = regex.compile(rf"{_BEFORE}(?:{_ALWAYS})$")
@@ -171,6 +176,11 @@ def is_open_stop(
     if _OPEN_BEFORE_NOUNS.search(before):
         return not _GERMAN_STARTER.match(after)
     return _OPEN_BEFORE_NAMES.search(before) is not None and not _STARTER.match(after)
+
+
+def begins_many_sentences(text: str) -> bool:
+    """Return whether a text begins with a word that begins many sentences and few names."""
+    return _STARTER.match(text) is not None
 
 
 def is_german_ordinal(before: str, after: str) -> bool:

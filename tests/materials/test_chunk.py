@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from selfteach.materials.documents import Document
 from selfteach.materials.documents.chunk import (
-    _SHORT,
     Chunk,
     Span,
     _skip_item_mark,
@@ -80,7 +79,7 @@ def test_sentences_end_where_they_end() -> None:
         ("Se construyó en 1790. ¿Quién lo hizo? ¡Ana!", 3),
         ("Sie wurde 1790 gebaut. „Sie ist alt.“ Danach kam der Fluss.", 3),
         ("Sie wurde gebaut. »Sie ist alt.« Danach.", 3),
-        ("Elle est là. « Oui. » Il vint.", 2),
+        ("Elle est là. « Oui. » Il vint.", 3),
         ("Sie wurde am 3. Mai 1790 gebaut. Im 2. Jahr stand sie.", 2),
     ],
 )
@@ -189,7 +188,8 @@ def test_a_text_without_capitals_has_sentences_too() -> None:
 
 
 def capitalised(text: str) -> list[Span]:
-    """How sentences were found before texts without capitals were looked at."""
+    """How sentences are found where there are few abbreviations, and every text has capitals."""
+    short = re.compile(r"(?:^|[\s(\"'“])(?:[a-z]|Dr|approx|e\.g|No)\.$")
     end = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？][」』”’）]*|\n+")
     opens = re.compile(r"\s*[\"'“‘(\[«]*[^\W_a-z]")
     found = []
@@ -199,7 +199,7 @@ def capitalised(text: str) -> list[Span]:
             match[0][0] in ".!?…"
             and (
                 not opens.match(text, match.end())
-                or _SHORT.search(text[max(begin, match.end() - 20) : match.end()])
+                or short.search(text[max(begin, match.end() - 20) : match.end()])
             )
         ):
             continue
@@ -207,6 +207,25 @@ def capitalised(text: str) -> list[Span]:
         begin = _skip_item_mark(text, match.end(), len(text))
     found.append(_trim_span(text, begin, len(text)))
     return [span for span in found if span.end > span.start]
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["The shop opens at 9 a.m.", "It closes at 6 p.m.", "Parking is free for all guests."],
+        ["It opens at 9 a.m. Monday to Friday.", "We sell pears, etc.", "The shop is in Leeds."],
+        ["She joined Acme Inc.", "The firm makes nails.", "Acme Inc. Leeds is older."],
+        ["An orange has vitamin C.", "It also holds iron.", "It is by J. Smith and A. B. Hale."],
+        ["The shop is in Mill St.", "It is old.", "St. John is near.", "See Ames et al. (2020)."],
+        ["The fee is 5 euros incl. Christmas Eve.", "See para. 4, Eq. 2 and art. 3."],
+        ["Das Büro ist in der Hauptstr. 12 in Köln.", "Es kostet mind. 3 Euro zzgl. Porto."],
+        ["Le musée est petit.", "« Il est beau », dit Anne.", "« Revenez demain. »"],
+        ["The pool opens at nine.", "🎉 Entry is free for children."],
+    ],
+)
+def test_an_abbreviation_ends_a_sentence_where_another_one_begins(sentences: list[str]) -> None:
+    text = " ".join(sentences)
+    assert [text[span.start : span.end] for span in find_sentence_spans(text)] == sentences
 
 
 small = st.lists(
@@ -224,7 +243,7 @@ small = st.lists(
         ]
     )
 )
-first = st.sampled_from(["The", "Dr. Smith", "A", "In 1990", '"Why?" she', "- It", "Yes!"])
+first = st.sampled_from(["The", "Dr. Smith", "A day", "In 1990", '"Why?" she', "- It", "Yes!"])
 ordinary = st.lists(
     st.tuples(
         first,

@@ -70,7 +70,6 @@ def list_facts(text: str, title: str = "Shop") -> list[str]:
             "Do you ship?\nYes, worldwide.\n\nWhat does it cost here?\nNothing.",
             [
                 "Do you ship? Yes, worldwide.",
-                "What does it cost here?",
                 "What does it cost here? Nothing.",
             ],
         ),
@@ -81,6 +80,27 @@ def list_facts(text: str, title: str = "Shop") -> list[str]:
         (
             "Monday\nopen 9 to 17\n\nTuesday\nclosed all day",
             ["Monday: open 9 to 17.", "Tuesday: closed all day."],
+        ),
+        (
+            f"Monday: 9 to 17\n\nSunday: closed\n\nDogs: not allowed\n\n{PROSE}",
+            ["Shop: Monday: 9 to 17.", "Shop: Sunday: closed.", "Shop: Dogs: not allowed.", PROSE],
+        ),
+        (f"Part two: The sea\n\n{PROSE}", [PROSE]),
+        (
+            "1. FEES\n\nThe fee is due each month.\n\n2. TERM\n\nIt runs for three years.",
+            ["The fee is due each month.", "It runs for three years."],
+        ),
+        (
+            "How to cook it:\n\n1. Fill it\n\n2. Stir it\n\nServe it with bread and salt.",
+            [
+                "How to cook it: Fill it.",
+                "How to cook it: Stir it.",
+                "Serve it with bread and salt.",
+            ],
+        ),
+        (
+            "Why is the pool shut on Mondays? It is cleaned on that day.",
+            ["It is cleaned on that day."],
         ),
         (f"Chapter 1\n\nIntroduction\n\n{PROSE}", [PROSE]),
         (f"{PROSE} It is good. Come.", [PROSE]),
@@ -630,4 +650,36 @@ def test_an_item_within_an_item_stands_behind_its_words() -> None:
         "- Cid",
         "- Gate",
         "- Dan",
+    ]
+
+
+@pytest.mark.parametrize("table", ["a.md", "a.docx"])
+def test_a_stop_in_a_cell_ends_no_row(tmp_path: Path, table: str) -> None:
+    rows = [["Grade", "Days", "Notes"], ["B", "28", "Ask first. No days are kept."]]
+    if table == "a.md":
+        lines = [f"| {' | '.join(row)} |" for row in rows]
+        (tmp_path / table).write_text("\n".join([lines[0], "|---|---|---|", lines[1]]))
+    else:
+        from docx import Document as Docx
+
+        made = Docx()
+        made.add_paragraph(PROSE)
+        grid = made.add_table(rows=2, cols=3)
+        for cells, row in zip(grid.rows, rows, strict=True):
+            for cell, words in zip(cells.cells, row, strict=True):
+                cell.text = words
+        made.save(str(tmp_path / table))
+    assert list_file_facts(tmp_path / table)[-1] == (
+        "Grade: B; Days: 28; Notes: Ask first. No days are kept."
+    )
+
+
+def test_a_question_and_its_answer_are_no_wrapped_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(
+        "Q: How long does the delivery of a chair take?\nA: Two weeks.\n\n"
+        "Q: How long is the warranty of a chair here?\nA: Two years.\n"
+    )
+    assert list_file_facts(tmp_path / "a.txt") == [
+        "Q: How long does the delivery of a chair take? A: Two weeks.",
+        "Q: How long is the warranty of a chair here? A: Two years.",
     ]

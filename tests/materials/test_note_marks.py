@@ -85,3 +85,38 @@ def test_a_sentence_ends_before_the_markup_of_its_end() -> None:
         "*Lind burned it.*",
         "Reed built it.",
     ]
+
+
+@pytest.mark.parametrize("form", ["html", "md", "docx"])
+def test_a_raised_number_is_no_digit_of_another_one(tmp_path: Path, form: str) -> None:
+    parts = [
+        "The mill was built in 1790.",
+        "1",
+        " It makes 10",
+        "6",
+        " loaves on the 19",
+        "th",
+        ".",
+    ]
+    path = tmp_path / f"a.{form}"
+    if form == "docx":
+        from docx import Document as Docx
+
+        made = Docx()
+        paragraph = made.add_paragraph()
+        for number, words in enumerate(parts):
+            paragraph.add_run(words).font.superscript = number % 2 == 1
+        made.save(str(path))
+    else:
+        path.write_text(
+            "".join(f"<sup>{p}</sup>" if n % 2 else p for n, p in enumerate(parts)), "utf-8"
+        )
+    (document,) = read_documents([path]).documents
+    assert document.text == "The mill was built in 1790. It makes 10⁶ loaves on the 19th."
+
+
+def test_raised_numbers_in_code_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("Write `<sup>2</sup>` for m<sup>2</sup>.", "utf-8")
+    (document,) = read_documents([path]).documents
+    assert document.text == "Write <sup>2</sup> for m²."

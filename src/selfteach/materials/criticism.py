@@ -265,8 +265,8 @@ _SAYS_NOTHING = re.compile(
 )
 _PRAISE = re.compile(
     rf"(?:(?:{_SAID}(?:['’]s| is| was| looks| sounds)|looks|sounds|very|really|so|all|"
-    r"just|absolutely|quite) )*(?:good|great|perfect|nice|fine|ok(?:ay)?|excellent|correct|right|lovely|awesome|"
-    r"wonderful|brilliant|(?:well|nicely) done|good (?:job|answer)|love it|"
+    r"just|absolutely|quite) )*(?:good|great|perfect|nice|fine|ok(?:ay)?|excellent|correct|"
+    r"right|lovely|awesome|wonderful|brilliant|(?:well|nicely) done|good (?:job|answer)|love it|"
     r"I (?:like|love) (?:it|this|that)|thanks|thank you|thx|lgtm|👍|✅|👌)",
     re.I,
 )

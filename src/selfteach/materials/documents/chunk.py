@@ -23,9 +23,17 @@ from selfteach.materials.documents.listed import (
     find_recited,
     format_sentence,
     is_informative,
+    join_rows,
 )
 from selfteach.records import JsonObject, digest
-from selfteach.sentences import END_CHARS, SPACED_MARKS, UNSPACED_MARKS, is_open_stop
+from selfteach.sentences import (
+    END_CHARS,
+    PICTURE,
+    SPACED_MARKS,
+    UNSPACED_MARKS,
+    begins_many_sentences,
+    is_open_stop,
+)
 
 SentencePlace = tuple[str, int]
 """The document's id, and where the sentence starts in it."""
@@ -39,15 +47,20 @@ _OPENERS = r"[\"'“‘„‚«‹»›(\[¿¡*_]*"
 _END = re.compile(
     rf"(?<![{SPACED_MARKS}])[{SPACED_MARKS}]++{_CLOSERS}(?=\s)|[{UNSPACED_MARKS}][」』”’）]*|\n+"
 )
-_OPENS = regex.compile(rf"\s*{_OPENERS}[\p{{Lu}}\p{{Lt}}\p{{Lo}}\p{{N}}]")
+_OPENS = regex.compile(
+    rf"\s*(?:{PICTURE}\s*)*{_OPENERS}(?:(?<=«)\s)?[\p{{Lu}}\p{{Lt}}\p{{Lo}}\p{{N}}]"
+)
 """The beginning of a sentence: a capital, a number, or a letter of a script without capitals."""
 _OPENS_SMALL = re.compile(rf"\s*{_OPENERS}[^\W_]")
-_SHORT = re.compile(
-    r"(?:^|[\s(\"'“])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|Lt|Col|Gen|Capt|Rev|Hon|"
-    r"vs|cf|ca|approx|e\.g|i\.e|etc|al|No|Nos|vol|pp|Fig|Eq|"
-    r"Inc|Ltd|Co|Corp|(?:[A-Za-z]\.)+[A-Za-z])\.$"
+_LETTERS = re.compile(r"(?:^|[\s(\"'“])(?![ap]\.?m\.)(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z])\.$", re.I)
+"""A letter, or letters with stops between them: "J.", "U.S."."""
+_SHORT_SMALL = re.compile(
+    r"(?:^|[\s(\"'“])(?:[a-z]|mr|mrs|ms|dr|prof|st|sr|jr|lt|col|gen|capt|rev|hon|"
+    r"vs|cf|ca|approx|e\.g|i\.e|etc|al|no|nos|vol|pp|fig|eq|"
+    r"inc|ltd|co|corp|(?:[a-z]\.)+[a-z])\.$",
+    re.I,
 )
-_SHORT_SMALL = re.compile(_SHORT.pattern, re.I)
+"""What ends no sentence in a text without capitals."""
 _MIN_WORDS = 3
 
 
@@ -141,7 +154,6 @@ def find_sentence_spans(
     end = len(text) if end is None else end
     small = is_uncapitalized(text) if small is None else small
     opens = _OPENS_SMALL if small else _OPENS
-    short = _SHORT_SMALL if small else _SHORT
     found = []
     begin = _skip_item_mark(text, start, end)
     for match in _END.finditer(text, start, end):
@@ -150,7 +162,7 @@ def find_sentence_spans(
         before = text[max(begin, match.end() - 20) : match.end()]
         if match[0][0] in SPACED_MARKS and (
             not opens.match(text, match.end(), end)
-            or short.search(before)
+            or (small and _SHORT_SMALL.search(before))
             or (match[0] == "." and _is_open_stop(text, begin, match.start(), end))
         ):
             continue
@@ -161,7 +173,13 @@ def find_sentence_spans(
 
 
 def _is_open_stop(text: str, start: int, stop: int, end: int) -> bool:
+    """Tell whether a stop ends no sentence. A passage has more initials, "by J. Smith", than an
+    answer has single letters at the end of a sentence.
+    """
     after = text[stop + 1 : min(end, stop + 1 + END_CHARS)].lstrip()
+    letters = _LETTERS.search(text[max(start, stop - 20) : stop + 1])
+    if letters and not begins_many_sentences(after):
+        return True
     return is_open_stop(text, start, stop, after)
 
 
@@ -179,7 +197,7 @@ def _skip_item_mark(text: str, start: int, end: int) -> int:
 def split_document_sentences(document: Document) -> list[Span]:
     """Return the sentences of a whole document with their heads."""
     text = document.text
-    spans = find_sentence_spans(text)
+    spans = join_rows(text, find_sentence_spans(text), document.rows)
     return assign_heads(text, spans, document.title, document.rows, document.headings)
 
 

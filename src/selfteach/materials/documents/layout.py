@@ -123,6 +123,10 @@ def _is_underline(line: str, above: Sequence[str]) -> bool:
     )
 
 
+_SPEAKS = re.compile(r"(?:[AQ]|Answer|Question|Antwort|Frage)[:.)] ")
+"""The beginning of a question or an answer in a list of them."""
+
+
 def continues_list(before: str, after: str) -> bool:
     """Return whether a text begins with an item, a heading or a row. A dash or a number may stand
     within a sentence, unless the line before it is an item, too.
@@ -195,7 +199,7 @@ def _join_lines(lines: list[str]) -> Iterator[str]:
             or last.endswith(_SOFT_HYPHEN)
             or _count_needed(last, line) > width
         )
-        if not is_wrapped or is_item or _RULE.match(line):
+        if not is_wrapped or is_item or _RULE.match(line) or _SPEAKS.match(line):
             yield _remove_soft_hyphens("".join(parts))
             parts = [line]
         else:

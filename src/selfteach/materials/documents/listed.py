@@ -34,8 +34,11 @@ MAX_MARK_CHARS = 8
 _ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
 QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
+_QUOTES = "\"'”’»)*_"
 VALUE = re.compile(r"[^:：]*+[:：].*\d")
 """A value with its name: "Phone: 123"."""
+_SAYS = regex.compile(r"[^:：]{1,40}[:：]\s+\p{Ll}")
+"""What is said of something with its name: "Sunday: closed", not "Part two: The sea"."""
 _LABEL = re.compile(r"(?:[^\W\d]+|\w+\.? (?:\d+|[IVXLC]+)|§ ?\d+)[.!]")
 """A word, or a word and a number, with a stop: "Soup.", "Article 1."."""
 _ROW = re.compile(r"[^:;]+: [^;]*(?:; [^:;]+: [^;]*)+")
@@ -145,13 +148,15 @@ def guess_heading(text: str) -> str:
 def is_informative(text: str, span: Span, headings: Set[str] = frozenset()) -> bool:
     """Tell whether questions about a sentence make sense.
 
-    It has words and is no heading. It has a head, or it is long enough and is no head of others.
+    It has words and is no heading and no question. It has a head, or it is long enough and is no
+    head of others.
 
     Args:
         headings: those of the document.
     """
     own = text[span.start : span.end]
-    if not any(map(str.isalnum, own)) or _is_marked(text, span, headings):
+    is_question = QUESTION.search(own.rstrip(_QUOTES)) is not None
+    if not any(map(str.isalnum, own)) or is_question or _is_marked(text, span, headings):
         return False
     return bool(span.head) or (count_words(own) >= MIN_WORDS and not _COLON.search(own))
 
@@ -195,14 +200,16 @@ def _normalize_head(text: str) -> str:
 class Line:
     """Hold a line without its mark, and the numbers of its first and last sentence.
 
-    `row` tells whether it is a row of a table, and `heading` whether it is a heading, as far as the
-    file tells. `opens` and `closes` tell whether a blank line is before and after it.
+    `numbered` tells whether its mark is a number, `row` whether it is a row of a table, and
+    `heading` whether it is a heading, as far as the file tells. `opens` and `closes` tell whether a
+    blank line is before and after it.
     """
 
     text: str
     first: int
     last: int
     item: bool
+    numbered: bool
     row: bool
     heading: bool
     opens: bool
@@ -240,7 +247,7 @@ def assign_heads(
         headings: those of the document.
     """
     found = list(spans)
-    lines = list(_split_lines(text, spans, rows, headings))
+    lines = _mark_numbered_headings(list(_split_lines(text, spans, rows, headings)))
     head = section = ""
     is_question = in_item = False
     before: Line | None = None
@@ -291,6 +298,18 @@ def assign_heads(
     return found
 
 
+def _mark_numbered_headings(lines: Sequence[Line]) -> list[Line]:
+    """Return lines of which a lone numbered one before a paragraph is a heading: "1. Fees"."""
+    found = []
+    for before, line, after in zip([None, *lines], lines, [*lines[1:], None], strict=False):
+        is_lone = line.alone and not (before and before.item)
+        heads = after is not None and not (after.item or after.short or after.heading)
+        is_name = line.numbered and not line.row and may_be_heading(line.text)
+        is_heading = is_lone and heads and is_name
+        found.append(replace(line, item=False, heading=True) if is_heading else line)
+    return found
+
+
 def _ends_sentence_of(before: Line, line: Line) -> bool:
     """Tell whether a line is the end of the sentence above it, which the author broke."""
     goes_on = not (line.opens or line.item) and line.text[0].islower()
@@ -326,7 +345,8 @@ def _is_heading(
     the marked heading `section`, a sentence is one only before a list or if it is a label. What
     stands before another marked heading is none, if it has a head or is a name with a value.
     """
-    if VALUE.match(line.text) or (before and _ends_sentence_of(before, line)):
+    is_value = VALUE.match(line.text) or _SAYS.match(line.text)
+    if is_value or (before and _ends_sentence_of(before, line)):
         return False
     leads_list = after is not None and after.item and not after.row
     ends_part = after is not None and after.heading
@@ -340,6 +360,17 @@ def _is_heading(
         return not head or (after is not None and (after.item or not after.short))
     under = before is not None and before.alone and before.text == head
     return not head or (line.opens and not under)
+
+
+def join_rows(text: str, spans: Sequence[Span], rows: Set[str]) -> list[Span]:
+    """Return sentences of which each row of a table is one: a stop in a cell ends none."""
+    found: list[Span] = []
+    first = 0
+    for line in _split_lines(text, spans, rows, frozenset()):
+        own = spans[line.first : line.last + 1]
+        found += [Span(own[0].start, own[-1].end)] if line.row else own
+        first = line.last + 1
+    return [*found, *spans[first:]]
 
 
 def _split_lines(
@@ -362,6 +393,7 @@ def _split_lines(
                 first,
                 last,
                 item=is_item,
+                numbered=is_item and mark.strip("( ")[:1].isdigit(),
                 row=is_item and normalize_line(own) in rows,
                 heading=not is_item and (is_numbered or normalize_line(own) in headings),
                 opens=opens,

@@ -26,6 +26,7 @@ from selfteach.materials.documents.listed import (
     lead_item,
     normalize_line,
 )
+from selfteach.materials.documents.note_marks import raise_number
 from selfteach.materials.documents.tables import (
     MAX_ACROSS,
     MAX_CELL_CHARS,
@@ -226,7 +227,8 @@ class _Page:
         """Read a text or begin an element. Tell whether the element is to be read."""
         tag = node.tag or ""
         if node.is_text_node:
-            self._read_text(node.text_content or "")
+            text = node.text_content or ""
+            self._read_text(raise_number(text) if _is_raised(node) else text)
         if not node.is_element_node or NO_TEXT.fullmatch(tag):
             return False
         if self._is_left_out(node, tag):
@@ -375,6 +377,14 @@ def _join_cell(parts: Sequence[str], *, names: bool) -> str:
             joined.append(", " if begins and joined[-1][-1] not in _CELL_SIGNS else " ")
         joined.append(line)
     return "".join(joined)
+
+
+def _is_raised(node: LexborNode) -> bool:
+    """Tell whether a text stands above the line, also as the only link there."""
+    parent = node.parent
+    is_link = parent is not None and parent.tag == "a"
+    holder = parent.parent if is_link and parent else parent
+    return holder is not None and holder.tag == "sup"
 
 
 def _hides(style: str) -> bool:

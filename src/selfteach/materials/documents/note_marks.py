@@ -64,6 +64,28 @@ def remove_note_marks(text: str) -> tuple[str, int]:
     return text, count
 
 
+_RAISED = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
+_RAISED_IN_HTML = re.compile(
+    r"(?P<code>(?P<fence>`{1,3}).*?(?P=fence))|<sup(?:\s[^<>]*)?>(?P<words>[^<>]*)</sup\s*>",
+    re.I | re.S,
+)
+"""Raised words in Markdown, or code before them, which stays."""
+
+
+def raise_number(text: str) -> str:
+    """Return a number that stands above the line in raised digits, so that 10⁶ is not 106 and a
+    note's mark is one; other raised words as they are.
+    """
+    return text.translate(_RAISED) if re.fullmatch(r"\s*[-−]?\d{1,3}\s*", text) else text
+
+
+def raise_numbers(markdown: str) -> str:
+    """Return Markdown with the numbers that HTML raises in raised digits. Code stays."""
+    return _RAISED_IN_HTML.sub(
+        lambda found: found[0] if found["code"] else raise_number(found["words"]), markdown
+    )
+
+
 def cut_last_marks(heading: str) -> str:
     """Return a heading without the marks of notes at its end: "History[1]"."""
     return re.sub(rf"(?<=[\w)\"'”’])(?:{_BRACKETED})+\s*$", "", heading)

@@ -29,6 +29,7 @@ from selfteach.materials.documents.limits import (
     TooLarge,
 )
 from selfteach.materials.documents.listed import MIN_WORDS, clear_placeholder, count_words
+from selfteach.materials.documents.note_marks import raise_number
 from selfteach.materials.documents.tables import format_rows
 from selfteach.sentences import SENTENCE_MARKS
 from selfteach.text import REPLACEMENT, format_count
@@ -269,7 +270,10 @@ def _read_runs(paragraph: Any) -> str:
 def _read_run(run: Any) -> str:
     if run.tag != f"{WORD}r":
         return "".join(part.text or "" for part in run.iterchildren(f"{{{MATH}}}t"))
-    return str(run.text) + REPLACEMENT * len(run.xpath("./w:sym"))
+    text = str(run.text)
+    if run.xpath("./w:rPr/w:vertAlign[@w:val='superscript']"):
+        text = raise_number(text)
+    return text + REPLACEMENT * len(run.xpath("./w:sym"))
 
 
 def _is_own(part: Any, paragraph: Any) -> bool:

@@ -40,6 +40,7 @@ from selfteach.materials.documents.markup import read_front_title, read_markdown
 from selfteach.materials.documents.note_marks import (
     cut_last_marks,
     describe_note_marks,
+    raise_numbers,
     remove_note_marks,
 )
 from selfteach.materials.documents.paged import join_pages
@@ -339,7 +340,7 @@ def _read_file(file: Path, source: str, reading: ReadDocuments) -> Iterator[Docu
         raw = _unify_breaks(raw)
         text = clean_text(raw)
         cleaned = text != raw
-        text, num_marks = remove_note_marks(text)
+        text, num_marks = remove_note_marks(raise_numbers(text) if kind == "markdown" else text)
         headings, rows = [], []
         front = ""
         if kind == "markdown":
