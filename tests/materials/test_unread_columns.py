@@ -40,6 +40,20 @@ def test_a_column_that_only_some_rows_have_is_named_once(tmp_path: Path) -> None
     assert describe_unread_columns(file, EXAMPLE_KEYS) == [line]
 
 
+def test_a_part_of_the_conversation_that_is_not_read_is_named(tmp_path: Path) -> None:
+    row = {
+        "prompt": "Say 1.",
+        "response": "Two.",
+        "correction": "One.",
+        "System": "Be brief.",
+        "id": 7,
+    }
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row))
+    assert describe_unread_columns(file, KEYS, {}) == ["rows.jsonl: not read: response, System"]
+    assert describe_unread_columns(file, KEYS, {"response": "answer", "system": "quote"}) == []
+
+
 def test_a_column_that_is_named_otherwise_is_read(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("prompt,Answr,correction\nSay 1.,1,One.\n")

@@ -1,4 +1,6 @@
-"""Columns that a reader ignores although their name is nearly one that it reads: `answr`."""
+"""Columns that a reader ignores although they would change what is learned: their name is nearly
+one that it reads (`answr`), or names a part of a conversation (`system`).
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,29 @@ MIN_LIKENESS = 0.8
 MAX_LENGTH_CHANGE = 2
 """Most letters that a misspelt name lacks or adds: `correct` is no `correction`."""
 TEXT_SUFFIX = ".txt"
+PARTS = frozenset(
+    {
+        "answer",
+        "completion",
+        "context",
+        "history",
+        "input",
+        "original",
+        "output",
+        "question",
+        "response",
+        "system",
+        "system_prompt",
+    }
+)
+"""Names of parts of a conversation."""
 
 
 def describe_unread_columns(
     path: Path | None, known: Collection[str], columns: Columns | None = None
 ) -> list[str]:
-    """Return a line for each column of a file that is not read and is nearly one that would be.
+    """Return a line for each column of a file that is not read and is nearly one that would be, and
+    one for those that hold a part of the conversation.
 
     A file that cannot be read gives none: its reader says so.
 
@@ -48,10 +67,18 @@ def describe_unread_columns(
         names = {name: None for name in names if name not in read}
         known = set(known) - {name.strip().casefold() for name in read}
     near = find_misspelt_columns(names, set(known) - set(named.values()))
-    return [
+    found = [
         f'{path.name}: the column "{name}" is not read. Did you mean "{meant}"?'
         for name, meant in near.items()
     ]
+    parts = [
+        name
+        for name in names
+        if name.strip().casefold() in PARTS and not {name, name.strip().casefold()} & set(known)
+    ]
+    if parts := [name for name in parts if name not in near]:
+        found.append(f"{path.name}: not read: {', '.join(parts)}")
+    return found
 
 
 def find_misspelt_columns(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
