@@ -629,7 +629,7 @@ def test_an_item_within_an_item_stands_behind_its_words() -> None:
     )
     lines = (
         "- Ann\n- Ann: Phone: 555-1234\n- Ann: Place\n- Ann: Place: Room: 7\n"
-        "- Bob\n- She teaches the boys there.\n- Cid:\n- cook\n- It is so.\n- Now\n\n"
+        "- Bob\n- She teaches the boys there.\n- Cid: cook\n- It is so.\n- Now\n\n"
         "1. Parts\n1. Gate\n\nGate"
     )
     assert read_markdown(text)[1] == f"- a: 1; b: 2\n\n{lines}"
@@ -650,6 +650,26 @@ def test_an_item_within_an_item_stands_behind_its_words() -> None:
         "- Cid",
         "- Gate",
         "- Dan",
+    ]
+
+
+@pytest.mark.parametrize("form", ["md", "html"])
+def test_an_item_with_a_colon_leads_the_items_within_it_alone(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"a.{form}"
+    path.write_text(
+        "# Pay\n\n- Part-time:\n  - Group A: 20 hours\n  - Group B:\n    - 10 hours\n"
+        "- Overtime is paid double\n- Children\n  - free until the age of 6\n"
+        if form == "md"
+        else "<h1>Pay</h1><ul><li>Part-time:<ul><li>Group A: 20 hours</li><li>Group B:<ul><li>10 "
+        "hours</li></ul></li></ul></li><li>Overtime is paid double</li><li>Children<ul><li>free "
+        "until the age of 6</li></ul></li></ul>"
+    )
+    assert list_file_facts(path) == [
+        "Pay: Part-time: Group A: 20 hours.",
+        "Pay: Part-time: Group B: 10 hours.",
+        "Pay: Overtime is paid double.",
+        "Pay: Children.",
+        "Pay: Children: free until the age of 6.",
     ]
 
 

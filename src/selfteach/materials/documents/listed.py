@@ -114,14 +114,24 @@ def collect_rows(lines: Iterable[str]) -> frozenset[str]:
 
 
 def lead_item(item: str, outer: str) -> str:
-    """Return an item of a list after the item that its list is in, if both are short.
+    """Return an item of a list after the item that its list is in, if both are short, or the inner
+    one goes on with a small letter.
 
     A colon or a question leads what is below it anyway, and a sentence names nothing.
     """
     names = not re.search(rf"\n|{_ENDS.pattern}|{_COLON.pattern}", outer)
     is_led = not re.search(rf"\n|{QUESTION.pattern}|{_COLON.pattern}", item)
-    is_short = max(map(count_words, (item, outer))) < MIN_WORDS
+    goes_on = item[:1].islower()
+    is_short = count_words(outer) < MIN_WORDS and (goes_on or count_words(item) < MIN_WORDS)
     return f"{outer}: {item}" if item and outer and names and is_led and is_short else item
+
+
+def leads_items(outer: str) -> bool:
+    """Tell whether an item of a list names the items within it: "Part-time:". It then stands before
+    each of them and on no line of its own, where it would lead the items behind these, too.
+    """
+    is_line = "\n" not in outer and count_words(outer) <= MAX_HEAD_WORDS
+    return is_line and _COLON.search(outer) is not None
 
 
 def may_be_heading(line: str) -> bool:

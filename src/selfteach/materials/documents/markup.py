@@ -24,6 +24,7 @@ from selfteach.materials.documents.listed import (
     QUESTION,
     clear_placeholder,
     lead_item,
+    leads_items,
     normalize_line,
 )
 from selfteach.materials.documents.note_marks import raise_number
@@ -72,6 +73,8 @@ _CELL_SIGNS = ".,;:!?-–—/&+"
 """The end of a line of a cell that needs no comma before the next one."""
 GROUPS = frozenset(("thead", "tbody", "tfoot"))
 LEFT_OUT = "navigation, page foot or controls"
+GONE = "\x00"
+"""A line that is left out."""
 END = "selfteach-end"
 """An element that is added behind the page. The elements that hold it were never closed."""
 
@@ -168,12 +171,13 @@ class _Table:
 class _Item:
     """Hold an item of a list that is being read.
 
-    `start` is the number of its first part. `words` has its words before a list within it; None if
-    they are not read to their end. `is_link` tells whether a link to a part of the page is in it,
-    as in a table of contents.
+    `start` is the number of its first part, `end` that behind its words. `words` has its words
+    before a list within it; None if they are not read to their end. `is_link` tells whether a link
+    to a part of the page is in it, as in a table of contents.
     """
 
     start: int
+    end: int = 0
     words: str | None = None
     is_link: bool = False
 
@@ -320,9 +324,15 @@ class _Page:
         item = self._items[-1]
         text = "".join(self.parts[item.start :]).strip(f"{KEPT_BREAK} \n")
         item.words = text.removeprefix("- ").replace(KEPT_BREAK, "\n")
+        item.end = len(self.parts)
         if len(self._items) > 1 and not item.is_link and text.startswith("- "):
             first = next(n for n in range(item.start, len(self.parts)) if self.parts[n][:2] == "- ")
-            led = lead_item(item.words, self._items[-2].words or "")
+            outer = self._items[-2]
+            if item.words and leads_items(outer.words or ""):
+                led = f"{outer.words} {item.words}"
+                self.parts[outer.start : outer.end] = [""] * (outer.end - outer.start)
+            else:
+                led = lead_item(item.words, outer.words or "")
             self.parts[first] = f"- {led.removesuffix(item.words)}{self.parts[first][2:]}"
             item.words = led
 
@@ -493,14 +503,14 @@ def read_markdown(
     }
     tasks = [_TASK.match(token.content) for token in tokens if token.type == "inline"]
     has_equal_tasks = len({task[1].lower() for task in tasks if task}) == 1
-    open_items = list[str]()
+    open_items = list[tuple[str, int]]()  # their words, and the numbers of their lines
     title = mark = ""
     for n, token in enumerate(tokens):
         if token.type in APART or (token.map and not source[token.map[0] - 1].strip("> \t")):
             lines.append("")
         if token.type == "list_item_open":
             mark = f"{token.info}{token.markup} "
-            open_items.append("")
+            open_items.append(("", 0))
         elif token.type == "list_item_close":
             mark = ""
             open_items.pop()
@@ -515,8 +525,13 @@ def read_markdown(
             if mark:
                 words = _TASK.sub("", words) if has_equal_tasks else words
                 if len(open_items) > 1 and normalize_line(words) not in titles:
-                    words = lead_item(words, open_items[-2])
-                open_items[-1] = words
+                    outer, place = open_items[-2]
+                    if words and leads_items(outer):
+                        words = f"{outer} {words}"
+                        lines[place] = GONE
+                    else:
+                        words = lead_item(words, outer)
+                open_items[-1] = words, len(lines)
             lines.append(mark + words.replace("\n", KEPT_BREAK) if words else "")
             mark = ""
             if tokens[n - 1].type == "heading_open":
@@ -536,7 +551,7 @@ def read_markdown(
             cells = None
             if rows is not None:
                 rows += items
-    return title, join_wrapped_lines("\n".join(lines))
+    return title, join_wrapped_lines("\n".join(line for line in lines if line != GONE))
 
 
 def _get_words(token: Token) -> str:
