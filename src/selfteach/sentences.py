@@ -45,7 +45,7 @@ END_CHARS = 60
 
 _ALWAYS = (
     r"Mrs?|Ms|Sra|Srta|Mme|Mlle|Dr|Prof|Mt|Gen|Gov|Sen|Rep|Rev|Hon|Capt|Cpt|Col|Lt|Sgt|vs|"
-    r"cf|approx|incl|excl|inkl|exkl|vgl|evtl|ggf|zzgl|abzgl|geb|bzw|ca|e\.g|i\.e|z\. ?B|"
+    r"cf|approx|vgl|evtl|ggf|geb|bzw|ca|e\.g|i\.e|z\. ?B|"
     r"d\. ?h|[uv]\. ?a|u\. ?U|o\. ?[Ää]|d\. ?R|s\. ?[ou]|p\.ej"
 )
 """Abbreviations that end no sentence."""
@@ -54,8 +54,8 @@ _SPACED = regex.compile(
 )
 """German abbreviations of several letters with spaces between them."""
 _BEFORE_NUMBERS = (
-    r"[Nn]os?|Nr|[Ff]igs?|Eq|[Vv]ol|pp?|Secs?|[Aa]rt|Abs|Abb|Kap|Bd|[Cc]hs?|[Tt]el|[Ee]xt|"
-    r"[Pp]aras?|[Ss]ched|[Rr]eg|Ziff|Anm|est|env|mind|\w*[Ss]tr|"
+    r"[Nn]os?|Nr|[Ff]igs?|Eq|[Vv]ol|pp?|Secs?|Art|Abs|Abb|Kap|Bd|[Cc]hs?|[Tt]el|[Ee]xt|"
+    r"[Pp]aras?|[Ss]ched|[Rr]eg|Ziff|Anm|env|\w*[Ss]tr|"
     r"Mo|Di|Mi|Do|Fr|Sa|So"
 )
 """Abbreviations, some of them words, that end no sentence where a number follows."""
@@ -68,7 +68,7 @@ _BEFORE_SMALL = (
 _BEFORE_NOUNS = r"Mio|Mrd|Tsd"
 """German abbreviations that end a sentence where a word follows that begins many German ones."""
 _BEFORE_NAMES = (
-    r"St|al|[Dd]ept|[Aa]v|Inc|Ltd|Corp|Co|Bros|Jr|Sr|Ph\.D|M\.Sc|B\.Sc|Ave|Blvd|Rd|"
+    r"St|al|[Dd]ept|[Aa]v|incl|excl|inkl|exkl|zzgl|abzgl|Inc|Ltd|Corp|Co|Bros|Jr|Sr|Ph\.D|M\.Sc|B\.Sc|Ave|Blvd|Rd|"
     r"(?:[A-Z]\.)+[A-Z]"
 )
 """Abbreviations that end a sentence where a word follows that begins many."""
@@ -78,6 +78,7 @@ _OPEN_BEFORE_NUMBERS = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NUMBERS}|{_BEFORE_S
 _OPEN_BEFORE_SMALL = regex.compile(rf"{_BEFORE}(?:{_BEFORE_SMALL})$")
 _OPEN_BEFORE_NOUNS = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NOUNS})$")
 _OPEN_BEFORE_NAMES = regex.compile(rf"{_BEFORE}(?:{_BEFORE_NAMES})$|(?:^|\b[A-Z]\S*\s|\.\s)[A-Z]$")
+_SAINT = regex.compile(rf"{_BEFORE}St$")
 _INITIAL = regex.compile(r"(?<![\w.'’-])\p{Lu}$")
 _NEXT_INITIAL = regex.compile(r"\p{Lu}\.[\s-]")
 _DAY = regex.compile(r"(?<![\w.,:$€£-])\d{1,2}$")
@@ -163,6 +164,8 @@ def is_open_stop(
     before = text[max(start, stop - END_CHARS) : stop]
     if _ALWAYS_OPEN.search(before):
         return bool(after)
+    if is_line_end and _SAINT.search(before):
+        return bool(after) and not _STARTER.match(after)
     if is_line_end or not after:
         return False
     if _SPACED.match(text, stop - 1) or is_german_ordinal(before, after):
@@ -175,7 +178,8 @@ def is_open_stop(
         return not after[0].isupper() or _TIME.match(after) is not None
     if _OPEN_BEFORE_NOUNS.search(before):
         return not _GERMAN_STARTER.match(after)
-    return _OPEN_BEFORE_NAMES.search(before) is not None and not _STARTER.match(after)
+    begins = _STARTER.match(after) or _GERMAN_STARTER.match(after)
+    return _OPEN_BEFORE_NAMES.search(before) is not None and not begins
 
 
 def begins_many_sentences(text: str) -> bool:

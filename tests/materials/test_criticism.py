@@ -30,6 +30,8 @@ LONG = "Tea is a drink. " * 9  # 36 words
         ('"Kind regards" is good', ()),
         ('"Hello Anna" sounds friendly', ()),
         ('"Hello Anna" sounds too friendly', ('not contains "Hello Anna"',)),
+        ('"Hello Anna" is simply not allowed', ('not contains "Hello Anna"',)),
+        ('"Hello Anna" is better left out', ('not contains "Hello Anna"',)),
         ('"Sure" is not needed', ('not contains "Sure"',)),
         ('"Sure" is unnecessary', ('not contains "Sure"',)),
         ("never without a list", ("format=list",)),

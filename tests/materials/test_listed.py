@@ -85,6 +85,16 @@ def list_facts(text: str, title: str = "Shop") -> list[str]:
             f"Monday: 9 to 17\n\nSunday: closed\n\nDogs: not allowed\n\n{PROSE}",
             ["Shop: Monday: 9 to 17.", "Shop: Sunday: closed.", "Shop: Dogs: not allowed.", PROSE],
         ),
+        (
+            "Dough: for one cake\n- 200 g flour\n- 2 eggs",
+            ["Dough: for one cake: 200 g flour.", "Dough: for one cake: 2 eggs."],
+        ),
+        (f"Kapitel 2: das Meer\n\n{PROSE}", [PROSE]),
+        (
+            "Our rules\n\n1. No dogs\n\nPlease keep to them here.",
+            ["Our rules: No dogs.", "Please keep to them here."],
+        ),
+        ('His book is called "What Is Life?"', ['His book is called "What Is Life?"']),
         (f"Part two: The sea\n\n{PROSE}", [PROSE]),
         (
             "1. FEES\n\nThe fee is due each month.\n\n2. TERM\n\nIt runs for three years.",

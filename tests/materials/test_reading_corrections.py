@@ -843,7 +843,7 @@ def test_a_flag_is_no_answer_of_a_pair() -> None:
     assert (edit.answer, edit.correction) == ("London.", "Paris.")
 
 
-@pytest.mark.parametrize("feedback", ["good", "👍", "Perfect, thanks!", "That's great."])
+@pytest.mark.parametrize("feedback", ["good", "👍", "👍🏽👍", "Perfect, thanks!", "That's great."])
 @pytest.mark.parametrize("unchanged", [True, False])
 def test_praise_approves_an_answer(feedback: str, unchanged: bool) -> None:
     row = {"prompt": "What is tea?", "answer": "A drink.", "feedback": feedback}
@@ -888,4 +888,28 @@ def test_a_cell_that_only_looks_like_messages_stays_a_text(tmp_path: Path) -> No
         tmp_path, "prompt,answer,correction", f"What is tea?,{cell},A drink.", name="a.csv"
     )
     (edit,) = read_corrections(path).edits
+    assert edit.answer == cell
+
+
+@pytest.mark.parametrize("feedback", ["👎", ":(", "???"])
+def test_a_sign_of_displeasure_is_a_criticism(feedback: str) -> None:
+    row = {"prompt": "What is tea?", "answer": "A color.", "correction": "A color."}
+    assert read_edit(row | {"feedback": feedback}, "x:1").correction is None
+
+
+def test_a_bad_turn_beside_its_correction_is_read() -> None:
+    turns = [TURN("user", "What is tea?"), TURN("assistant", "A color.")]
+    bad = [turns[0], turns[1] | {"weight": 0}]
+    edit = read_edit({"messages": bad, "correction": "A drink."}, "x:1")
+    assert (edit.answer, edit.correction) == ("A color.", "A drink.")
+    criticized = read_edit({"messages": turns, "label": False, "feedback": "too long"}, "x:1")
+    assert (criticized.answer, criticized.feedback) == ("A color.", "too long")
+    assert read_edit({"messages": turns, "feedback": "good"}, "x:1").unchanged
+
+
+def test_a_list_that_is_no_conversation_stays_a_text(tmp_path: Path) -> None:
+    cell = '[{"from": "Rome", "to": "Paris"}]'
+    quoted = cell.replace('"', '""')
+    rows = ("prompt,answer,correction", f'What is tea?,"{quoted}",A drink.')
+    (edit,) = read_corrections(write(tmp_path, *rows, name="a.csv")).edits
     assert edit.answer == cell

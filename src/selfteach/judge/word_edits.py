@@ -106,7 +106,8 @@ class _Replace:
         first, _, more = new.lower().partition(" ")
         is_name = bool(more) and not new.islower() and _to_key(found["word"]) == first
         if found["word"] in new or is_name:  # "PDF" in "PDF file", "ACME" in "Acme Cloud"
-            new = capitalize(new) if begins and found["word"][0].isupper() else new
+            is_small = new.split()[0].islower()  # "iPhone 15" has its small letter
+            new = capitalize(new) if begins and is_small and found["word"][0].isupper() else new
         elif _is_same(found, new):
             is_phrase = " " in new and new.split()[0].islower()  # "iPhone" has its small letter
             new = capitalize(new) if begins and is_phrase and found["word"][0].isupper() else new

@@ -323,8 +323,10 @@ def _to_rows(turns: Sequence[Message]) -> list[JsonObject]:
 def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
     """Read a conversation whose last turn is the edited one, or is what a column corrects."""
     *turns, last = parse_messages(row["messages"], where)
-    refuse_bad_label(row, where)
-    if len(turns) in find_unweighted(row):
+    is_edited = not {"correction", "feedback"} & row.keys()
+    if is_edited:
+        refuse_bad_label(row, where)
+    if is_edited and last.role == "assistant" and len(turns) in find_unweighted(row):
         raise DataError(
             'the last of its messages has the "weight" 0, which marks a bad answer.',
             where=where,
@@ -349,10 +351,13 @@ def _read_edited_turn(row: JsonMapping, where: str) -> Edit:
                 cure='Remove "correction", or the former text of the last message.',
             )
         prompt = _check_prompt(tuple(turns), where)
-        feedback = read_text(row, "feedback", where) or ""
+        feedback = _read_feedback(row, where)
         return Edit(where, prompt, last.content.strip() or None, correction, feedback)
     prompt = _check_prompt(tuple(turns), where)
-    feedback = read_text(row, "feedback", where) or ""
+    feedback = _read_feedback(row, where)
+    if is_praise(feedback):
+        answer = read_required_text({"answer": last.content}, "answer", where)
+        return Edit(where, prompt, original or answer, answer)
     if feedback and original in (None, last.content.strip()):
         # nothing is edited: the criticism is about the turn itself
         answer = read_required_text({"answer": last.content}, "answer", where)

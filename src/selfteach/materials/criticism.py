@@ -35,8 +35,9 @@ _DEGREE = (
 _QUITE = r"(?:(?:very|quite|so|really|pretty|rather|a (?:little )?bit|a little|a tad|slightly) )*"
 _SAID = r"(?:it|this|that|you|the answer|the reply|the response|your answers?)"
 _LEAD = re.compile(
-    rf"^(?:{_SAID}(?:'s| is| was| are| has| have| uses?| contains?)? |please |but |also |and |"
-    r"ok(?:ay)? |well |(?:nice|good|fine|great) (?=but )|thanks |sorry |bitte |wrong language )+",
+    rf"^(?:{_SAID}(?:'s| is| was| are| has| have| uses?| contains?| includes?)? |please |but "
+    r"|also |and |ok(?:ay)? |well |(?:nice|good|fine|great) (?=but )|thanks |sorry |bitte |wrong "
+    r"language )+",
     re.I,
 )
 _SHORTER = [
@@ -160,7 +161,8 @@ _SAYS = re.compile(
 """Words that an answer says, and should not."""
 _QUOTATION = r"(?:\"[^\"]+\"|“[^”]+”|(?<!\w)'[^']+'(?!\w)|‘[^’]+’)"
 _IS_FINE = (
-    r"(?! (?:not|never|too|(?:much|far|way|a bit|a little) too|hardly|no longer)\b)(?: \w+)*? "
+    r"(?!.*\b(?:not|no|never|too|overly|less|hardly|barely|rarely|far from|left out|"
+    r"anything but)\b)(?: \w+)*? "
     r"(?:missing|absent|required|needed|necessary|mandatory|important|good|great|fine|nice|ok(?:ay)?|"
     r"perfect|better|best|friendly|polite|lovely|right|correct|welcome|enough|allowed)\b"
 )
@@ -267,10 +269,11 @@ _PRAISE = re.compile(
     rf"(?:(?:{_SAID}(?:['’]s| is| was| looks| sounds)|looks|sounds|very|really|so|all|"
     r"just|absolutely|quite) )*(?:good|great|perfect|nice|fine|ok(?:ay)?|excellent|correct|"
     r"right|lovely|awesome|wonderful|brilliant|(?:well|nicely) done|good (?:job|answer)|love it|"
-    r"I (?:like|love) (?:it|this|that)|thanks|thank you|thx|lgtm|👍|✅|👌)",
+    r"I (?:like|love) (?:it|this|that)|thanks|thank you|thx|lgtm|"
+    r"(?:[👍✅👌❤][\ufe0f🏻-🏿]*)+)",
     re.I,
 )
-_NO_FEEDBACK = re.compile(r"n/?a|null|nil|no (?:feedback|comments?)|[\W_]+", re.I)
+_NO_FEEDBACK = re.compile(r"n/?a|null|nil|no (?:feedback|comments?)|[-–—_./ ]+", re.I)
 _EDGE = re.compile(rf"(?:{_SAID} )?(?P<edge>start|begin|end)s with (?P<what>.+)", re.I)
 
 AIM_FACTOR = 2 / 3

@@ -294,6 +294,12 @@ _MESSAGES = re.compile(r"\s*\[\s*\{\s*[\"'](?:role|content|from|value)[\"']\s*:"
 """The beginning of a list of messages, in JSON or as Python shows it."""
 
 
+def _is_turn(value: Any) -> bool:
+    """Tell whether a value is a turn of a conversation."""
+    keys = set(value) if isinstance(value, dict) else set()
+    return keys >= {"role", "content"} or keys >= {"from", "value"}
+
+
 def _read_cell(cell: str) -> str | list[Any]:
     """Return the messages that a cell has as text, as an export to CSV writes them; any other cell
     as it is.
@@ -305,7 +311,7 @@ def _read_cell(cell: str) -> str | list[Any]:
             found = parse(cell.strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
-        if isinstance(found, list) and all(isinstance(turn, dict) for turn in found):
+        if isinstance(found, list) and all(map(_is_turn, found)):
             return found
     return cell
 

@@ -54,6 +54,9 @@ _OPENS = regex.compile(
 _OPENS_SMALL = re.compile(rf"\s*{_OPENERS}[^\W_]")
 _LETTERS = re.compile(r"(?:^|[\s(\"'“])(?![ap]\.?m\.)(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z])\.$", re.I)
 """A letter, or letters with stops between them: "J.", "U.S."."""
+_NUMBERED = re.compile(r"(?:^|[\s(])(?:[Nn]os?|Nr|[Ff]igs?|Eq|[Vv]ol|Art|Kap|Bd|[Cc]h)\.$")
+_ROMAN = re.compile(r"[IVXLC]{2,}\b|[B-HJ-Z]\b(?!\.)")
+"""What is counted in letters: "vol. II", "Fig. B"."""
 _SHORT_SMALL = re.compile(
     r"(?:^|[\s(\"'“])(?:[a-z]|mr|mrs|ms|dr|prof|st|sr|jr|lt|col|gen|capt|rev|hon|"
     r"vs|cf|ca|approx|e\.g|i\.e|etc|al|no|nos|vol|pp|fig|eq|"
@@ -179,6 +182,8 @@ def _is_open_stop(text: str, start: int, stop: int, end: int) -> bool:
     after = text[stop + 1 : min(end, stop + 1 + END_CHARS)].lstrip()
     letters = _LETTERS.search(text[max(start, stop - 20) : stop + 1])
     if letters and not begins_many_sentences(after):
+        return True
+    if _NUMBERED.search(text[max(start, stop - 20) : stop + 1]) and _ROMAN.match(after):
         return True
     return is_open_stop(text, start, stop, after)
 

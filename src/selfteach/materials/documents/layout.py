@@ -123,7 +123,7 @@ def _is_underline(line: str, above: Sequence[str]) -> bool:
     )
 
 
-_SPEAKS = re.compile(r"(?:[AQ]|Answer|Question|Antwort|Frage)[:.)] ")
+_SPEAKS = re.compile(r"(?:[AQ]|Answer|Question|Antwort|Frage): ")
 """The beginning of a question or an answer in a list of them."""
 
 

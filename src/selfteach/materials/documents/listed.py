@@ -35,10 +35,13 @@ _ENDS = re.compile(rf"[{SENTENCE_MARKS}][\"'”’“«»‹›)\]」』）]*$")
 QUESTION = re.compile(r"[?？؟]$")
 _COLON = re.compile(r"[:：]$")
 _QUOTES = "\"'”’»)*_"
+_OPENING = ('"', "'", "“", "‘", "„", "«", "(", "*", "_")
 VALUE = re.compile(r"[^:：]*+[:：].*\d")
 """A value with its name: "Phone: 123"."""
-_SAYS = regex.compile(r"[^:：]{1,40}[:：]\s+\p{Ll}")
-"""What is said of something with its name: "Sunday: closed", not "Part two: The sea"."""
+_SAYS = regex.compile(r"(?!\w+ \d+:)[^:：]{1,40}[:：]\s+\p{Ll}")
+"""What is said of something with its name: "Sunday: closed", not "Part two: The sea" and not
+"Kapitel 2: das Meer".
+"""
 _LABEL = re.compile(r"(?:[^\W\d]+|\w+\.? (?:\d+|[IVXLC]+)|§ ?\d+)[.!]")
 """A word, or a word and a number, with a stop: "Soup.", "Article 1."."""
 _ROW = re.compile(r"[^:;]+: [^;]*(?:; [^:;]+: [^;]*)+")
@@ -165,7 +168,8 @@ def is_informative(text: str, span: Span, headings: Set[str] = frozenset()) -> b
         headings: those of the document.
     """
     own = text[span.start : span.end]
-    is_question = QUESTION.search(own.rstrip(_QUOTES)) is not None
+    asks = own.rstrip(_QUOTES) if own[:1] in _OPENING else own
+    is_question = QUESTION.search(asks) is not None and not _ROW.fullmatch(own)
     if not any(map(str.isalnum, own)) or is_question or _is_marked(text, span, headings):
         return False
     return bool(span.head) or (count_words(own) >= MIN_WORDS and not _COLON.search(own))
@@ -309,15 +313,25 @@ def assign_heads(
 
 
 def _mark_numbered_headings(lines: Sequence[Line]) -> list[Line]:
-    """Return lines of which a lone numbered one before a paragraph is a heading: "1. Fees"."""
-    found = []
-    for before, line, after in zip([None, *lines], lines, [*lines[1:], None], strict=False):
-        is_lone = line.alone and not (before and before.item)
+    """Return lines of which lone numbered ones before paragraphs are headings: "1. Fees". At least
+    one stands between two paragraphs; else they may be the items of a list.
+    """
+    found = set[int]()
+    is_sure = False
+    for n, line in enumerate(lines):
+        before = lines[n - 1] if n else None
+        after = lines[n + 1] if n + 1 < len(lines) else None
+        is_lone = line.alone and not (before and (before.item or _COLON.search(before.text)))
         heads = after is not None and not (after.item or after.short or after.heading)
-        is_name = line.numbered and not line.row and may_be_heading(line.text)
-        is_heading = is_lone and heads and is_name
-        found.append(replace(line, item=False, heading=True) if is_heading else line)
-    return found
+        if is_lone and heads and line.numbered and not line.row and may_be_heading(line.text):
+            found.add(n)
+            is_sure = is_sure or (before is not None and not before.short)
+    if not is_sure:
+        return list(lines)
+    return [
+        replace(line, item=False, heading=True) if n in found else line
+        for n, line in enumerate(lines)
+    ]
 
 
 def _ends_sentence_of(before: Line, line: Line) -> bool:
@@ -355,10 +369,10 @@ def _is_heading(
     the marked heading `section`, a sentence is one only before a list or if it is a label. What
     stands before another marked heading is none, if it has a head or is a name with a value.
     """
-    is_value = VALUE.match(line.text) or _SAYS.match(line.text)
-    if is_value or (before and _ends_sentence_of(before, line)):
-        return False
     leads_list = after is not None and after.item and not after.row
+    is_said = _SAYS.match(line.text) is not None and not leads_list
+    if VALUE.match(line.text) or is_said or (before and _ends_sentence_of(before, line)):
+        return False
     ends_part = after is not None and after.heading
     is_label = _LABEL.fullmatch(line.text) and after is not None and not ends_part
     if is_label and line.opens and head != section and _LABEL.fullmatch(head):

@@ -394,7 +394,10 @@ def _is_raised(node: LexborNode) -> bool:
     parent = node.parent
     is_link = parent is not None and parent.tag == "a"
     holder = parent.parent if is_link and parent else parent
-    return holder is not None and holder.tag == "sup"
+    if holder is None or holder.tag != "sup":
+        return False
+    behind = holder.next.text() if holder.next else ""
+    return not behind.lstrip().startswith(("/", "⁄"))  # a fraction
 
 
 def _hides(style: str) -> bool:

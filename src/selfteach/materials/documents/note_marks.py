@@ -66,7 +66,8 @@ def remove_note_marks(text: str) -> tuple[str, int]:
 
 _RAISED = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 _RAISED_IN_HTML = re.compile(
-    r"(?P<code>(?P<fence>`{1,3}).*?(?P=fence))|<sup(?:\s[^<>]*)?>(?P<words>[^<>]*)</sup\s*>",
+    r"(?P<code>(?P<fence>`{1,3}).*?(?P=fence))|<sup(?:\s[^<>]*)?>(?P<words>[^<>]*)</sup\s*>"
+    r"(?!\s*[/⁄])",
     re.I | re.S,
 )
 """Raised words in Markdown, or code before them, which stays."""

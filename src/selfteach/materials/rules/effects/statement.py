@@ -714,7 +714,7 @@ _SPLIT = re.compile(
     r"(check|sign|log|set|pick|drop|take|walk|back|follow|e|wi)-?(in|out|up|off|away|mails?|fi)"
 )
 """Words that are written as one, with a hyphen, or as two: "checkout", "wi-fi"."""
-_WHOLE = r"(?!,\\d|[.:](?!00\\b)\\d)"
+_WHOLE = r"(?!,\\d{3}|[.,](?!0{1,2}(?!\\d))\\d|:(?!00(?!\\d))\\d\\d)"
 """What does not follow a number that is whole: "5.00" is 5, and "5.50" and "5:30" are not."""
 
 
