@@ -50,7 +50,9 @@ def test_a_part_of_the_conversation_that_is_not_read_is_named(tmp_path: Path) ->
     }
     file = tmp_path / "rows.jsonl"
     file.write_text(json.dumps(row))
-    assert describe_unread_columns(file, KEYS, {}) == ["rows.jsonl: not read: response, System"]
+    assert describe_unread_columns(file, KEYS, {}) == [
+        "rows.jsonl: not read: response, System (--columns answer=response reads it as the answer)"
+    ]
     assert describe_unread_columns(file, KEYS, {"response": "answer", "system": "quote"}) == []
 
 

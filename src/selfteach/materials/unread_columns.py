@@ -77,7 +77,8 @@ def describe_unread_columns(
         if name.strip().casefold() in PARTS and not {name, name.strip().casefold()} & set(known)
     ]
     if parts := [name for name in parts if name not in near]:
-        found.append(f"{path.name}: not read: {', '.join(parts)}")
+        cure = "" if columns is None else f" (--columns answer={parts[0]} reads it as the answer)"
+        found.append(f"{path.name}: not read: {', '.join(parts)}{cure}")
     return found
 
 
