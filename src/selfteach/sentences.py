@@ -68,8 +68,8 @@ _BEFORE_SMALL = (
 _BEFORE_NOUNS = r"Mio|Mrd|Tsd"
 """German abbreviations that end a sentence where a word follows that begins many German ones."""
 _BEFORE_NAMES = (
-    r"St|al|[Dd]ept|[Aa]v|incl|excl|inkl|exkl|zzgl|abzgl|Inc|Ltd|Corp|Co|Bros|Jr|Sr|Ph\.D|M\.Sc|B\.Sc|Ave|Blvd|Rd|"
-    r"(?:[A-Z]\.)+[A-Z]"
+    r"St|al|[Dd]ept|[Aa]v|incl|excl|inkl|exkl|zzgl|abzgl|Inc|Ltd|Corp|Co|Bros|"
+    r"Jr|Sr|Ph\.D|M\.Sc|B\.Sc|Ave|Blvd|Rd|(?:[A-Z]\.)+[A-Z]"
 )
 """Abbreviations that end a sentence where a word follows that begins many."""
 _BEFORE = r"(?<![\w.])"
