@@ -52,7 +52,7 @@ _OPENS = regex.compile(
 )
 """The beginning of a sentence: a capital, a number, or a letter of a script without capitals."""
 _OPENS_SMALL = re.compile(rf"\s*{_OPENERS}[^\W_]")
-_LETTERS = re.compile(r"(?:^|[\s(\"'“])(?![ap]\.?m\.)(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z])\.$", re.I)
+_LETTERS = re.compile(r"(?:^|[\s(\"'“])(?![ap]\.?m\.)(?:[a-z]|(?:[a-z]\.)+[a-z])\.$", re.I)
 """A letter, or letters with stops between them: "J.", "U.S."."""
 _NUMBERED = re.compile(r"(?:^|[\s(])(?:[Nn]os?|Nr|[Ff]igs?|Eq|[Vv]ol|Art|Kap|Bd|[Cc]h)\.$")
 _ROMAN = re.compile(r"[IVXLC]{2,}\b|[B-HJ-Z]\b(?!\.)")
