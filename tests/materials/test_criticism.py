@@ -273,3 +273,19 @@ def test_a_description_and_the_demand_for_it_are_two_criticisms() -> None:
     assert normalize_criticism("it has lists") == normalize_criticism("no lists")
     both = make_checks("it has bullet points and emojis", ["- 😀\n- 😀"], keeps_check)
     assert [check[:4] for check in both] == ["not ", "not "]
+
+
+@pytest.mark.parametrize(
+    ("answers", "demand"),
+    [
+        (["Hi 😀", "Bye 😀"], [NO_EMOJI]),
+        (["Hi 😀", "Bye"], [NO_EMOJI.removeprefix("not ")]),
+        ([], [NO_EMOJI.removeprefix("not ")]),
+    ],
+)
+def test_a_mark_alone_is_criticized_where_all_answers_have_it(
+    answers: list[str], demand: list[str]
+) -> None:
+    for feedback in ("emojis", "Emojis!"):
+        found = make_checks(feedback, answers, keeps_check)
+        assert [check[: len(begin)] for check, begin in zip(found, demand, strict=True)] == demand

@@ -236,7 +236,8 @@ _ABSENT_OR_WANTED = re.compile(
 )
 """Words with which a description tells of something that is not there, or asks for something."""
 _BARE_MARK = re.compile(
-    r"(?P<what>emojis?|emoticons|smileys?|bullet points|bullets|headings)", re.I
+    r"(?P<what>emojis?|emoticons|smileys?|bullet points|bullets|lists|headings|hashtags|tables)",
+    re.I,
 )
 _HAS_MARK = re.compile(
     rf"{_SAID} (?:has|uses|contains) (?:an?|one) (?P<what>emoji|exclamation mark|question mark|"
@@ -363,7 +364,9 @@ def _make_fitting_check(part: str, answers: Sequence[str], keeps: Keeps | None) 
     if check := _make_relative_check(part, answers):
         return check
     check = _make_check(part, answers)
-    if not check or not (_tells_presence(part) or _DESCRIBES.match(part)):
+    if not check or not (
+        _tells_presence(part) or _DESCRIBES.match(part) or _BARE_MARK.fullmatch(part.strip())
+    ):
         return check
     if not answers and _ABSENT_OR_WANTED.search(part):
         return None  # only the answers show whether "it has no lists" asks for lists
