@@ -358,15 +358,14 @@ def _split_points(feedback: str) -> list[str]:
 
 
 def _make_fitting_check(part: str, answers: Sequence[str], keeps: Keeps | None) -> str | None:
-    """Return the check of one point; of a description that all answers meet, the contrary. One that
-    tells what answers have is never a demand for it.
+    """Return the check of one point; the contrary of a description that all answers meet, and of a
+    mark that all of them have ("emojis"). One that tells what answers have is never a demand for it.
     """
     if check := _make_relative_check(part, answers):
         return check
     check = _make_check(part, answers)
-    if not check or not (
-        _tells_presence(part) or _DESCRIBES.match(part) or _BARE_MARK.fullmatch(part.strip())
-    ):
+    is_mark = bool(answers and _BARE_MARK.fullmatch(part))
+    if not check or not (is_mark or _tells_presence(part) or _DESCRIBES.match(part)):
         return check
     if not answers and _ABSENT_OR_WANTED.search(part):
         return None  # only the answers show whether "it has no lists" asks for lists

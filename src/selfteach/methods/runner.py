@@ -148,7 +148,8 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
         start = tuned.trained if plan.goes_on_from else None
         tuned = train_plan(session, plan, str(number), start=start)
         found.append(TrainedPlan(plan, tuned))
-    return plan.choose(found)
+    chosen = plan.choose(found)
+    return chosen.plan, chosen.plan.finish(chosen.tuned)
 
 
 def sit_exam(
