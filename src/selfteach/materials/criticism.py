@@ -359,7 +359,7 @@ def _split_points(feedback: str) -> list[str]:
 
 def _make_fitting_check(part: str, answers: Sequence[str], keeps: Keeps | None) -> str | None:
     """Return the check of one point; the contrary of a description that all answers meet, and of a
-    mark that all of them have ("emojis"). One that tells what answers have is never a demand for it.
+    mark that all have ("emojis"). One that tells what answers have is never a demand for it.
     """
     if check := _make_relative_check(part, answers):
         return check
