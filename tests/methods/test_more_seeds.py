@@ -71,7 +71,6 @@ def test_the_best_on_dev_is_kept_and_every_seed_is_reported(
         goes_on_from=None,
         objectives={},
         exam=SimpleNamespace(run=lambda session, tuned, brief: {"verdict": {"word": "taught"}}),
-        finish=lambda tuned: tuned,
         score_on_dev=(lambda recorded: dev[recorded.offset]) if dev[0] is not None else None,
         shown=lambda exam: {"tuned": exam["verdict"]["word"]},
     )

@@ -142,10 +142,6 @@ class BalanceConfig(Section):
     """Largest number of such tries, each with other prompts. One that finds few needless effects is
     the last."""
 
-    choose_strength: bool = True
-    """Whether the adapter of a rule with a condition becomes weaker or stronger after its last
-    training. Held-out prompts tell whether that lowers its errors, broken and needless together."""
-
     own_samples: Count = 4
     """Sampled answers of the tuned model to each prompt that it learned. Those that break the rule
     are corrected by its check, and it is trained again. Without a check that decides alone, and

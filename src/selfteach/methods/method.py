@@ -82,11 +82,6 @@ def choose_last(trained: Sequence[TrainedPlan]) -> TrainedPlan:
     return trained[-1]
 
 
-def keep_model(tuned: TunedModel) -> TunedModel:
-    """Return the tuned model as it is."""
-    return tuned
-
-
 def show_nothing(exam: JsonMapping) -> JsonObject:
     """Show no numbers in the result."""
     return {}
@@ -110,8 +105,6 @@ class TrainingPlan:
             None when it is good enough.
         goes_on_from: the plan whose adapter the training goes on from; by default it begins anew.
         choose: which of the last two trained plans is kept with its model; the last by default.
-        finish: called with the chosen model, and with that of each further seed: it, or one that
-            does better on held-out prompts.
         lengthen_exam: called with exam.json of the tuned model: an exam with more questions, where
             these leave the verdict open, or None.
         after: called with the chosen model and exam.json; adds what the exam cannot know.
@@ -128,7 +121,6 @@ class TrainingPlan:
     improve: Callable[[TunedModel], TrainingPlan | None] = do_no_more
     goes_on_from: TrainingPlan | None = None
     choose: Callable[[Sequence[TrainedPlan]], TrainedPlan] = choose_last
-    finish: Callable[[TunedModel], TunedModel] = keep_model
     lengthen_exam: Callable[[JsonMapping], PlannedExam | None] = do_no_more
     after: Callable[[TunedModel | None, JsonObject], None] = do_no_more
     score_on_dev: Callable[[Recorded], float] | None = None

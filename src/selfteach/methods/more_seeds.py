@@ -33,7 +33,7 @@ def train_more_seeds(
     kept = 0
     for offset in range(1, session.config.seeds):
         other.recorded.release_memory()  # no tuned model is in memory beside a training
-        other = plan.finish(train_plan_anew(session, plan, f"seed {offset}", offset))
+        other = train_plan_anew(session, plan, f"seed {offset}", offset)
         rows.append(examine_seed(session, plan, other, offset))
         if plan.score_on_dev and rows[-1]["dev"] > rows[kept]["dev"]:
             best, kept = other, offset

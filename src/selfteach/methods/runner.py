@@ -148,8 +148,7 @@ def train_and_improve(session: Session, plan: TrainingPlan) -> tuple[TrainingPla
         start = tuned.trained if plan.goes_on_from else None
         tuned = train_plan(session, plan, str(number), start=start)
         found.append(TrainedPlan(plan, tuned))
-    chosen = plan.choose(found)
-    return chosen.plan, chosen.plan.finish(chosen.tuned)
+    return plan.choose(found)
 
 
 def sit_exam(

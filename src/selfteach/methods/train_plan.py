@@ -27,7 +27,7 @@ from selfteach.records import (
     SamplingParams,
     get_user_text,
 )
-from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras, scale_lora
+from selfteach.train.adapters.join_loras import explain_why_not_joined, join_loras
 from selfteach.train.distributed import has_shards
 from selfteach.train.on_policy import OnPolicySampler, make_on_policy_sampler
 from selfteach.train.train import TrainingResult, find_longest_row, train
@@ -128,26 +128,6 @@ def train_adapter(
         joined = join_loras((Path(earlier), trained.adapter), folder / "joined")
         trained = replace(trained, adapter=joined)
     return combine_stages([start, trained], trained.adapter) if start else trained
-
-
-def explain_why_strength_is_fixed(tuned: TunedModel) -> str:
-    """Return why a tuned model has no weaker or stronger ones (`change_strength`), or an empty
-    text.
-    """
-    return explain_why_not_joined(tuned.trained.adapter)
-
-
-def change_strength(session: Session, tuned: TunedModel, strength: float) -> TunedModel:
-    """Return the model whose weight change by this run is `strength` times that of a tuned one.
-
-    What an earlier run changed, which this one continues, stays.
-    """
-    own = tuned.trained.adapter.with_name("adapter")  # beside a joined one lies that of this run
-    folder = own.with_name(f"strength-{strength:g}")
-    adapter = scale_lora(own, strength, folder / "adapter")
-    if earlier := session.run.material.get("from"):
-        adapter = join_loras((Path(earlier), adapter), folder / "joined")
-    return open_tuned(session, replace(tuned.trained, adapter=adapter))
 
 
 def train_stages(

@@ -91,7 +91,6 @@ RUN_FORMAT = 3
 EARLIER_VALUES = {
     "balance.own_samples": 0,
     "balance.continue_training": False,
-    "balance.choose_strength": False,
     "criticism.own_samples": 0,
 }
 """What runs did that do not know a setting, where its default is to do something new for most

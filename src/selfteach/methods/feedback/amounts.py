@@ -1,15 +1,9 @@
-"""Names and amounts that both the steps of `feedback` and their plan use."""
+"""Names of stages that both the steps of `feedback` and their plan use."""
 
 from __future__ import annotations
 
 NEEDLESS_STAGE = "needless effects"
 """The stage in which the tuned model is tried outside the condition of a rule."""
-STRENGTH_STAGE = "strength"
-"""The stage in which the strength of the adapter is chosen."""
-STRENGTH_NEIGHBORS = 120
-"""Near prompts that choose it."""
-STRENGTH_SAMPLES = 3
-"""Answers at temperature 1 to each dev prompt in scope that choose it, beside the greedy one."""
 
 
 def name_needless_stage(turn: int) -> str:

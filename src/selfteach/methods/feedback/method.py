@@ -38,11 +38,7 @@ from selfteach.generate.ask import GeneratedPrompt
 from selfteach.generate.search import SearchTrace
 from selfteach.materials.rules.rule import Rule, read_rule
 from selfteach.methods.calibrate_rule_judges import RuleJudges, choose_judges
-from selfteach.methods.feedback.amounts import (
-    STRENGTH_NEIGHBORS,
-    STRENGTH_STAGE,
-    name_needless_stage,
-)
+from selfteach.methods.feedback.amounts import name_needless_stage
 from selfteach.methods.feedback.choose_exam_prompts import (
     add_prompts_outside,
     choose_exam_prompts,
@@ -52,7 +48,6 @@ from selfteach.methods.feedback.choose_objectives import (
     choose_objectives,
     make_contexts,
 )
-from selfteach.methods.feedback.choose_strength import choose_strength
 from selfteach.methods.feedback.data_curve import find_n90, measure_curve
 from selfteach.methods.feedback.dev_answers import DEV, find_dev_failures, score_dev_exam
 from selfteach.methods.feedback.exam import build_exam, find_open_scopes
@@ -92,7 +87,6 @@ from selfteach.methods.feedback.report_notes import note_clusters, show_arms, su
 from selfteach.methods.feedback.training_settings import raise_epochs
 from selfteach.methods.feedback.understand_rule import bind_rule
 from selfteach.methods.feedback.write_more_prompts import (
-    write_held_out_neighbors,
     write_name_prompts,
     write_prompts_like_failures,
     write_prompts_to_try,
@@ -174,7 +168,6 @@ class RuleTraining:
         tries_outside: how often the tuned model was tried outside the condition.
         has_own_mistakes: whether its own answers were corrected.
         tried: the prompts of these tries.
-        held_out: further near prompts, by which the strength of the adapter is chosen.
         last: the plan that was made last.
         clusters: of train and dev prompts, once there are any.
         write_teacher_prompt: writes what the distillation's teacher sees, where a context was
@@ -196,7 +189,6 @@ class RuleTraining:
     tries_outside: int = 0
     has_own_mistakes: bool = False
     tried: list[GeneratedPrompt] = field(default_factory=list)
-    held_out: list[GeneratedPrompt] | None = None
     last: TrainingPlan | None = None
     clusters: PromptClusters | None = None
     write_teacher_prompt: Callable[[str], Prompt] | None = None
@@ -213,7 +205,6 @@ class RuleTraining:
             exam=self.make_exam(self.examples),  # 8
             improve=self.improve,
             goes_on_from=self.last if self.continues() else None,
-            finish=self.finish,
             lengthen_exam=self.lengthen_exam,
             after=self.add_data_curve,
             score_on_dev=self.score_on_dev,
@@ -371,23 +362,6 @@ class RuleTraining:
             reach = find_reach(session, taught)
             self.examples += make_needless_anchors(session, found, reach)
         return is_more
-
-    def finish(self, tuned: TunedModel) -> TunedModel:
-        """Return the tuned model, or a weaker or stronger one that does better on prompts that were
-        not learned (step 7).
-        """
-        session = self.session
-        config = session.config.balance
-        if not (session.understood.situation and config.outside and config.choose_strength):
-            return tuned
-        with session.run.time_stage(STRENGTH_STAGE):
-            if self.held_out is None:
-                known = [*self.parts["train"], *self.tried]
-                count = STRENGTH_NEIGHBORS
-                written = write_held_out_neighbors(session, known, self.pool, count)
-                self.held_out = drop_insiders(session, written)
-            targets = [prompt for prompt in self.parts["dev"] if prompt.scope == TARGET]
-            return choose_strength(session, tuned, targets, self.held_out, self.judges.training)
 
     def balance(self, tuned: TunedModel) -> bool:
         """Add the examples of one balance round; return whether there are any."""

@@ -11,12 +11,7 @@ from selfteach.generate.few_shot import NAME_LISTS
 from selfteach.generate.subject import NUM_NAME_LISTS, NUM_SIBLING_LISTS, list_name_words
 from selfteach.generate.worked_requests import find_related_topics, find_worked_topics
 from selfteach.materials.rules.scopes.situation import has_built_requests, has_known_requests
-from selfteach.methods.feedback.amounts import (
-    STRENGTH_NEIGHBORS,
-    STRENGTH_SAMPLES,
-    STRENGTH_STAGE,
-    name_needless_stage,
-)
+from selfteach.methods.feedback.amounts import name_needless_stage
 from selfteach.methods.feedback.conversations import AFTER_DECLINES, ELSEWHERE
 from selfteach.methods.feedback.describe_rule import describe_rule, describe_text
 from selfteach.methods.feedback.own_mistakes import has_correctable_mistakes
@@ -94,8 +89,6 @@ rules: .02, .04, .09, .17 and .28."""
 SHOWN_SHARE = 0.3
 """The share of further prompts outside a condition to which the tuned model's answer shows the
 effect or declines; the base answers these. Two rules: .16 and .38."""
-TRIED_STRENGTHS = 2
-"""How many other strengths of the adapter are tried, where any is."""
 NEEDLESS_SHARES = (0.12, 0.05)
 """The share of further prompts outside a condition that become anchors, in the first try and in a
 later one. Six rules: .02 to .16 in the first one; three rules: .03 to .08 in a second one.
@@ -333,7 +326,6 @@ def plan_training_and_exams(
     return [
         _plan_exam("exam of the base", base_answers, exam_tokens, judged),
         *training,
-        *plan_strength(rule, config),
         _plan_exam("exam", answers, exam_tokens, READ_TOKENS * answers),
     ]
 
@@ -358,28 +350,6 @@ def plan_own_mistakes(
         trained_rows=int(more * first.trained_rows),
     )
     return [PlannedStage(OWN_MISTAKES_STAGE, answers, tokens), again]
-
-
-def plan_strength(rule: RuleWords, config: FeedbackConfig) -> list[PlannedStage]:
-    """Return the stage in which the strength of the adapter is chosen, if it is."""
-    if not (rule.has_scope and config.balance.outside and config.balance.choose_strength):
-        return []
-    asked = 0 if rule.is_worked or rule.is_built else int(GENERAL_ASKED * STRENGTH_NEIGHBORS)
-    strengths = 1 + TRIED_STRENGTHS
-    near = int((1 + SHOWN_SHARE) * STRENGTH_NEIGHBORS * strengths)
-    targets = int(config.ask.dev_share * config.ask.target) * (1 + STRENGTH_SAMPLES)
-    kept = targets * strengths
-    answers = near + kept
-    near_tokens = ANSWER_SHARE * config.probe.max_tokens * near
-    tokens = int(near_tokens + ANSWER_SHARE * config.exam.max_tokens * kept)
-    return [
-        PlannedStage(
-            STRENGTH_STAGE,
-            asked + answers,
-            asked * PROMPT_TOKENS + tokens,
-            0 if rule.is_checked else READ_TOKENS * answers,
-        )
-    ]
 
 
 def plan_tries_outside(

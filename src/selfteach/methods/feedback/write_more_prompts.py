@@ -80,8 +80,7 @@ def write_exam_prompts_outside(
     """
     config = session.config
     counts = dict.fromkeys(sorted(scopes), config.exam.more_outside)
-    tries = config.balance.outside_tries + config.balance.choose_strength
-    first = (tries + turn) * config.ask.rounds  # the earlier ones are used
+    first = (config.balance.outside_tries + turn) * config.ask.rounds  # the earlier ones are used
     return _write_outside(session, counts, written, pool, first, for_exam=True)
 
 
@@ -110,29 +109,6 @@ def write_prompts_to_try(
         near = 0
     counts: dict[Scope, int] = {"near": near, "general": outside - outside // 2}
     first = turn * config.ask.rounds  # the earlier ones are used; the exam's come after all tries
-    return asked + _write_outside(session, counts, written, pool, first, for_exam=False)
-
-
-def write_held_out_neighbors(
-    session: Session, written: Sequence[GeneratedPrompt], pool: OverlapIndex, count: int
-) -> list[GeneratedPrompt]:
-    """Return up to `count` near prompts beyond those of all tries (`write_prompts_to_try`), made as
-    these. Every kept prompt goes into `pool`.
-
-    Args:
-        written: the training prompts, and those of the tries.
-        count: beside built requests, half of them are worked ones.
-    """
-    config = session.config
-    tries = config.balance.outside_tries
-    is_built = has_built_requests(session.understood.situation)
-    used = tries * (config.balance.outside // 2 if is_built else config.balance.outside)
-    worked = list_more_neighbors(session)[used:][: count // 2 if is_built else count]
-    asked = keep_asked_prompts(session, worked, pool) if worked else []
-    if asked and not is_built:
-        return asked
-    counts: dict[Scope, int] = {"near": count - len(asked)}
-    first = (tries + 1) * config.ask.rounds  # the exam's come later
     return asked + _write_outside(session, counts, written, pool, first, for_exam=False)
 
 

@@ -1,5 +1,5 @@
 """Joining of low-rank adapters into one: that of an earlier run and the one that was trained after
-it, or the lessons of a student. And a weaker or stronger copy of one.
+it, or the lessons of a student.
 """
 
 from __future__ import annotations
@@ -73,24 +73,6 @@ def join_loras(adapters: Sequence[Path], folder: Path) -> Path:
     }
     shutil.copytree(adapters[-1], folder, dirs_exist_ok=True)
     write_adapter_folder(folder, joined, config, about)
-    return folder
-
-
-def scale_lora(adapter: Path, factor: float, folder: Path) -> Path:
-    """Write a low-rank adapter whose weight change is `factor` times that of another one, and
-    return its folder.
-
-    B alone is scaled, so its settings stay as they are. The tuned weights lie on the line through
-    the base's and those of the training, between them below 1 (Wortsman et al. 2022,
-    arXiv 2109.01903).
-    """
-    tensors = {
-        name: tensor * factor if name.endswith(B) else tensor
-        for name, tensor in load_file(adapter / TENSORS_FILE).items()
-    }
-    shutil.copytree(adapter, folder, dirs_exist_ok=True)
-    settings, about = (read_json(adapter / name) for name in (ADAPTER_CONFIG_FILE, ABOUT_FILE))
-    write_adapter_folder(folder, tensors, settings, about)
     return folder
 
 
