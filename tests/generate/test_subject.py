@@ -98,8 +98,10 @@ def test_the_probability_of_a_topic_is_among_siblings_and_everyday_topics() -> N
     assert compute_topic_probabilities(lost, "sailing", [], ["mast"]) == [0.0]
 
 
-def suggest(breadth: str = "narrow", **nats: float) -> Scripted:
-    """Writes one list for each label, and lets each word suggest sailing by so many nats."""
+def suggest(breadth: str = "narrow", part: str = "", **nats: float) -> Scripted:
+    """Writes one list for each label, and lets each word suggest sailing by so many nats. `part`
+    begins its lists of words.
+    """
     lists = {
         "Other topics of the same kind:": "rowing, regatta, diving,",
         "also ask about:": "tea, rowing,",
@@ -114,7 +116,10 @@ def suggest(breadth: str = "narrow", **nats: float) -> Scripted:
     def logp(prompt: Prompt, text: str) -> float:
         if text in (" broad", " narrow"):
             return -float(text != f" {breadth}")
-        assert text == " sailing"
+        if text != " sailing":
+            assert breadth == "broad", "what belongs to a narrow topic is not asked"
+            begins = text == f" {part}" and str(prompt).endswith("Topic: sailing\nWords:")
+            return -16.0 if begins else -20.0
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
         return -20.0 + nats.get(word.replace(" ", "_"), 0.0)
 
@@ -155,6 +160,21 @@ def test_what_may_be_a_part_of_a_broad_topic_is_on_neither_side() -> None:
     narrow = suggest("narrow", regatta=9, mast=10, diving=4, rowing=2.5, tea=0.5, travel=3)
     siblings = describe_asked_topic(narrow, narrow, "sailing", 0).siblings
     assert siblings == ("tea", "rowing", "diving")
+
+
+def test_a_part_that_hardly_suggests_a_broad_topic_is_no_sibling() -> None:
+    """It begins lists of the topic's words: snow, of the weather. What the same people ask about
+    stays.
+    """
+    found = {
+        part: describe_asked_topic(model, model, "sailing", 0, ("tea",)).siblings
+        for part in ("", "rowing", "tea")
+        for model in [suggest("broad", part, sailing=20, regatta=9, rowing=1.5, tea=0.5)]
+    }
+    assert found[""][:3] == ("tea", "rowing", "diving")
+    assert found["rowing"][:2] == ("tea", "diving")
+    assert "rowing" not in found["rowing"]
+    assert found["tea"] == found[""]
 
 
 def test_a_topic_that_no_name_suggests_has_no_kinds() -> None:

@@ -89,6 +89,13 @@ MAX_ASKED_SIBLING_NATS = 2.0
 """The same of a sibling where a rule holds when somebody asks: wind (2.6) and lightning (2.7) are
 weather, the sun (1.4) and fire (1.1) are not.
 """
+SIBLINGS_FACTOR = 3
+"""So many times the siblings that are wanted are looked at."""
+MAX_ASKED_SIBLING_MEMBERSHIP = 5.5
+"""How strongly such a sibling belongs to a broad topic at most (`measure_membership`): burgers
+(11.5) and cookies (7.5) belong to cooking, flowers (8.9) to gardening, snow (8) to the weather;
+the sun (4.5), religion beside the law (4.9) and bees beside gardening (5.3) do not.
+"""
 MIN_NAME_PROBABILITY = 0.5
 """How surely a famous name must tell the topic: p(topic | name)."""
 MIN_NAME_WORD_LENGTH = 4
@@ -215,6 +222,8 @@ def describe_asked_topic(
         most = min(most, MAX_ASKED_SIBLING_NATS)
     bounds = dict.fromkeys(kin, most) | dict.fromkeys(asked, MAX_ASKED_SHARE * of_itself)
     siblings = [n for n in kin if strength[n] < bounds[n] and is_new_name(n, topic, ())]
+    if is_broad:
+        siblings = leave_out_parts(scorer, topic, siblings, asked)
     frequent = find_frequent_names(kinds, of_kinds)
     found = select_kinds(chain.from_iterable(kinds), frequent, strength, least)
     own = [n for n in found if is_new_name(n, topic, ()) and n not in siblings][:MAX_KNOWN_NAMES]
@@ -226,6 +235,20 @@ def describe_asked_topic(
         kinds=tuple(name for name in own if name in frequent),
         name_words=list_name_words(topic, own),
     )
+
+
+def leave_out_parts(
+    scorer: Scorer, topic: str, siblings: Sequence[str], asked: Collection[str]
+) -> list[str]:
+    """Return the first siblings of a broad topic without those that belong to it.
+
+    Args:
+        asked: see `describe_asked_topic`; these stay.
+    """
+    first = siblings[: len(asked) + SIBLINGS_FACTOR * MAX_SIBLINGS]
+    listed = [name for name in first if name not in asked]
+    beside, _ = split_members(scorer, topic, listed, MAX_ASKED_SIBLING_MEMBERSHIP)
+    return [name for name in first if name in asked or name in beside]
 
 
 def select_kinds(

@@ -27,10 +27,16 @@ UNRELATED_STEP = 3
 """Each third of the unrelated words is enough for a mean."""
 
 
-def split_members(scorer: Scorer, topic: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the names beside a topic, and those that may belong to it (`measure_membership`)."""
+def split_members(
+    scorer: Scorer, topic: str, names: Sequence[str], least: float = MIN_MEMBER_NATS
+) -> tuple[list[str], list[str]]:
+    """Return the names beside a topic, and those that may belong to it (`measure_membership`).
+
+    Args:
+        least: how strongly these belong to it at least, in nats.
+    """
     strengths = measure_membership(scorer, topic, names)
-    beside = [n for n, nats in zip(names, strengths, strict=True) if nats < MIN_MEMBER_NATS]
+    beside = [n for n, nats in zip(names, strengths, strict=True) if nats < least]
     return beside, [name for name in names if name not in beside]
 
 
