@@ -153,7 +153,7 @@ def test_what_may_be_a_part_of_a_broad_topic_is_on_neither_side() -> None:
     """Diving and rowing may be parts of it: they are no siblings. Everyday topics fill the list."""
     model = suggest("broad", regatta=9, mast=10, diving=4, rowing=2.5, tea=0.5, travel=3)
     found = describe_asked_topic(model, model, "sailing", 0)
-    assert found.words == ("mast", "regatta")
+    assert found.words == ("regatta", "mast")
     assert found.siblings[:2] == ("tea", "work")
     assert len(found.siblings) == 12
     assert {"rowing", "diving", "travel"}.isdisjoint(found.siblings)
@@ -175,6 +175,16 @@ def test_a_part_that_hardly_suggests_a_broad_topic_is_no_sibling() -> None:
     assert found["rowing"][:2] == ("tea", "diving")
     assert "rowing" not in found["rowing"]
     assert found["tea"] == found[""]
+
+
+def test_a_part_of_a_broad_topic_is_asked_about_though_it_hardly_suggests_it() -> None:
+    """Of the weather, snow. What suggests the topic strongly follows."""
+    nats = {"sailing": 20, "regatta": 9, "rowing": 1.5, "mast": 12}
+    for part, words in (("", ("regatta", "mast")), ("rowing", ("regatta", "rowing", "mast"))):
+        model = suggest("broad", part, **nats)
+        assert describe_asked_topic(model, model, "sailing", 0).words == words
+    asked = describe_asked_topic(model, model, "sailing", 0, ("tea",)).words
+    assert asked == ("mast", "regatta")
 
 
 def test_a_topic_that_no_name_suggests_has_no_kinds() -> None:

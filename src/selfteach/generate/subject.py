@@ -89,6 +89,11 @@ MAX_ASKED_SIBLING_NATS = 2.0
 """The same of a sibling where a rule holds when somebody asks: wind (2.6) and lightning (2.7) are
 weather, the sun (1.4) and fire (1.1) are not.
 """
+MIN_PART_LISTS = 3
+MIN_PART_MEMBERSHIP = 7.0
+"""How many lists have a part of a broad topic to ask about at least, and how strongly it belongs to
+it: sunshine (7.2) and wind (7.5) to the weather, rice (9.5) to cooking; wine (6.7) is no health.
+"""
 SIBLINGS_FACTOR = 3
 """So many times the siblings that are wanted are looked at."""
 MAX_ASKED_SIBLING_MEMBERSHIP = 5.5
@@ -190,7 +195,9 @@ def describe_asked_topic(
     "surgery" is a kind of "medical procedures", and is asked about without that name. Which of the
     listed names are kinds and which are siblings is decided by how strongly they suggest the topic
     (`measure_suggestion`), not by the list: a small model calls a headache a sibling of "symptoms".
-    What may be a part of a broad topic, as wind of the weather, is on neither side.
+    What may be a part of a broad topic is no sibling; what is listed often and belongs to it
+    (`find_parts`), as wind to the weather, is asked about first. Where it is known what the same
+    people ask about otherwise, a customer's topic is not taken for a broad one.
 
     Args:
         asked: what the same people ask about otherwise, as far as it is known. One of them is a
@@ -226,7 +233,10 @@ def describe_asked_topic(
         siblings = leave_out_parts(scorer, topic, siblings, asked)
     frequent = find_frequent_names(kinds, of_kinds)
     found = select_kinds(chain.from_iterable(kinds), frequent, strength, least)
-    own = [n for n in found if is_new_name(n, topic, ()) and n not in siblings][:MAX_KNOWN_NAMES]
+    if is_broad and not asked:
+        found = [*find_parts(scorer, topic, listed), *found]
+    own = [n for n in dict.fromkeys(found) if is_new_name(n, topic, ()) and n not in siblings]
+    own = own[:MAX_KNOWN_NAMES]
     return Subject(
         topic,
         tuple(own),
@@ -235,6 +245,17 @@ def describe_asked_topic(
         kinds=tuple(name for name in own if name in frequent),
         name_words=list_name_words(topic, own),
     )
+
+
+def find_parts(scorer: Scorer, topic: str, listed: Mapping[str, Counter[str]]) -> list[str]:
+    """Return the names that belong to a broad topic, of those that the model lists at least
+    MIN_PART_LISTS times, the most frequent first: rain, snow and lightning of the weather, which
+    hardly suggest its name.
+    """
+    counts = sum(listed.values(), Counter[str]())
+    names = [name for name, count in counts.most_common() if count >= MIN_PART_LISTS]
+    _, parts = split_members(scorer, topic, names, MIN_PART_MEMBERSHIP)
+    return parts
 
 
 def leave_out_parts(
