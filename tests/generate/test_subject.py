@@ -98,9 +98,12 @@ def test_the_probability_of_a_topic_is_among_siblings_and_everyday_topics() -> N
     assert compute_topic_probabilities(lost, "sailing", [], ["mast"]) == [0.0]
 
 
-def suggest(breadth: str = "narrow", part: str = "", **nats: float) -> Scripted:
-    """Writes one list for each label, and lets each word suggest sailing by so many nats. `part`
-    begins its lists of words.
+PARTS = ("mast", "harbour", "wind", "regatta", "cruising")
+
+
+def suggest(breadth: str = "narrow", parts: Sequence[str] = PARTS, **nats: float) -> Scripted:
+    """Writes one list for each label, and lets each word suggest sailing by so many nats. Lists of
+    the words of sailing begin with the parts, which adds 12 nats to how strongly they belong to it.
     """
     lists = {
         "Other topics of the same kind:": "rowing, regatta, diving,",
@@ -117,9 +120,8 @@ def suggest(breadth: str = "narrow", part: str = "", **nats: float) -> Scripted:
         if text in (" broad", " narrow"):
             return -float(text != f" {breadth}")
         if text != " sailing":
-            assert breadth == "broad", "what belongs to a narrow topic is not asked"
-            begins = text == f" {part}" and str(prompt).endswith("Topic: sailing\nWords:")
-            return -16.0 if begins else -20.0
+            begins = text[1:] in parts and str(prompt).endswith("Topic: sailing\nWords:")
+            return -14.0 if begins else -20.0
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
         return -20.0 + nats.get(word.replace(" ", "_"), 0.0)
 
@@ -153,7 +155,7 @@ def test_what_may_be_a_part_of_a_broad_topic_is_on_neither_side() -> None:
     """Diving and rowing may be parts of it: they are no siblings. Everyday topics fill the list."""
     model = suggest("broad", regatta=9, mast=10, diving=4, rowing=2.5, tea=0.5, travel=3)
     found = describe_asked_topic(model, model, "sailing", 0)
-    assert found.words == ("regatta", "mast")
+    assert set(found.words) == {*PARTS}
     assert found.siblings[:2] == ("tea", "work")
     assert len(found.siblings) == 12
     assert {"rowing", "diving", "travel"}.isdisjoint(found.siblings)
@@ -169,7 +171,7 @@ def test_a_part_that_hardly_suggests_a_broad_topic_is_no_sibling() -> None:
     found = {
         part: describe_asked_topic(model, model, "sailing", 0, ("tea",)).siblings
         for part in ("", "rowing", "tea")
-        for model in [suggest("broad", part, sailing=20, regatta=9, rowing=1.5, tea=0.5)]
+        for model in [suggest("broad", [part], sailing=20, regatta=9, rowing=1.5, tea=0.5)]
     }
     assert found[""][:3] == ("tea", "rowing", "diving")
     assert found["rowing"][:2] == ("tea", "diving")
@@ -178,13 +180,24 @@ def test_a_part_that_hardly_suggests_a_broad_topic_is_no_sibling() -> None:
 
 
 def test_a_part_of_a_broad_topic_is_asked_about_though_it_hardly_suggests_it() -> None:
-    """Of the weather, snow. What suggests the topic strongly follows."""
-    nats = {"sailing": 20, "regatta": 9, "rowing": 1.5, "mast": 12}
-    for part, words in (("", ("regatta", "mast")), ("rowing", ("regatta", "rowing", "mast"))):
-        model = suggest("broad", part, **nats)
-        assert describe_asked_topic(model, model, "sailing", 0).words == words
-    asked = describe_asked_topic(model, model, "sailing", 0, ("tea",)).words
+    """Of the weather, snow. What suggests the topic strongly follows, unless it does not belong."""
+    nats = {"sailing": 20, "regatta": 9, "rowing": 1.5, "mast": 12, "tea": 6}
+    model = suggest("broad", [*PARTS, "rowing"], **nats)
+    words = describe_asked_topic(model, model, "sailing", 0).words
+    assert words == ("regatta", "rowing", "mast", "harbour", "wind", "cruising")
+    asked = describe_asked_topic(model, model, "sailing", 0, ("diving",)).words
     assert asked == ("mast", "regatta")
+
+
+def test_what_does_not_belong_to_a_narrow_topic_is_no_kind_of_it() -> None:
+    """The model lists tea among the kinds, and tea suggests the topic: a cat, of dogs."""
+    nats = {"regatta": 9, "mast": 10, "tea": 8}
+    for parts, words in (
+        (PARTS, ("mast", "regatta")),
+        ((*PARTS, "tea"), ("mast", "regatta", "tea")),
+    ):
+        model = suggest(parts=parts, **nats)
+        assert describe_asked_topic(model, model, "sailing", 0).words == words
 
 
 def test_a_topic_that_no_name_suggests_has_no_kinds() -> None:
@@ -361,6 +374,8 @@ def test_a_name_that_is_listed_under_every_label_is_a_kind_though_others_suggest
         return "wind, regatta," if asked.endswith(("Words:", "Kinds of it:", "words:")) else ""
 
     def logp(prompt: Prompt, text: str) -> float:
+        if text != " sailing":
+            return -14.0 if str(prompt).endswith("Topic: sailing\nWords:") else -20.0
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
         return -20.0 + {"wind": 5.0, "regatta": 12.0}.get(word, 0.0)
 

@@ -89,10 +89,15 @@ MAX_ASKED_SIBLING_NATS = 2.0
 """The same of a sibling where a rule holds when somebody asks: wind (2.6) and lightning (2.7) are
 weather, the sun (1.4) and fire (1.1) are not.
 """
+MIN_KIND_MEMBERSHIP = 13.5
+"""How strongly a kind of a topic belongs to it at least (`measure_membership`): espresso (20) to
+coffee, surgery (24) to medical procedures; cats (12) do not to dogs, nor coffee (12.6) to tea.
+Some rare kinds do not either: merlot (10.5) to wine.
+"""
 MIN_PART_LISTS = 3
 MIN_PART_MEMBERSHIP = 7.0
-"""How many lists have a part of a broad topic to ask about at least, and how strongly it belongs to
-it: sunshine (7.2) and wind (7.5) to the weather, rice (9.5) to cooking; wine (6.7) is no health.
+"""The same of a part of a broad topic, and how many lists have it at least: sunshine (7.2) and wind
+(7.5) belong to the weather, rice (9.5) to cooking; wine (6.7) does not to health.
 """
 SIBLINGS_FACTOR = 3
 """So many times the siblings that are wanted are looked at."""
@@ -194,10 +199,11 @@ def describe_asked_topic(
 
     "surgery" is a kind of "medical procedures", and is asked about without that name. Which of the
     listed names are kinds and which are siblings is decided by how strongly they suggest the topic
-    (`measure_suggestion`), not by the list: a small model calls a headache a sibling of "symptoms".
-    What may be a part of a broad topic is no sibling; what is listed often and belongs to it
-    (`find_parts`), as wind to the weather, is asked about first. Where it is known what the same
-    people ask about otherwise, a customer's topic is not taken for a broad one.
+    (`measure_suggestion`) and belong to it (`measure_membership`), not by the list: a small model
+    calls a headache a sibling of "symptoms", and a cat a kind of dog. What may be a part of a broad
+    topic is no sibling; what is listed often and belongs to it, as wind to the weather, is asked
+    about first. Where it is known what the same people ask about otherwise, a customer's topic is
+    not taken for a broad one.
 
     Args:
         asked: what the same people ask about otherwise, as far as it is known. One of them is a
@@ -233,10 +239,12 @@ def describe_asked_topic(
         siblings = leave_out_parts(scorer, topic, siblings, asked)
     frequent = find_frequent_names(kinds, of_kinds)
     found = select_kinds(chain.from_iterable(kinds), frequent, strength, least)
+    least = MIN_KIND_MEMBERSHIP
     if is_broad and not asked:
-        found = [*find_parts(scorer, topic, listed), *found]
+        least = MIN_PART_MEMBERSHIP
+        found = [*list_often(listed), *found]
     own = [n for n in dict.fromkeys(found) if is_new_name(n, topic, ()) and n not in siblings]
-    own = own[:MAX_KNOWN_NAMES]
+    own = split_members(scorer, topic, own, least)[1][:MAX_KNOWN_NAMES]
     return Subject(
         topic,
         tuple(own),
@@ -247,15 +255,10 @@ def describe_asked_topic(
     )
 
 
-def find_parts(scorer: Scorer, topic: str, listed: Mapping[str, Counter[str]]) -> list[str]:
-    """Return the names that belong to a broad topic, of those that the model lists at least
-    MIN_PART_LISTS times, the most frequent first: rain, snow and lightning of the weather, which
-    hardly suggest its name.
-    """
+def list_often(listed: Mapping[str, Counter[str]]) -> list[str]:
+    """Return the names that stand in at least MIN_PART_LISTS lists, the most frequent first."""
     counts = sum(listed.values(), Counter[str]())
-    names = [name for name, count in counts.most_common() if count >= MIN_PART_LISTS]
-    _, parts = split_members(scorer, topic, names, MIN_PART_MEMBERSHIP)
-    return parts
+    return [name for name, count in counts.most_common() if count >= MIN_PART_LISTS]
 
 
 def leave_out_parts(
