@@ -201,9 +201,9 @@ def describe_asked_topic(
     listed names are kinds and which are siblings is decided by how strongly they suggest the topic
     (`measure_suggestion`) and belong to it (`measure_membership`), not by the list: a small model
     calls a headache a sibling of "symptoms", and a cat a kind of dog. What may be a part of a broad
-    topic is no sibling; what is listed often and belongs to it, as wind to the weather, is asked
-    about first. Where it is known what the same people ask about otherwise, a customer's topic is
-    not taken for a broad one.
+    topic is no sibling. What is listed often and belongs to it, as wind to the weather, is asked
+    about first, if one word names the topic: doctors and hospitals belong to "medical procedures",
+    and are none. Nor is it where it is known what the same people ask about otherwise.
 
     Args:
         asked: what the same people ask about otherwise, as far as it is known. One of them is a
@@ -240,7 +240,8 @@ def describe_asked_topic(
     frequent = find_frequent_names(kinds, of_kinds)
     found = select_kinds(chain.from_iterable(kinds), frequent, strength, least)
     least = MIN_KIND_MEMBERSHIP
-    if is_broad and not asked:
+    is_field = is_broad and not asked and len(topic.split()) == 1
+    if is_field:
         least = MIN_PART_MEMBERSHIP
         found = [*list_often(listed), *found]
     own = [n for n in dict.fromkeys(found) if is_new_name(n, topic, ()) and n not in siblings]
