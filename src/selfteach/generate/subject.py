@@ -239,13 +239,13 @@ def describe_asked_topic(
         siblings = leave_out_parts(scorer, topic, siblings, asked)
     frequent = find_frequent_names(kinds, of_kinds)
     found = select_kinds(chain.from_iterable(kinds), frequent, strength, least)
-    least = MIN_KIND_MEMBERSHIP
-    is_field = is_broad and not asked and len(topic.split()) == 1
-    if is_field:
-        least = MIN_PART_MEMBERSHIP
-        found = [*list_often(listed), *found]
-    own = [n for n in dict.fromkeys(found) if is_new_name(n, topic, ()) and n not in siblings]
-    own = split_members(scorer, topic, own, least)[1][:MAX_KNOWN_NAMES]
+    least_membership = MIN_KIND_MEMBERSHIP
+    if is_broad and not asked and len(topic.split()) == 1:
+        least_membership = MIN_PART_MEMBERSHIP
+        found = list(dict.fromkeys([*list_often(listed), *found]))
+    new = [n for n in found if is_new_name(n, topic, ()) and n not in siblings]
+    _, members = split_members(scorer, topic, new, least_membership)
+    own = members[:MAX_KNOWN_NAMES]
     return Subject(
         topic,
         tuple(own),
