@@ -207,9 +207,14 @@ def test_a_topic_that_no_name_suggests_has_no_kinds() -> None:
 
 
 def test_parts_of_a_broad_topic_suggest_it_and_its_siblings_do_not() -> None:
-    """The model lists fleets and docks among the siblings: the one is a part, the other neither."""
+    """The model lists fleets and docks among the siblings: the one is a part, the other neither.
+    Cruising begins the topic's lists of words, though it does not suggest its name.
+    """
     nats = {"regatta": 10.0, "harbour": 4.5, "wind": 3.5, "fleets": 7.0, "docks": 5.0}
-    lists = {"Words:": "regatta, harbour, wind,", "kind:": "fleets, docks, rowing, yachts,"}
+    lists = {
+        "Words:": "regatta, harbour, wind,",
+        "kind:": "fleets, docks, cruising, rowing, yachts,",
+    }
 
     def script(request: Request) -> str:
         text = str(request.prompt)
@@ -222,6 +227,8 @@ def test_parts_of_a_broad_topic_suggest_it_and_its_siblings_do_not() -> None:
     def logp(prompt: Prompt, text: str) -> float:
         if text in (" broad", " narrow"):
             return -float(text == " narrow")
+        if text == " cruising" and str(prompt).endswith("Topic: sailing\nWords:"):
+            return -16.0
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
         return -20.0 + nats.get(word, 0.0) * (text == " sailing")
 
@@ -229,7 +236,7 @@ def test_parts_of_a_broad_topic_suggest_it_and_its_siblings_do_not() -> None:
     assert found.words == found.kinds == ("yachts", "regatta", "fleets", "harbour")
     assert found.siblings[0] == "rowing"
     assert len(found.siblings) == 12
-    assert {"docks", "wind", "yachts"}.isdisjoint(found.siblings)
+    assert {"docks", "wind", "yachts", "cruising"}.isdisjoint(found.siblings)
 
 
 @pytest.mark.parametrize("broad", [True, False])

@@ -101,10 +101,10 @@ MIN_PART_MEMBERSHIP = 7.0
 """
 SIBLINGS_FACTOR = 3
 """So many times the siblings that are wanted are looked at."""
-MAX_ASKED_SIBLING_MEMBERSHIP = 5.5
-"""How strongly such a sibling belongs to a broad topic at most (`measure_membership`): burgers
-(11.5) and cookies (7.5) belong to cooking, flowers (8.9) to gardening, snow (8) to the weather;
-the sun (4.5), religion beside the law (4.9) and bees beside gardening (5.3) do not.
+MAX_SIBLING_MEMBERSHIP = 5.5
+"""How strongly a sibling of a broad topic belongs to it at most (`measure_membership`): burgers
+(11.5) and cookies (7.5) belong to cooking, judo (7.1) to sports, snow (8) to the weather; the sun
+(4.5), religion beside the law (4.9) and bees beside gardening (5.3) do not.
 """
 MIN_NAME_PROBABILITY = 0.5
 """How surely a famous name must tell the topic: p(topic | name)."""
@@ -263,7 +263,7 @@ def list_often(listed: Mapping[str, Counter[str]]) -> list[str]:
 
 
 def leave_out_parts(
-    scorer: Scorer, topic: str, siblings: Sequence[str], asked: Collection[str]
+    scorer: Scorer, topic: str, siblings: Sequence[str], asked: Collection[str] = ()
 ) -> list[str]:
     """Return the first siblings of a broad topic without those that belong to it.
 
@@ -272,7 +272,7 @@ def leave_out_parts(
     """
     first = siblings[: len(asked) + SIBLINGS_FACTOR * MAX_SIBLINGS]
     listed = [name for name in first if name not in asked]
-    beside, _ = split_members(scorer, topic, listed, MAX_ASKED_SIBLING_MEMBERSHIP)
+    beside, _ = split_members(scorer, topic, listed, MAX_SIBLING_MEMBERSHIP)
     return [name for name in first if name in asked or name in beside]
 
 
@@ -460,8 +460,9 @@ def describe_broad_topic(
 
     What suggests the topic is a part of it (`measure_suggestion`): "election" and "parliament" for
     politics. The model lists parts among the siblings as well: government beside politics. So one
-    that suggests the topic is no sibling, and a part only if it is a kind of the topic or suggests
-    it nearly as strongly as the strongest part does. Everyday topics fill the siblings up.
+    that suggests the topic or belongs to it is no sibling, and a part only if it is a kind of the
+    topic or suggests it nearly as strongly as the strongest part does. Everyday topics fill the
+    siblings up.
 
     Args:
         listed: in how many of the model's lists each name is that belongs to the topic.
@@ -474,6 +475,7 @@ def describe_broad_topic(
     names = list(dict.fromkeys([*own, *kin, *everyday]))
     strength = dict(zip(names, measure_suggestion(scorer, topic, names), strict=True))
     weak = [n for n in dict.fromkeys([*kin, *everyday]) if strength[n] < MAX_SIBLING_NATS]
+    weak = leave_out_parts(scorer, topic, weak)
     siblings, kinds = split_kinds(model, topic, weak[: 2 * MAX_SIBLINGS], seed)
     foreign = {*kin, *everyday}
     parts = [n for n in own if n not in foreign and strength[n] >= MIN_PART_NATS]
