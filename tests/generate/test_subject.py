@@ -101,7 +101,12 @@ def test_the_probability_of_a_topic_is_among_siblings_and_everyday_topics() -> N
 PARTS = ("mast", "harbour", "wind", "regatta", "cruising")
 
 
-def suggest(breadth: str = "narrow", parts: Sequence[str] = PARTS, **nats: float) -> Scripted:
+def suggest(
+    breadth: str = "narrow",
+    parts: Sequence[str] = PARTS,
+    topic: str = "sailing",
+    **nats: float,
+) -> Scripted:
     """Writes one list for each label, and lets each word suggest sailing by so many nats. Lists of
     the words of sailing begin with the parts, which adds 12 nats to how strongly they belong to it.
     """
@@ -119,8 +124,8 @@ def suggest(breadth: str = "narrow", parts: Sequence[str] = PARTS, **nats: float
     def logp(prompt: Prompt, text: str) -> float:
         if text in (" broad", " narrow"):
             return -float(text != f" {breadth}")
-        if text != " sailing":
-            begins = text[1:] in parts and str(prompt).endswith("Topic: sailing\nWords:")
+        if text != f" {topic}":
+            begins = text[1:] in parts and str(prompt).endswith(f"Topic: {topic}\nWords:")
             return -14.0 if begins else -20.0
         word = str(prompt).rpartition("Word: ")[2].partition("\n")[0]
         return -20.0 + nats.get(word.replace(" ", "_"), 0.0)
@@ -187,6 +192,15 @@ def test_a_part_of_a_broad_topic_is_asked_about_though_it_hardly_suggests_it() -
     assert words == ("regatta", "rowing", "mast", "harbour", "wind", "cruising")
     asked = describe_asked_topic(model, model, "sailing", 0, ("diving",)).words
     assert asked == ("mast", "regatta")
+
+
+def test_what_belongs_to_a_topic_of_two_words_is_not_asked_about_for_that() -> None:
+    """Doctors belong to "medical procedures", and are none."""
+    for topic, has_part in (("sailing", True), ("sailing school", False)):
+        model = suggest("broad", [*PARTS, "rowing"], topic, regatta=9, mast=12, rowing=1.5)
+        words = describe_asked_topic(model, model, topic, 0).words
+        assert ("rowing" in words) is has_part
+        assert {"regatta", "mast"} <= {*words}
 
 
 def test_what_does_not_belong_to_a_narrow_topic_is_no_kind_of_it() -> None:

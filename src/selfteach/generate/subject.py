@@ -242,7 +242,8 @@ def describe_asked_topic(
     least_membership = MIN_KIND_MEMBERSHIP
     if is_broad and not asked and len(topic.split()) == 1:
         least_membership = MIN_PART_MEMBERSHIP
-        found = list(dict.fromkeys([*list_often(listed), *found]))
+        often = select_common(sum(listed.values(), Counter[str]()), MIN_PART_LISTS)
+        found = list(dict.fromkeys([*often, *found]))
     new = [n for n in found if is_new_name(n, topic, ()) and n not in siblings]
     _, members = split_members(scorer, topic, new, least_membership)
     own = members[:MAX_KNOWN_NAMES]
@@ -254,12 +255,6 @@ def describe_asked_topic(
         kinds=tuple(name for name in own if name in frequent),
         name_words=list_name_words(topic, own),
     )
-
-
-def list_often(listed: Mapping[str, Counter[str]]) -> list[str]:
-    """Return the names that stand in at least MIN_PART_LISTS lists, the most frequent first."""
-    counts = sum(listed.values(), Counter[str]())
-    return [name for name, count in counts.most_common() if count >= MIN_PART_LISTS]
 
 
 def leave_out_parts(
@@ -630,9 +625,9 @@ def rank_siblings(listed: Mapping[str, Counter[str]]) -> list[str]:
     return list(dict.fromkeys([*first, *kin]))
 
 
-def select_common(counts: Counter[str]) -> list[str]:
-    """Return the names that at least MIN_LISTS lists have, the most frequent first."""
-    return [name for name, count in counts.most_common() if count >= MIN_LISTS]
+def select_common(counts: Counter[str], least: int = MIN_LISTS) -> list[str]:
+    """Return the names that at least so many lists have, the most frequent first."""
+    return [name for name, count in counts.most_common() if count >= least]
 
 
 def select_telling_names(
