@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from selfteach.errors import DataError, UsageError
-from selfteach.models import decode
+from selfteach.models import decode, score
 from selfteach.models.hf import HfModel, share_weights
 from selfteach.models.tokens import UnfitPrompt
 from selfteach.records import GREEDY, Continuations, Message, Request, SamplingParams, make_prompt
@@ -90,6 +90,44 @@ def test_scores_of_many_rows_come_in_batches(tiny_hf):
     for item in items[::17]:
         assert found[item.id(tiny_hf.fingerprint)][0].logp == pytest.approx(
             plain_logp(tiny_hf, item.prompt, " Yes.", False), abs=2e-4
+        )
+
+
+def test_many_texts_after_one_prompt_are_in_several_rows(any_hf, monkeypatch):
+    """Attention takes the square of a row's length."""
+    texts = tuple(f" It is {'music ' * (n % 5)}{n}." for n in range(40))
+    items = [Continuations(SHOTS, texts), *ITEMS, Continuations("The bread", texts[:7])]
+    longest = max(len(any_hf.encode_answer(text, False)) for text in texts)
+    widths = []
+    lay_out = score._lay_out_trees
+    monkeypatch.setattr(
+        score, "_lay_out_trees", lambda rows, shared: _note(widths, lay_out(rows, shared))
+    )
+    monkeypatch.setattr(score, "ROW_TOKENS", 2 * longest)
+    found = dict(any_hf.stream_scores(items))
+    assert found.keys() == {item.id(any_hf.fingerprint) for item in items}
+    for item in items:
+        scores = found[item.id(any_hf.fingerprint)]
+        for text, one in zip(item.texts, scores, strict=True):
+            wanted = plain_logp(any_hf, item.prompt, text, item.end)
+            assert one.logp == pytest.approx(wanted, abs=2e-4)
+    prompt = max(len(any_hf.encode(item.prompt)) for item in items)
+    assert all(width <= prompt + 2 * longest for width in widths)
+
+
+def _note(widths, batch):
+    widths.append(batch.ids.shape[1])
+    return batch
+
+
+def test_a_text_longer_than_a_row_has_one_of_its_own(tiny_hf, monkeypatch):
+    monkeypatch.setattr(score, "ROW_TOKENS", 1)
+    found = dict(tiny_hf.stream_scores(ITEMS))
+    monkeypatch.undo()
+    for id, scores in tiny_hf.stream_scores(ITEMS):
+        assert [one.tokens for one in found[id]] == [one.tokens for one in scores]
+        assert [one.logp for one in found[id]] == pytest.approx(
+            [one.logp for one in scores], abs=2e-4
         )
 
 

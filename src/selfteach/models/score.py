@@ -5,10 +5,11 @@ Letters: B rows, T tokens, P tokens of the shared prefix, V vocabulary, D hidden
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from selfteach.models.hook_adapter import (
     needs_positions,
 )
 from selfteach.models.loaded_model import LoadedModel
-from selfteach.models.memory_allocator import release_freed_pages
+from selfteach.models.memory_allocator import FreedPages, release_freed_pages
 from selfteach.models.tokens import (
     NO_TOKENS,
     TOO_LONG_WITH_TEXT,
@@ -39,6 +40,8 @@ from selfteach.records import Continuations, ItemScores, LogProb, Prompt, get_us
 Prefix = list[tuple[Tensor, Tensor]]
 """Keys and values of each layer, each (1, heads, P, head size)."""
 BATCH_TOKENS = 2048
+ROW_TOKENS = 512
+"""Tokens of texts in a row, because its attention takes the square of its length."""
 HEAD_ROWS = 512
 
 
@@ -84,12 +87,17 @@ class Head:
 
 
 @dataclass
-class _ScoredItem:
-    """Hold the tokens of one item after the shared prefix, and those of each continuation."""
+class _ScoredRow:
+    """Hold the tokens of an item's prompt after the shared prefix, and those of some of its texts.
+
+    Attributes:
+        first: the place of the first of these texts in the item.
+    """
 
     id: str
     rest: list[int]
     texts: list[list[int]]
+    first: int = 0
 
     @property
     def length(self) -> int:
@@ -97,15 +105,18 @@ class _ScoredItem:
         return len(self.rest) + sum(len(t[:-1]) for t in self.texts)
 
 
+RowScores = tuple[_ScoredRow, tuple[LogProb, ...]]
+
+
 @torch.inference_mode()
 def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemScores]:
     """Yield (item id, the log-probability of every text after its prompt).
 
     The common beginning of all prompts runs once, and its keys and values are reused. Each row
-    then holds the rest of one prompt and all of its texts. A text sees the prompt and itself but
-    no other text (a tree mask). Only the positions that predict a text's tokens go through the
-    head. Models whose layers take no such mask (a window shorter than the rows, no attention at
-    all) score each text in a row of its own.
+    then holds the rest of one prompt and its texts, up to ROW_TOKENS of them. A text sees the
+    prompt and itself but no other text (a tree mask). Only the positions that predict a text's
+    tokens go through the head. Models whose layers take no such mask (a window shorter than the
+    rows, no attention at all) score each text in a row of its own.
 
     Raises:
         UnfitPrompt: a prompt has no token, or it and its text do not fit into the context; raised
@@ -116,22 +127,55 @@ def score_all(hf: LoadedModel, items: Sequence[Continuations]) -> Iterator[ItemS
         return
     prompts = [hf.encode(item.prompt) for item in items]
     shared = count_shared_prefix(prompts)  # each keeps the position that predicts its text
-    rows = []
+    rows: list[_ScoredRow] = []
     for item, ids in zip(items, prompts, strict=True):
         texts = [hf.encode_answer(text, item.end, item.prompt) for text in item.texts]
         if not ids:
             raise UnfitPrompt(NO_TOKENS, "nothing comes before a text", cure="Give a prompt.")
         _require_fits(hf, len(ids) + max(map(len, texts), default=0), item.prompt)
-        rows.append(_ScoredItem(item.id(hf.fingerprint), ids[shared:], texts))
+        rows += _split_item(_ScoredRow(item.id(hf.fingerprint), ids[shared:], texts))
     rows.sort(key=lambda row: row.length)
     beginning = prompts[0][:shared]
-    if not _supports_tree_mask(hf, shared + rows[-1].length):
-        yield from _score_one_by_one(hf, rows, beginning)
-        return
+    if _supports_tree_mask(hf, shared + rows[-1].length):
+        scored = _score_in_groups(hf, rows, beginning)
+    else:
+        scored = _score_one_by_one(hf, rows, beginning)
+    yield from _join_rows(rows, scored)
+
+
+def _split_item(item: _ScoredRow) -> Iterator[_ScoredRow]:
+    """Yield the rows of an item: each has the prompt, and texts of at most ROW_TOKENS or one."""
+    first = width = 0
+    for place, text in enumerate(item.texts):
+        if first < place and width + len(text) > ROW_TOKENS:
+            yield replace(item, texts=item.texts[first:place], first=first)
+            first, width = place, 0
+        width += len(text)
+    yield replace(item, texts=item.texts[first:], first=first)
+
+
+def _join_rows(rows: Sequence[_ScoredRow], scored: Iterator[RowScores]) -> Iterator[ItemScores]:
+    """Yield each item's scores, as soon as all of its rows have theirs."""
+    missing = Counter(row.id for row in rows)
+    found: dict[str, dict[int, tuple[LogProb, ...]]] = defaultdict(dict)
+    for row, scores in scored:
+        found[row.id][row.first] = scores
+        missing[row.id] -= 1
+        if not missing[row.id]:
+            parts = found.pop(row.id)
+            yield row.id, tuple(chain.from_iterable(parts[first] for first in sorted(parts)))
+
+
+def _score_in_groups(
+    hf: LoadedModel, rows: Sequence[_ScoredRow], beginning: Sequence[int]
+) -> Iterator[RowScores]:
+    shared = len(beginning)
     prefix = compute_prefix(hf.module, beginning)
+    pages = FreedPages()
     for group in _group_by_tokens([row.length + shared // 8 for row in rows]):
         compute = partial(_score_rows, hf, prefix=prefix, shared=shared)
         yield from compute_in_halves(compute, [rows[i] for i in group], "an answer to score")
+        pages.limit()
     release_freed_pages()
 
 
@@ -178,8 +222,8 @@ def has_attention_alone(module: Any) -> bool:
 
 
 def _score_one_by_one(
-    hf: LoadedModel, rows: Sequence[_ScoredItem], beginning: list[int]
-) -> Iterator[ItemScores]:
+    hf: LoadedModel, rows: Sequence[_ScoredRow], beginning: list[int]
+) -> Iterator[RowScores]:
     pairs = [(beginning + row.rest, text) for row in rows for text in row.texts]
     scores: dict[int, LogProb] = {}
     for i, hidden in _iterate_hidden(hf, [p + t for p, t in pairs], [len(p) for p, _ in pairs]):
@@ -190,10 +234,10 @@ def _score_one_by_one(
     yield from _collect_by_row(rows, map(scores.__getitem__, range(len(pairs))))
 
 
-def _collect_by_row(rows: Sequence[_ScoredItem], scores: Iterator[LogProb]) -> Iterator[ItemScores]:
-    """Yield (item id, the scores of its texts); `scores` are those of all texts, in order."""
+def _collect_by_row(rows: Sequence[_ScoredRow], scores: Iterator[LogProb]) -> Iterator[RowScores]:
+    """Yield (row, the scores of its texts); `scores` are those of all texts, in order."""
     for row in rows:
-        yield row.id, tuple(islice(scores, len(row.texts)))
+        yield row, tuple(islice(scores, len(row.texts)))
 
 
 def compute_prefix(module: Any, ids: Sequence[int]) -> Prefix:
@@ -233,7 +277,7 @@ class _TreeBatch:
     targets: list[int]
 
 
-def _lay_out_trees(rows: Sequence[_ScoredItem], shared: int) -> _TreeBatch:
+def _lay_out_trees(rows: Sequence[_ScoredRow], shared: int) -> _TreeBatch:
     """Return rows as one batch; `shared` tokens come before each of them."""
     width = max(row.length for row in rows)
     ids = torch.zeros(len(rows), width, dtype=torch.long)
@@ -274,8 +318,8 @@ def _make_tree_mask(parts: Tensor, shared: int, dtype: torch.dtype) -> Tensor:
 
 
 def _score_rows(
-    hf: LoadedModel, rows: Sequence[_ScoredItem], prefix: Prefix, shared: int
-) -> Iterator[ItemScores]:
+    hf: LoadedModel, rows: Sequence[_ScoredRow], prefix: Prefix, shared: int
+) -> Iterator[RowScores]:
     batch = _lay_out_trees(rows, shared)
     with use_tree_attention(hf.module):
         out = get_decoder(hf.module)(

@@ -26,7 +26,7 @@ import torch
 
 from selfteach.config import CHANGEABLE_SETTINGS, TrainConfig
 from selfteach.errors import IntegrityError, UsageError
-from selfteach.models.memory_allocator import release_freed_pages
+from selfteach.models.memory_allocator import FreedPages
 from selfteach.records import Example, JsonMapping, JsonObject, digest
 from selfteach.train import checkpoint, micro_batch_loss
 from selfteach.train.activation_checkpointing import make_checkpointed_runner, run_layers_with
@@ -45,11 +45,6 @@ from selfteach.train.micro_batch_size import MicroBatchSize, fit_micro_batch
 from selfteach.train.objectives.objective import Event, Objective
 from selfteach.train.on_policy import OnPolicy, OnPolicySampler, refuse_idle_sampling
 from selfteach.train.reference import Reference, ReferenceOutputs, compute_top_k_mass
-
-FREE_MEMORY_EVERY = 16
-"""Steps between two returns of freed memory to the system, because rows of many lengths fragment
-it. A return costs .1 s or more, a tenth of a step: the next step takes the pages anew, zeroed.
-"""
 
 
 class Diverged(IntegrityError):
@@ -114,6 +109,7 @@ class Trainer:
             self.on_policy = OnPolicy(
                 hf, adapter, objectives, examples, config, seed, sample_tuned, len(rows)
             )
+        self.pages = FreedPages()
         self.metrics = MetricsFile(folder / "metrics.jsonl")
         self._seconds_before = 0.0
         self._begun = time.monotonic()
@@ -227,8 +223,7 @@ class Trainer:
             group["lr"] = rate
         self.optimizer.step()
         self.step += 1
-        if self.step % FREE_MEMORY_EVERY == 0:
-            release_freed_pages()
+        self.pages.limit()
         return {
             "step": self.step,
             "loss": total,
