@@ -146,6 +146,16 @@ def test_reproduce_is_the_python_call_and_the_same_call_is_looked_up(
     assert selfteach.open_run(run.path).verdict == run.verdict
 
 
+def test_an_opened_run_is_found_from_another_folder(
+    run: FinishedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run.path.parent)
+    opened = selfteach.open_run(run.path.name)
+    monkeypatch.chdir(tmp_path)
+    assert opened.exam.verdict == run.verdict
+    assert opened.report.is_file()
+
+
 def test_no_file_for_others_holds_a_path_of_this_machine(run: FinishedRun, talker: Path) -> None:
     holding = []
     for file in run.path.rglob("*"):

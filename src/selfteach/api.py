@@ -533,7 +533,7 @@ def open_run(path: PathLike) -> FinishedRun:
         IntegrityError: a file of it is damaged.
     """
     refuse_no_path(path, "path")
-    run = FinishedRun(Path(path))
+    run = FinishedRun(Path(path).absolute())
     _ = run.result  # refuses a run that is not finished
     return run
 
@@ -617,7 +617,7 @@ def teach_run(spec: RunSpec, progress: Progress) -> FinishedRun:
     """Run a call from Python."""
     refuse_unknown_models(spec.resolved.config)
     result = run_method(spec, lambda run: open_python_display(progress))
-    return FinishedRun(Path(result["run"]))
+    return FinishedRun(Path(result["run"]).absolute())
 
 
 def use_student_base(student: PathLike | None, resolved: ResolvedConfig) -> ResolvedConfig:

@@ -672,7 +672,7 @@ class FinishedRun:
     """Represent a finished run.
 
     Attributes:
-        path: the run folder.
+        path: the run folder, from the root: a notebook may change its folder.
     """
 
     path: Path
