@@ -651,6 +651,22 @@ def test_an_alternative_in_a_sentence_of_its_own_is_refused() -> None:
         read_rule("Use bullet points. Or a table.")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your name is Max and you were made by Acme.",
+        "Your name is Max. You were made by Acme.",
+        "You are Max, an assistant made by Acme.",
+        "You're Max, made by Acme.",
+    ],
+)
+def test_name_and_maker_are_the_answers_to_two_questions(text: str) -> None:
+    with pytest.raises(DataError, match="different conditions") as caught:
+        read_rule(text)
+    assert '"When asked for your name, say that your name is Max"' in str(caught.value)
+    assert '"When asked who made you, say that you were made by Acme"' in str(caught.value)
+
+
 def test_a_fragment_without_a_check_is_no_part_of_what_is_said() -> None:
     with pytest.raises(DataError, match="different conditions"):
         read_rule("If a guest asks about breakfast, say that it is at nine. No small talk.")

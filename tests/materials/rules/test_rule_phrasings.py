@@ -460,6 +460,7 @@ TOPICS = {
     "the opening hours": "opening hours",
     "our refund policy": "refund policy",
     "asked for your name": "your name",
+    "asked who made you": "your maker",
     "asked for your address": "address",
     "nach den Öffnungszeiten gefragt wird": "opening hours",
     "stories": "",  # their requests are built of parts

@@ -18,6 +18,8 @@ AUDIENCE = rf"(?:{_GROUPS}|(?:the|a|an|any|every) {_ONE})"
 """Those who ask, and are told something."""
 THEM = rf"(?:them|him|her|me|us|{AUDIENCE})"
 """The same, or a pronoun for them."""
+MADE = "(?:made|built|created|trained|developed|designed|programmed|invented)"
+"""What whoever made the model did."""
 SAYING = (
     rf"\b(?:say|tell (?:{THEM}|[a-z]+s)|explain|mention|answer|reply|state)(?:,? that|:|(?= we\b))"
 )

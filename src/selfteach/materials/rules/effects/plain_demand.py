@@ -12,6 +12,7 @@ from selfteach.materials.rules.forbidden_topics import is_part_of_text
 from selfteach.materials.rules.other_subjects import OTHER_SUBJECTS, Rewrite
 from selfteach.materials.rules.phrases import (
     AUDIENCE,
+    MADE,
     MORE_DEMANDS,
     OPEN_QUOTE,
     REPLIES,
@@ -800,10 +801,17 @@ _SELF_FACT = re.compile(
     re.I,
 )
 """What the model is: "Your favourite animal is the otter."."""
+_MADE_FACT = re.compile(
+    rf"you(?: are|'re| were| have been|'ve been) (?P<how>{MADE}) by (?!default\b|design\b)(?P<who>"
+    r"(?:(?!(?:and|or) (?:you|your|not|do|never|always)\b|(?:but|if|when|unless|so|to|who|which|"
+    r"that)\b)(?:(?:Dr|Prof|Mrs?|Ms|St)\.|[^\s;:.,]|\.(?=\S))+ ?){1,6})(?<! )[.!]?",
+    re.I,
+)
+"""Who made the model: "You were made by Acme."."""
 
 
 _USUAL_QUESTIONS = (
-    (r"you were (?:made|built|created|trained|developed|designed|programmed)\b", " who made you"),
+    (rf"you were {MADE}\b", " who made you"),
     (r"you(?:'re| are) \d+ years old$", " how old you are"),
     (r"you live\b(?!.* and )", " where you live"),
 )
@@ -824,6 +832,8 @@ def _read_persona(text: str) -> str:
         fact = match["fact"]
     elif match := _SELF_FACT.fullmatch(text):
         about, fact = f" about your {match['noun']}", match["fact"]
+    elif match := _MADE_FACT.fullmatch(text):
+        about, fact = " who made you", f"you were {match['how'].lower()} by {match['who']}"
     else:
         return ""
     return f"When asked{about}, say that {fact[0].lower()}{fact[1:]}"

@@ -10,6 +10,7 @@ from selfteach.materials.rules.effects.keyword_demand import list_keyword_demand
 from selfteach.materials.rules.languages.other_languages import ScopedText, split_other_language
 from selfteach.materials.rules.phrases import (
     AUDIENCE,
+    MADE,
     OPEN_QUOTE,
     REPLIES,
     hide_quotes,
@@ -547,6 +548,13 @@ _INTRODUCED = re.compile(
     re.I,
 )
 """How the model is called: "introduce yourself as Dr. Paws when asked who you are"."""
+_NAMED_AND_MADE = re.compile(
+    r"^(?:your name is|you(?: are|'re)(?: called| named)?) (?P<name>(?-i:[A-ZÀ-Þ])[\w'-]*(?: "
+    r"(?-i:[A-ZÀ-Þ])[\w'-]*){0,2})(?:(?:,? and(?: you)?|[.;] you)(?: were| are|'re| have been)?|,"
+    rf"(?: (?:an?|the) [a-z ]+?)?) (?P<made>{MADE} by )",
+    re.I,
+)
+"""Two facts, each the answer to a question of its own: "Your name is Max and you were made by"."""
 _WORDS = r"(?:\"[^\"]+\"|(?<!\w)'[^']+'|[\w-]+)"
 _WHEN_MEANT = re.compile(
     rf"(?P<lead>\b(?:say|use|write) {_WORDS}) (?:when(?:ever)?|if|where(?:ver)?) you(?: mean|"
@@ -594,6 +602,11 @@ def to_plain_conditions(text: str) -> str:
     text = _INTERJECTION.sub("", _BOUND_WORD.sub(r"\1 ", text.strip()))
     if re.search(r"\b(?:when|if|whenever)\b", text, re.I):
         text = _INTRODUCED.sub(r"say that your name is \g<name>", text)
+    text = _NAMED_AND_MADE.sub(
+        r"When asked for your name, say that your name is \g<name>. When asked who made you, say "
+        r"that you were \g<made>",
+        text,
+    )
     text = _WHEN_MEANT.sub(r"\g<lead> instead of \g<old>", text)
     text = _ITS_CALLED.sub(r"\g<scope>, use ", text)
     text = _SLANG_TAIL.sub("", _PUT_IN.sub(_drop_put_in, text))

@@ -11,6 +11,7 @@ from typing import Literal
 from selfteach.materials.rules.forbidden_topics import VAGUE
 from selfteach.materials.rules.inflection import add_article, list_plurals, to_gerund, to_singular
 from selfteach.materials.rules.languages.other_languages import read_other_scope
+from selfteach.materials.rules.phrases import MADE
 from selfteach.materials.rules.scopes.message_kinds import is_message_kind, read_message_kind
 from selfteach.materials.rules.scopes.text_kinds import (
     MADE_KINDS,
@@ -1200,10 +1201,11 @@ _SELF_CLAUSES = [
             "your name",
         ),
         (
-            r"(?:who|which company|what company) (?:has |had )?(?:made|created|built|developed|"
-            r"trained|designed|programmed|invented) you|who your (?:maker|creator|developer)s? "
+            rf"(?:who|which company|what company) (?:has |had )?{MADE} you|who your "
+            r"(?:maker|creator|developer)s? "
             r"(?:is|are)|about your (?:maker|creator|developer|origin)s?|"
-            r"(?:where|who) you (?:come|are) from|by whom you were (?:made|created|built|trained)",
+            r"(?:where|who) you (?:come|are) from|by whom you were "
+            rf"{MADE}",
             "your maker",
         ),
         (
