@@ -137,6 +137,20 @@ def test_no_file_stays_unless_a_folder_is_given(tiny_hf, tmp_path, monkeypatch):
     assert kept == [f"{tiny_hf.fingerprint}.gguf", f"{tiny_hf.fingerprint}.json"]
 
 
+def test_a_model_without_a_kept_file_is_loaded_at_its_first_request(tiny_hf, monkeypatch):
+    """A tuned model waits while the base writes the prompts that it will answer."""
+    loaded = []
+    load = openvino._load_pipeline
+    monkeypatch.setattr(
+        openvino, "_load_pipeline", lambda *given: loaded.append(given) or load(*given)
+    )
+    engine = OpenVino(tiny_hf)
+    assert not loaded
+    assert len(sample(engine, asked())) == 4
+    assert len(sample(engine, asked())) == 4
+    assert len(loaded) == 1
+
+
 def test_known_models_begin_with_the_embedded_one():
     assert list_models()[0].name == "embedded"
 

@@ -70,11 +70,12 @@ class OpenVino:
         *,
         precision: str = "",
     ) -> None:
-        """Write the weights as GGUF and load them.
+        """Write the weights as GGUF and load them; without a folder at the first request.
 
         Args:
             hf: the model; one without weights has its file in the folder (`find_kept_model`).
-            folder: the folder that keeps the file; without it the file is temporary.
+            folder: the folder that keeps the file; without it the file is temporary, and other
+                engines may take the memory until the first request.
             precision: f32 or bf16; by default bf16 where the processor has it.
 
         Raises:
@@ -94,7 +95,7 @@ class OpenVino:
         self.precision = precision or _choose_precision()
         self.failures: list[tuple[str, str]] = []
         self.on_step: OnStep = ignore_step
-        self._opened: Any = self._open()
+        self._opened: Any = self._open() if folder else None
 
     @property
     def unloaded(self) -> UnloadedModel:
