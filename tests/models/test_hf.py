@@ -73,11 +73,11 @@ def test_scores_equal_those_of_plain_forwards(any_hf, items):
     found = dict(any_hf.stream_scores(items))
     for item in items:
         scores = found[item.id(any_hf.fingerprint)]
-        for text, score in zip(item.texts, scores, strict=True):
-            assert score.logp == pytest.approx(
+        for text, one in zip(item.texts, scores, strict=True):
+            assert one.logp == pytest.approx(
                 plain_logp(any_hf, item.prompt, text, item.end), abs=2e-4
             )
-            assert score.tokens == len(any_hf.encode_answer(text, item.end))
+            assert one.tokens == len(any_hf.encode_answer(text, item.end))
 
 
 def test_scores_of_many_rows_come_in_batches(tiny_hf):
