@@ -14,7 +14,7 @@ def test_freed_pages_go_back_once_the_process_has_grown(monkeypatch: pytest.Monk
 
     def release() -> None:
         released.append(held[0])
-        held[0] //= 2
+        held[0] = held[0] * 3 // 4
 
     monkeypatch.setattr(memory_allocator, "release_freed_pages", release)
     monkeypatch.setattr(FreedPages, "_read_held_bytes", lambda _: held[0])
@@ -24,7 +24,7 @@ def test_freed_pages_go_back_once_the_process_has_grown(monkeypatch: pytest.Monk
         pages.limit()
     assert released == [MAX_GROWTH_BYTES + 2]
     left = held[0]
-    for grown in (1, MAX_GROWTH_BYTES + 1):  # from what was left
+    for grown in (MAX_GROWTH_BYTES // 2, MAX_GROWTH_BYTES + 1):  # from what was left
         held[0] = left + grown
         pages.limit()
     assert released == [MAX_GROWTH_BYTES + 2, left + MAX_GROWTH_BYTES + 1]
