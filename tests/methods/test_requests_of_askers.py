@@ -13,8 +13,8 @@ import pytest
 from selfteach.config import FeedbackConfig
 from selfteach.dedup.overlap import OverlapIndex
 from selfteach.generate.ask import ASKED, GeneratedPrompt
-from selfteach.generate.few_shot import REQUESTS_ABOUT, REQUESTS_BY
-from selfteach.generate.subject import Subject
+from selfteach.generate.few_shot import REQUESTS_ABOUT, REQUESTS_ABOUT_ITSELF, REQUESTS_BY
+from selfteach.generate.subject import Subject, describe_known_topic
 from selfteach.generate.worked_requests import (
     ASSISTANTS,
     SERVICES,
@@ -37,6 +37,7 @@ from selfteach.methods.feedback.worked_prompts import (
     list_requests_about_others,
     list_requests_of_askers,
     list_worked_neighbors,
+    list_worked_sides,
     list_worked_targets,
 )
 from selfteach.methods.feedback.write_rule_prompts import write_prompts
@@ -303,3 +304,29 @@ def test_worked_requests_take_the_place_of_written_ones(monkeypatch: pytest.Monk
         "general": 0,
     }
     assert (wanted["target"], wanted["near"]) == (40, 20)
+
+
+NAMED = "When asked for your name, say that your name is Otto."
+
+
+def test_what_a_model_is_asked_about_itself_has_worked_requests() -> None:
+    session = open_session(NAMED, describe_known_topic("your name"), near=66)
+    found = list_worked_targets(session)
+    assert [prompt.text for prompt in found] == list(REQUESTS_ABOUT_ITSELF["your name"])
+    assert {(one.scope, one.form, one.subject) for one in found} == {("target", ASKED, "your name")}
+    near = list_worked_neighbors(session)
+    others = [topic for topic in REQUESTS_ABOUT_ITSELF if topic != "your name"]
+    assert [prompt.subject for prompt in near] == others * 3
+    assert [prompt.text for prompt in near[:11]] == [
+        REQUESTS_ABOUT_ITSELF[one][0] for one in others
+    ]
+    about, beside = list_worked_sides(session)
+    assert about == [prompt.text for prompt in found]
+    assert len(beside) == sum(len(REQUESTS_ABOUT_ITSELF[one]) for one in others)
+
+
+def test_requests_about_a_model_itself_are_well_formed_and_not_alike() -> None:
+    texts = list(chain.from_iterable(REQUESTS_ABOUT_ITSELF.values()))
+    assert not [text for text in texts if find_format_fault(text, is_talk=True)]
+    pool = OverlapIndex()
+    assert [text for text in texts if not pool.add_if_new(text, 0.7)[0]] == []

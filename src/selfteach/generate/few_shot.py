@@ -40,7 +40,9 @@ ANSWERED_REQUESTS: Triples = _TABLES["answered_requests"]
 """(topic, request, its answer): requests to a business that do not name their topic."""
 SELF_REQUESTS: dict[str, Pairs] = _TABLES["self_requests"]
 """The forms for a rule about what the model says of itself: its name, its maker, its age."""
-SELF_TOPICS: tuple[str, ...] = _TABLES["self_topics"]
+REQUESTS_ABOUT_ITSELF: dict[str, tuple[str, ...]] = read_tables("asked_of_models.json")
+"""What a model is asked about itself, and requests about each, as people say them."""
+SELF_TOPICS: tuple[str, ...] = tuple(REQUESTS_ABOUT_ITSELF)
 """What a model is asked about itself."""
 TALK_REQUESTS: dict[str, Pairs] = _TABLES["talk_requests"]
 """The forms for a rule about small talk: what somebody says who asks for nothing."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from selfteach.config import FeedbackConfig
 from selfteach.errors import DataError
 from selfteach.generate.asked_for import get_text_kind
-from selfteach.generate.few_shot import CUSTOMERS_TOPICS
+from selfteach.generate.few_shot import CUSTOMERS_TOPICS, REQUESTS_ABOUT_ITSELF
 from selfteach.generate.subject import (
     MAX_ASKED_SIBLINGS,
     Subject,
@@ -302,8 +302,10 @@ def name_asked_topic(rule: UnderstoodRule) -> str:
 
 def list_worked_requests(rule: UnderstoodRule) -> list[str]:
     """Return the worked requests about the topic of a condition. Where a rule says who asks, or
-    gives an answer, they are put to a service.
+    gives an answer, they are put to a service. What the model is asked about itself has its own.
     """
+    if own := REQUESTS_ABOUT_ITSELF.get(rule.subject.topic):
+        return list(own)
     return list_requests_about(name_asked_topic(rule), list_addressees(rule))
 
 

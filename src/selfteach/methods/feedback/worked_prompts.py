@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Literal
 
 from selfteach.generate.ask import ASKED, GeneratedPrompt
 from selfteach.generate.asked_for import get_text_kind, list_requests_for_others
+from selfteach.generate.few_shot import REQUESTS_ABOUT_ITSELF
 from selfteach.generate.subject import get_requests_by, leave_out_close_topics, list_alternatives
 from selfteach.generate.worked_requests import (
     SERVICES,
@@ -49,7 +51,7 @@ def list_worked_targets(session: Session) -> list[GeneratedPrompt]:
     most = int(session.config.ask.target * MAX_WORKED_SHARE)
     if len(texts) > most:
         texts = random.Random(session.config.seed).sample(texts, most)
-    topic = name_asked_topic(session.understood)
+    topic = session.understood.subject.topic
     return [GeneratedPrompt(text, "target", form, topic) for text in texts]
 
 
@@ -78,6 +80,9 @@ def list_more_neighbors(session: Session) -> list[GeneratedPrompt]:
 
 
 def _list_neighbors(session: Session) -> list[GeneratedPrompt]:
+    subject = session.understood.subject
+    if subject.topic in REQUESTS_ABOUT_ITSELF:
+        return list_in_turns(REQUESTS_ABOUT_ITSELF, subject.siblings)
     if not name_asked_topic(session.understood):
         return []
     return [*list_requests_of_askers(session), *list_requests_about_others(session)]
@@ -90,13 +95,20 @@ def list_requests_of_askers(session: Session) -> list[GeneratedPrompt]:
     requests = get_requests_by(find_askers(session.understood))
     if session.understood.answer and not requests:
         requests = get_requests_by("customers")
+    return list_in_turns(requests, session.understood.subject.siblings)
+
+
+def list_in_turns(
+    requests: Mapping[str, Sequence[str]], siblings: Collection[str]
+) -> list[GeneratedPrompt]:
+    """Return near prompts of requests by their topic, one about each sibling after the other."""
     ranked = [
         (place, GeneratedPrompt(text, "near", ASKED, topic))
         for topic, texts in requests.items()
         for place, text in enumerate(texts)
-        if topic in session.understood.subject.siblings
+        if topic in siblings
     ]
-    ranked.sort(key=itemgetter(0))  # the topics take turns
+    ranked.sort(key=itemgetter(0))
     return [prompt for _, prompt in ranked]
 
 
@@ -127,6 +139,9 @@ def list_worked_sides(session: Session) -> tuple[list[str], list[str]]:
     """Return worked requests about the topic of a condition, and about others. Both are empty where
     a name of the topic has none ("refunds or vouchers"), or they are put to different addressees.
     """
+    if session.understood.subject.topic in REQUESTS_ABOUT_ITSELF:
+        others = [prompt.text for prompt in _list_neighbors(session)]
+        return list_worked_requests(session.understood), others
     topic = name_asked_topic(session.understood)
     known = find_worked_topics(topic)
     is_whole = all(map(find_worked_topics, list_alternatives(topic)))
