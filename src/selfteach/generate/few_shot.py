@@ -1,5 +1,5 @@
-"""The worked examples of the few-shot prompts, which few_shot.json, asked_by.json and
-asked_about.json hold.
+"""The worked examples of the few-shot prompts, which few_shot.json, asked_by.json,
+asked_about.json and asked_of_models.json hold.
 
 A small model does not follow "write ten questions that tempt ...", but it continues a list. The
 topics are everyday ones; nothing is tuned to a user's rule.
