@@ -325,6 +325,15 @@ def test_what_a_model_is_asked_about_itself_has_worked_requests() -> None:
     assert len(beside) == sum(len(REQUESTS_ABOUT_ITSELF[one]) for one in others)
 
 
+def test_a_forbidden_subject_has_no_requests_about_the_model_itself() -> None:
+    subject = replace(describe_known_topic("your feelings"), forbidden=True)
+    session = open_session("Do not talk about your feelings.", subject)
+    session.understood = replace(session.understood, situation=None)
+    assert not list_worked_targets(session)
+    assert not list_worked_neighbors(session)
+    assert list_worked_sides(session) == ([], [])
+
+
 def test_requests_about_a_model_itself_are_well_formed_and_not_alike() -> None:
     texts = list(chain.from_iterable(REQUESTS_ABOUT_ITSELF.values()))
     assert not [text for text in texts if find_format_fault(text, is_talk=True)]

@@ -300,12 +300,18 @@ def name_asked_topic(rule: UnderstoodRule) -> str:
     return topic if is_asked and not has_known_requests(topic) else ""
 
 
+def asks_about_itself(rule: UnderstoodRule) -> bool:
+    """Return whether a rule holds where the model is asked about itself: its name, its maker."""
+    is_asked = rule.situation is not None and rule.situation.kind == "about"
+    return is_asked and rule.subject.topic in REQUESTS_ABOUT_ITSELF
+
+
 def list_worked_requests(rule: UnderstoodRule) -> list[str]:
     """Return the worked requests about the topic of a condition. Where a rule says who asks, or
     gives an answer, they are put to a service. What the model is asked about itself has its own.
     """
-    if own := REQUESTS_ABOUT_ITSELF.get(rule.subject.topic):
-        return list(own)
+    if asks_about_itself(rule):
+        return list(REQUESTS_ABOUT_ITSELF[rule.subject.topic])
     return list_requests_about(name_asked_topic(rule), list_addressees(rule))
 
 

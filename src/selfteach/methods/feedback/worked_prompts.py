@@ -24,6 +24,7 @@ from selfteach.materials.rules.scopes.situation import (
     is_topical_text,
 )
 from selfteach.methods.feedback.understand_rule import (
+    asks_about_itself,
     find_askers,
     list_requests_to_judge,
     list_worked_requests,
@@ -80,9 +81,8 @@ def list_more_neighbors(session: Session) -> list[GeneratedPrompt]:
 
 
 def _list_neighbors(session: Session) -> list[GeneratedPrompt]:
-    subject = session.understood.subject
-    if subject.topic in REQUESTS_ABOUT_ITSELF:
-        return list_in_turns(REQUESTS_ABOUT_ITSELF, subject.siblings)
+    if asks_about_itself(session.understood):
+        return list_in_turns(REQUESTS_ABOUT_ITSELF, session.understood.subject.siblings)
     if not name_asked_topic(session.understood):
         return []
     return [*list_requests_of_askers(session), *list_requests_about_others(session)]
@@ -139,7 +139,7 @@ def list_worked_sides(session: Session) -> tuple[list[str], list[str]]:
     """Return worked requests about the topic of a condition, and about others. Both are empty where
     a name of the topic has none ("refunds or vouchers"), or they are put to different addressees.
     """
-    if session.understood.subject.topic in REQUESTS_ABOUT_ITSELF:
+    if asks_about_itself(session.understood):
         others = [prompt.text for prompt in _list_neighbors(session)]
         return list_worked_requests(session.understood), others
     topic = name_asked_topic(session.understood)
